@@ -1,0 +1,11 @@
+// Types of internal.def's rows: plain data, the same on both sides.
+#pragma once
+#include "api/cuda/abi.h"
+
+struct LaunchShape {
+  uint32_t grid[3];
+  uint32_t block[3];
+  uint32_t shared_bytes;  // dynamic
+  uint32_t cooperative;   // 1: all blocks must be resident at once
+  uint32_t cluster[3];    // 0: none
+};
