@@ -1,7 +1,9 @@
 // The kinds of rows in api/cuda/*.def, and their empty defaults. An includer defines the kinds it
 // wants (or ROW for every kind) and includes a .def; rows_end.h undefines them all again.
 //
-//   KIND(since, name, (C parameters), one role per parameter)      `since`: first CUDA version with it
+//   KIND(since, name, (C parameters), one role per parameter)
+//
+// `since` is the first CUDA version that has the name; 0: cuGetProcAddress never had it.
 //
 //   CALL       exported, forwarded, waits for the answer
 //   POST       exported, forwarded one-way; its error comes with the next wait
