@@ -55,7 +55,7 @@ struct Operand {
     reg,        // index: Function::registers; negated for !p
     integer,    // value: 64-bit two's complement
     real,       // value: bits of a double (0d... and decimal), or of a float when single is set (0f...)
-    special,    // special
+    special_register,  // special
     symbol,     // index: Function::variables when local, Module::variables otherwise, plus offset value
     function,   // index: Module::functions
     address,    // [base + value]: base is `base_kind` reg/symbol/none(absolute) with index and local
