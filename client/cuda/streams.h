@@ -1,0 +1,11 @@
+// Streams as the program names them. The server knows the legacy default stream (0) and created ones only.
+#pragma once
+#include "api/cuda/abi.h"
+
+namespace client {
+
+// 0 and CU_STREAM_LEGACY become 0; CU_STREAM_PER_THREAD, and 0 in a per-thread call, become this thread's
+// hidden stream of the current context, made at first use. Others stay as they are.
+CUstream resolve(CUstream stream);
+
+}  // namespace client
