@@ -28,7 +28,7 @@ struct Role {
   size_t size;         // bytes of the value, or behind the pointer
   const void* type;    // of a handle: one address per handle type
   size_t extent = 0;   // of a device address: bytes from there
-  const size_t* used = nullptr;  // of out_counted: how many of `size` the call filled; server side
+  size_t** used = nullptr;  // of out_counted: the parameter that points at how many of `size` are filled
 
   bool is_pointer() const { return kind >= new_handle; }
   void*& pointer() const { return *static_cast<void**>(parameter); }
@@ -64,8 +64,8 @@ RoleOf<T*> out_array(T*& p, size_t n) { return {{Role::out, true, &p, n * sizeof
 inline RoleOf<const void*> in_bytes(const void*& p, size_t n) { return {{Role::in, true, &p, n, nullptr}}; }
 inline RoleOf<void*> out_bytes(void*& p, size_t n) { return {{Role::out, true, &p, n, nullptr}}; }
 // Room for n bytes at p; *used says how many were filled (an `out` of the same row, before this one).
-inline RoleOf<void*> out_counted(void*& p, size_t n, const size_t* used) {
-  return {{Role::out_counted, true, &p, n, nullptr, 0, used}};
+inline RoleOf<void*> out_counted(void*& p, size_t n, size_t*& used) {
+  return {{Role::out_counted, true, &p, n, nullptr, 0, &used}};
 }
 inline RoleOf<const char*> text(const char*& s) { return {{Role::text, true, &s, 0, nullptr}}; }
 
