@@ -1,0 +1,116 @@
+// The layout was found by reading many fatbins of CUDA 11 to 13 (little-endian throughout):
+// header: u32 magic, u16 version, u16 header size, u64 size; then entries, each a header and its payload.
+#include "image/fatbin.h"
+
+#include <lz4.h>
+#include <zstd.h>
+
+#include <cstring>
+#include <string>
+
+namespace image {
+namespace {
+
+constexpr uint32_t magic = 0xBA55ED50;
+constexpr uint64_t largest_unpacked = uint64_t{1} << 30;
+enum Flags : uint64_t { lz4 = 0x2000, zstd = 0x8000, architecture_specific = 0x100000, family_specific = 0x200000 };
+
+struct Header {
+  uint32_t magic;
+  uint16_t version, header_size;
+  uint64_t size;  // bytes behind the header
+};
+
+struct EntryHeader {
+  uint16_t kind, unknown_2;
+  uint32_t header_size;
+  uint64_t payload_size;
+  uint32_t compressed_size, options_offset;
+  uint16_t version_minor, version_major;
+  uint32_t architecture, name_offset, name_length;
+  uint64_t flags, unknown_48, unpacked_size;
+};
+static_assert(sizeof(Header) == 16 && sizeof(EntryHeader) == 64);
+
+base::Error damaged(const char* what, size_t offset) {
+  return {std::string("the fatbin is damaged: ") + what + " at byte " + std::to_string(offset)};
+}
+
+Entry entry_from(const EntryHeader& head, std::span<const std::byte> payload) {
+  return {static_cast<Kind>(head.kind),
+          head.architecture,
+          (head.flags & architecture_specific) != 0,
+          (head.flags & family_specific) != 0,
+          head.version_major,
+          head.version_minor,
+          head.flags,
+          head.compressed_size,
+          head.compressed_size ? head.unpacked_size : head.payload_size,
+          payload};
+}
+
+}  // namespace
+
+base::Result<std::vector<Entry>> parse_fatbin(std::span<const std::byte> bytes) {
+  Header header;
+  if (bytes.size() < sizeof header) return damaged("no room for a header", 0);
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != magic || header.version != 1) return damaged("unknown magic number or version", 0);
+  if (header.header_size < sizeof header || header.header_size > bytes.size() ||
+      header.size > bytes.size() - header.header_size)
+    return damaged("a container longer than its bytes", 8);
+
+  std::vector<Entry> entries;
+  size_t at = header.header_size, end = at + header.size;
+  while (at < end) {
+    EntryHeader head;
+    if (end - at < sizeof head) return damaged("half an entry", at);
+    std::memcpy(&head, bytes.data() + at, sizeof head);
+    if (head.header_size < sizeof head || head.header_size > end - at ||
+        head.payload_size > end - at - head.header_size || head.compressed_size > head.payload_size)
+      return damaged("an entry longer than its container", at);
+    entries.push_back(entry_from(head, bytes.subspan(at + head.header_size, head.payload_size)));
+    at += head.header_size + head.payload_size;
+  }
+  return entries;
+}
+
+base::Result<std::vector<std::byte>> unpack(const Entry& entry) {
+  if (!entry.compressed_size) return std::vector<std::byte>(entry.payload.begin(), entry.payload.end());
+  if (entry.unpacked_size > largest_unpacked) return base::Error{"a fatbin entry announces more than 1 GiB"};
+  std::vector<std::byte> unpacked(entry.unpacked_size);
+  auto* source = reinterpret_cast<const char*>(entry.payload.data());
+  auto* target = reinterpret_cast<char*>(unpacked.data());
+  size_t size = 0;
+  if (entry.flags & zstd) {
+    size = ZSTD_decompress(target, unpacked.size(), source, entry.compressed_size);
+    if (ZSTD_isError(size)) return base::Error{std::string("a fatbin entry does not unpack: ") + ZSTD_getErrorName(size)};
+  } else if (entry.flags & lz4) {
+    int result = LZ4_decompress_safe(source, target, static_cast<int>(entry.compressed_size), static_cast<int>(unpacked.size()));
+    if (result < 0) return base::Error{"a fatbin entry does not unpack: bad LZ4 block"};
+    size = static_cast<size_t>(result);
+  } else {
+    return base::Error{"a fatbin entry is compressed in an unknown way"};
+  }
+  if (size != unpacked.size()) return base::Error{"a fatbin entry unpacks to another size than it announces"};
+  return unpacked;
+}
+
+const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability) {
+  const Entry* best = nullptr;
+  for (const Entry& entry : entries) {
+    bool bound = entry.exact || entry.family;
+    if (entry.kind != Kind::ptx || entry.architecture > capability) continue;
+    if (bound && entry.architecture != capability) continue;
+    if (!best || entry.architecture > best->architecture) best = &entry;
+  }
+  return best;
+}
+
+size_t fatbin_extent(const void* fatbin) {
+  Header header;
+  std::memcpy(&header, fatbin, sizeof header);
+  return header.magic == magic ? header.header_size + header.size : 0;
+}
+
+}  // namespace image
