@@ -1,0 +1,329 @@
+// The module level of PTX: directives, variables, functions. Statements are statements.cpp's.
+#include "device/software/ptx/parser.h"
+
+#include "device/software/ptx/parsing.h"
+
+namespace ptx {
+
+void Parsing::fail(std::string text) {
+  if (failed_) return;
+  failed_ = true;
+  error_ = {token_.line, std::move(text)};
+  token_ = {};  // nothing more is read
+}
+
+void Parsing::advance() {
+  if (!failed_) token_ = lexer_.next();
+}
+
+bool Parsing::accept(char c) {
+  if (!token_.is(c)) return false;
+  advance();
+  return true;
+}
+
+bool Parsing::accept_dot(std::string_view name) {
+  if (!token_.is_dot(name)) return false;
+  advance();
+  return true;
+}
+
+void Parsing::expect(char c) {
+  if (!accept(c)) fail(std::string("expected '") + c + "' before '" + std::string(token_.text) + "'");
+}
+
+std::string Parsing::name() {
+  std::string text(token_.text);
+  if (token_.kind != Token::word) fail("expected a name before '" + text + "'");
+  advance();
+  return text;
+}
+
+uint64_t Parsing::integer() {
+  bool negative = accept('-');
+  uint64_t value = token_.value;
+  if (token_.kind != Token::integer) fail("expected a number before '" + std::string(token_.text) + "'");
+  advance();
+  return negative ? 0 - value : value;
+}
+
+bool Parsing::run() {
+  advance();
+  while (!failed_ && token_.kind != Token::end) directive();
+  return !failed_;
+}
+
+void Parsing::skip_line() {
+  uint32_t line = token_.line;
+  while (token_.line == line && token_.kind != Token::end) advance();
+}
+
+void Parsing::directive() {
+  if (token_.kind != Token::dot) return fail("expected a directive before '" + std::string(token_.text) + "'");
+  if (token_.text == "file" || token_.text == "loc") return skip_line();
+  if (accept_dot("version")) return version();
+  if (accept_dot("target")) {
+    module_.target = name();
+    while (accept(',')) name();
+    return;
+  }
+  if (accept_dot("address_size")) return void(module_.address_size = static_cast<int>(integer()));
+  if (accept_dot("section")) return skip_section();
+  Linkage linkage = linking();
+  if (token_.is_dot("entry") || token_.is_dot("func")) return function(linkage);
+  Space space = token_.kind == Token::dot ? space_named(token_.text) : Space::none;
+  if (space == Space::none) return fail("unknown directive '." + std::string(token_.text) + "'");
+  advance();
+  for (Variable& variable : variables(space, linkage)) declare(std::move(variable));
+}
+
+// .version 9.0: the lexer reads one decimal number.
+void Parsing::version() {
+  std::string text(token_.text);
+  size_t point = text.find('.');
+  if (token_.kind != Token::real || point == std::string::npos) return fail("expected a version such as 8.4");
+  module_.version_major = std::atoi(text.c_str());
+  module_.version_minor = std::atoi(text.c_str() + point + 1);
+  advance();
+}
+
+// Debug information: balanced braces.
+void Parsing::skip_section() {
+  while (!token_.is('{') && token_.kind != Token::end) advance();
+  int depth = 0;
+  do {
+    depth += token_.is('{') - token_.is('}');
+    advance();
+  } while (depth && token_.kind != Token::end);
+  if (depth) fail("a section that does not end");
+}
+
+Parsing::Linkage Parsing::linking() {
+  Linkage linkage;
+  for (;;) {
+    if (accept_dot("visible")) linkage.visible = true;
+    else if (accept_dot("extern")) linkage.is_extern = true;
+    else if (accept_dot("weak") || accept_dot("common")) linkage.weak = true;
+    else return linkage;
+  }
+}
+
+// A definition completes an earlier declaration of the same name.
+void Parsing::declare(Variable variable) {
+  int32_t earlier = module_.find_variable(variable.name);
+  if (earlier < 0) {
+    module_names_[variable.name] = {Operand::symbol, static_cast<uint32_t>(module_.variables.size())};
+    module_.variables.push_back(std::move(variable));
+  } else if (module_.variables[earlier].is_extern) {
+    module_.variables[earlier] = std::move(variable);
+  } else if (!variable.is_extern) {
+    fail("'" + variable.name + "' is defined twice");
+  }
+}
+
+// After the space: .align N .v2 .type name[N] = {...}, name, ...
+std::vector<Variable> Parsing::variables(Space space, const Linkage& linkage) {
+  Variable model;
+  model.space = space;
+  model.is_extern = linkage.is_extern;
+  model.visible = linkage.visible;
+  model.weak = linkage.weak;
+  unsigned alignment = 0, lanes = 1;
+  bool typed = false;
+  while (token_.kind == Token::dot) {
+    if (accept_dot("align")) alignment = static_cast<unsigned>(integer());
+    else if (accept_dot("attribute")) attributes(model);
+    else if (accept_dot("ptr")) pointer_attributes();
+    else if (token_.text == "v2" || token_.text == "v4") lanes = token_.text == "v2" ? 2 : 4, advance();
+    else if (Type type = type_named(token_.text); type != Type::none) model.type = type, typed = true, advance();
+    else fail("unknown word '." + std::string(token_.text) + "' in a declaration");
+  }
+  if (!typed) fail("a variable without a type");
+  uint64_t element = (bits(model.type) + 7) / 8 * lanes;
+  model.alignment = alignment ? alignment : static_cast<uint32_t>(element);
+  std::vector<Variable> all;
+  do {
+    Variable variable = model;
+    variable.name = name();
+    variable.size = dimensions(element);
+    if (accept('=')) initialiser(variable);
+    all.push_back(std::move(variable));
+  } while (accept(',') && !failed_);
+  expect(';');
+  return all;
+}
+
+void Parsing::attributes(Variable& variable) {
+  expect('(');
+  while (!failed_ && !token_.is(')')) {
+    variable.managed |= token_.is_dot("managed");
+    advance();
+  }
+  expect(')');
+}
+
+// .ptr .global .align 8: speaks of what a parameter points at, not of the parameter.
+void Parsing::pointer_attributes() {
+  if (token_.kind == Token::dot && space_named(token_.text) != Space::none) advance();
+  if (accept_dot("align")) integer();
+}
+
+// [4][8], or [] of an extern array or of one whose initialiser gives the size.
+uint64_t Parsing::dimensions(uint64_t element) {
+  uint64_t size = element;
+  while (accept('[')) {
+    uint64_t count = token_.is(']') ? 0 : integer();
+    if (count && size > (uint64_t{1} << 40) / count) fail("an array larger than any memory");
+    size *= count;
+    expect(']');
+  }
+  return size;
+}
+
+// {1, 2, {3}}, 0f3F800000, name, generic(name)+8
+void Parsing::initialiser(Variable& variable) {
+  int depth = 0;
+  do {
+    while (accept('{'))
+      if (++depth > 64) return fail("an initialiser nested too deeply");
+    if (!token_.is('}')) initial_value(variable);
+    while (depth && accept('}')) --depth;
+  } while (!failed_ && depth && accept(','));
+  if (depth) expect('}');
+  if (variable.size == 0) variable.size = variable.initial.size();
+  if (variable.initial.size() > variable.size) fail("more initial values than '" + variable.name + "' has room for");
+}
+
+void Parsing::initial_value(Variable& variable) {
+  unsigned size = (bits(variable.type) + 7) / 8;
+  uint64_t value = 0;
+  bool negative = accept('-');
+  if (token_.kind == Token::word) return relocation(variable, size);
+  bool number = token_.kind == Token::integer || token_.kind == Token::real || token_.kind == Token::single;
+  if (!number) return fail("expected an initial value before '" + std::string(token_.text) + "'");
+  value = negative ? 0 - token_.value : token_.value;
+  advance();
+  for (unsigned i = 0; i < size; ++i) variable.initial.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+
+void Parsing::relocation(Variable& variable, unsigned size) {
+  bool generic = token_.text == "generic";
+  std::string symbol = name();
+  if (generic) {
+    expect('(');
+    symbol = name();
+    expect(')');
+  }
+  int64_t addend = accept('+') ? static_cast<int64_t>(integer()) : 0;
+  auto found = module_names_.find(symbol);
+  if (found == module_names_.end()) return fail("'" + symbol + "' is not declared");
+  variable.relocations.push_back({variable.initial.size(), found->second.kind == Operand::function, found->second.index, addend,
+                                  static_cast<uint8_t>(size)});
+  variable.initial.resize(variable.initial.size() + size);
+}
+
+// (.param .b32 a, .reg .u32 b)
+std::vector<Variable> Parsing::parameters() {
+  std::vector<Variable> all;
+  expect('(');
+  while (!failed_ && !token_.is(')')) {
+    Variable variable;
+    unsigned alignment = 0;
+    while (token_.kind == Token::dot) {
+      if (accept_dot("align")) alignment = static_cast<unsigned>(integer());
+      else if (accept_dot("ptr")) pointer_attributes();
+      else if (Type type = type_named(token_.text); type != Type::none) variable.type = type, advance();
+      else if (Space space = space_named(token_.text); space != Space::none) variable.space = space, advance();
+      else fail("unknown word '." + std::string(token_.text) + "' in a parameter");
+    }
+    variable.name = name();
+    uint64_t element = (bits(variable.type) + 7) / 8;
+    variable.size = dimensions(element);
+    variable.alignment = alignment ? alignment : static_cast<uint32_t>(element);
+    all.push_back(std::move(variable));
+    if (!accept(',')) break;
+  }
+  expect(')');
+  return all;
+}
+
+// PTX ISA, "Kernel Function Parameters": natural C layout, in order.
+void Parsing::lay_out(Function& function) {
+  uint64_t offset = 0;
+  for (const Variable& parameter : function.parameters) {
+    uint64_t alignment = parameter.alignment ? parameter.alignment : 1;
+    offset = (offset + alignment - 1) / alignment * alignment;
+    function.parameter_offsets.push_back(static_cast<uint32_t>(offset));
+    offset += parameter.size;
+  }
+  if (offset > 32764) fail("more than 32,764 bytes of parameters");
+  function.parameter_bytes = static_cast<uint32_t>(offset);
+}
+
+void Parsing::function(const Linkage& linkage) {
+  Function function;
+  function.line = token_.line;
+  function.is_entry = token_.is_dot("entry");
+  function.is_extern = linkage.is_extern;
+  function.visible = linkage.visible;
+  function.weak = linkage.weak;
+  advance();
+  if (token_.is_dot("attribute")) skip_attribute();
+  if (!function.is_entry && token_.is('(')) function.results = parameters();
+  function.name = name();
+  if (token_.is('(')) function.parameters = parameters();
+  lay_out(function);
+  performance(function);
+  uint32_t index = reserve(function);
+  if (accept(';') || failed_) return;
+  expect('{');
+  if (module_.functions[index].defined) return fail("'" + function.name + "' is defined twice");
+  body(function);
+  function.defined = true;
+  module_.functions[index] = std::move(function);
+}
+
+void Parsing::skip_attribute() {
+  advance();
+  while (!failed_ && token_.kind != Token::end && !token_.is(')')) advance();
+  expect(')');
+}
+
+// The function's place in the module; a declaration seen before keeps its index.
+uint32_t Parsing::reserve(const Function& function) {
+  auto [entry, added] = module_names_.try_emplace(
+      function.name, Symbol{Operand::function, static_cast<uint32_t>(module_.functions.size())});
+  if (entry->second.kind != Operand::function) {
+    fail("'" + function.name + "' is a variable already");
+    return 0;
+  }
+  if (added) module_.functions.push_back(function);
+  return entry->second.index;
+}
+
+void Parsing::triple(uint32_t (&numbers)[3]) {
+  for (uint32_t& number : numbers) number = 1;
+  for (int i = 0; i < 3; ++i) {
+    numbers[i] = static_cast<uint32_t>(integer());
+    if (!accept(',')) return;
+  }
+}
+
+void Parsing::performance(Function& function) {
+  while (token_.kind == Token::dot && !failed_) {
+    if (accept_dot("maxntid")) triple(function.maxntid);
+    else if (accept_dot("reqntid")) triple(function.reqntid);
+    else if (accept_dot("reqnctapercluster")) triple(function.reqnctapercluster);
+    else if (accept_dot("minnctapersm")) function.minnctapersm = static_cast<uint32_t>(integer());
+    else if (accept_dot("maxnreg")) function.maxnreg = static_cast<uint32_t>(integer());
+    else if (accept_dot("maxclusterrank")) integer();
+    else if (accept_dot("noreturn")) function.noreturn = true;
+    else if (accept_dot("explicitcluster") || accept_dot("blocksareclusters")) continue;
+    else if (accept_dot("pragma")) advance(), expect(';');
+    else fail("unknown directive '." + std::string(token_.text) + "' of a function");
+  }
+}
+
+bool parse(std::string_view text, Module& module, Error& error) { return Parsing(text, module, error).run(); }
+
+}  // namespace ptx

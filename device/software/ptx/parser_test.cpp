@@ -1,0 +1,134 @@
+// PTX as compilers write it, and PTX as nobody should.
+#include "device/software/ptx/parser.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace {
+
+const std::string head = ".version 8.4\n.target sm_75\n.address_size 64\n";
+
+ptx::Module good(const std::string& text) {
+  ptx::Module module;
+  ptx::Error error;
+  EXPECT_TRUE(ptx::parse(head + text, module, error)) << error.line << ": " << error.text;
+  return module;
+}
+
+ptx::Error bad(const std::string& text) {
+  ptx::Module module;
+  ptx::Error error;
+  EXPECT_FALSE(ptx::parse(head + text, module, error));
+  return error;
+}
+
+const std::string kernel = R"(.visible .entry scale(
+  .param .u64 p, .param .u32 n, .param .align 8 .b8 s[12]
+)
+.maxntid 256
+{
+  .reg .pred %p<2>;
+  .reg .b32 %r<4>;
+  .reg .b64 %rd<3>;
+  ld.param.u32 %r1, [n];
+  mov.u32 %r2, %tid.x;
+  setp.ge.s32 %p1, %r2, %r1;
+  @%p1 bra $L__done;
+  ld.param.u64 %rd1, [p];
+  { .reg .b32 %r1; mov.u32 %r1, 7; }
+  ld.global.v2.f32 {%r1, _}, [%rd1+-8];
+  mul.wide.s32 %rd2, %r2, 4;
+$L__done:
+  ret;
+}
+)";
+
+TEST(Parser, AKernel) {
+  ptx::Module module = good(kernel);
+  EXPECT_EQ(module.version_major, 8);
+  EXPECT_EQ(module.version_minor, 4);
+  ASSERT_EQ(module.functions.size(), 1u);
+  const ptx::Function& f = module.functions[0];
+  EXPECT_TRUE(f.is_entry && f.defined && f.visible);
+  EXPECT_EQ(f.parameter_offsets, (std::vector<uint32_t>{0, 8, 16}));
+  EXPECT_EQ(f.parameter_bytes, 28u);
+  EXPECT_EQ(f.maxntid[0], 256u);
+  EXPECT_EQ(f.maxntid[1], 1u);
+  ASSERT_EQ(f.body.size(), 9u);
+  EXPECT_EQ(f.body[1].operands[1].special, ptx::Special::tid_x);
+  EXPECT_EQ(f.body[3].guard.reg, 1) << "%p1 is the second register";
+  EXPECT_EQ(f.labels[f.body[3].operands[0].index], 8u);
+  EXPECT_NE(f.body[5].operands[0].index, f.body[0].operands[0].index) << "a nested scope has registers of its own";
+  EXPECT_EQ(f.body[6].operands[0].elements[1].kind, ptx::Operand::sink);
+  EXPECT_EQ(f.body[6].operands[1].value, -8);
+  EXPECT_EQ(f.body[7].modifiers.width, ptx::Width::wide);
+}
+
+TEST(Parser, VariablesAndInitialisers) {
+  ptx::Module module = good(
+      ".global .align 4 .b8 text[4] = {104, 105};\n.const .f32 one = 0f3F800000;\n"
+      ".global .u64 pointer = generic(text)+2;\n.extern .shared .align 16 .b8 room[];\n.global .s16 m[2][3] = {{1, -2, 3}, {4}};");
+  ASSERT_EQ(module.variables.size(), 5u);
+  EXPECT_EQ(module.variables[0].initial, (std::vector<uint8_t>{104, 105}));
+  EXPECT_EQ(module.variables[0].size, 4u);
+  EXPECT_EQ(module.variables[1].initial, (std::vector<uint8_t>{0, 0, 0x80, 0x3f}));
+  ASSERT_EQ(module.variables[2].relocations.size(), 1u);
+  EXPECT_EQ(module.variables[2].relocations[0].addend, 2);
+  EXPECT_EQ(module.variables[3].size, 0u);
+  EXPECT_EQ(module.variables[4].size, 12u);
+  EXPECT_EQ(module.variables[4].initial, (std::vector<uint8_t>{1, 0, 0xfe, 0xff, 3, 0, 4, 0}));
+}
+
+TEST(Parser, CallsOfDeviceFunctions) {
+  ptx::Module module = good(R"(.extern .func (.param .b32 r) vprintf(.param .b64 f, .param .b64 a);
+.func (.param .b32 out) twice(.param .b32 in) { .reg .b32 %r<2>; ld.param.b32 %r1, [in]; st.param.b32 [out], %r1; ret; }
+.entry k() { .param .b32 a; .param .b32 b; call.uni (b), twice, (a); ret; })");
+  ASSERT_EQ(module.functions.size(), 3u);
+  const ptx::Instruction& call = module.functions[2].body[0];
+  EXPECT_EQ(call.operands[0].kind, ptx::Operand::function);
+  EXPECT_EQ(call.operands[0].index, 1u);
+  EXPECT_EQ(call.results.size(), 1u);
+  EXPECT_EQ(call.arguments.size(), 1u);
+  EXPECT_FALSE(module.functions[0].defined);
+}
+
+TEST(Parser, TwoDestinations) {
+  ptx::Module module = good(".entry k() { .reg .pred p, q; .reg .b32 a; setp.lt.s32 p|q, a, 3; st.shared.b32 [0], a; ret; }");
+  EXPECT_EQ(module.functions[0].body[0].destinations, 2);
+  EXPECT_EQ(module.functions[0].body[1].destinations, 0);
+}
+
+TEST(Parser, MistakesNameTheirLine) {
+  ptx::Error error = bad(".entry k() {\n  frobnicate.s32 1;\n}");
+  EXPECT_EQ(error.line, 5u);
+  EXPECT_EQ(error.text, "unknown instruction 'frobnicate'");
+  EXPECT_EQ(bad(".entry k() {\n bra nowhere;\n ret;\n}").text, "label 'nowhere' is nowhere in the function");
+  EXPECT_EQ(bad(".entry k() { x: ret; x: ret; }").text, "label 'x' stands twice");
+  EXPECT_EQ(bad(".entry k() {\n ret;\n").text, "'k' does not end");
+  EXPECT_FALSE(bad(".global .b8 x[4] = {1,2,3,4,5};").text.empty());
+  EXPECT_FALSE(bad("garbage").text.empty());
+}
+
+TEST(Parser, EveryTruncationEnds) {
+  for (size_t size = 0; size < kernel.size() - 2; ++size) {
+    ptx::Module module;
+    ptx::Error error;
+    bool whole = ptx::parse(kernel.substr(0, size), module, error);
+    EXPECT_EQ(whole, size == 0) << size;
+  }
+}
+
+TEST(Parser, MutationsAreHarmless) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = head + kernel;
+    for (int i = 0; i < 3; ++i) text[random() % text.size()] = static_cast<char>(random() % 96 + 32);
+    ptx::Module module;
+    ptx::Error error;
+    ptx::parse(text, module, error);
+  }
+  good(kernel);
+}
+
+}  // namespace

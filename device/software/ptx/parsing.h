@@ -1,0 +1,94 @@
+// The parser's state: one token of look-ahead, the names in scope, and a failure that sticks. Internal to
+// parser.cpp (module level) and statements.cpp (function bodies).
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "device/software/ptx/ast.h"
+#include "device/software/ptx/lexer.h"
+#include "device/software/ptx/modifiers.h"
+#include "device/software/ptx/parser.h"
+
+namespace ptx {
+
+class Parsing {
+ public:
+  Parsing(std::string_view text, Module& module, Error& error) : lexer_(text), module_(module), error_(error) {}
+  bool run();
+
+ private:
+  struct Linkage {
+    bool visible = false, is_extern = false, weak = false;
+  };
+  struct Symbol {
+    Operand::Kind kind;  // reg, symbol or function
+    uint32_t index;
+  };
+  struct Scope {  // a function body or a nested { }
+    std::unordered_map<std::string, Symbol> names;
+    std::unordered_map<std::string, uint32_t> labels;
+  };
+
+  void fail(std::string text);
+  void advance();
+  bool accept(char c);
+  bool accept_dot(std::string_view name);
+  void expect(char c);
+  std::string name();
+  uint64_t integer();
+
+  void directive();
+  void skip_line();
+  void version();
+  void skip_section();
+  void skip_attribute();
+  Linkage linking();
+  void declare(Variable variable);
+  std::vector<Variable> variables(Space space, const Linkage& linkage);
+  void attributes(Variable& variable);
+  void pointer_attributes();
+  uint64_t dimensions(uint64_t element);
+  void initialiser(Variable& variable);
+  void initial_value(Variable& variable);
+  void relocation(Variable& variable, unsigned size);
+  std::vector<Variable> parameters();
+  void lay_out(Function& function);
+  void function(const Linkage& linkage);
+  uint32_t reserve(const Function& function);
+  void triple(uint32_t (&numbers)[3]);
+  void performance(Function& function);
+
+  void body(Function& function);
+  void open_scope();
+  void close_scope();
+  void statement();
+  void statement_directive();
+  void registers();
+  void add_register(const std::string& text, Type type);
+  void add_variable(Variable variable);
+  void instruction(Guard guard);
+  void guarded();
+  void call_operands(Instruction& instruction);
+  Operand operand();
+  Operand word_operand();
+  Operand special(const std::string& text);
+  Operand address();
+  Operand vector();
+  Operand label(const std::string& text);
+  void define_label(const std::string& text);
+  const Symbol* look_up(const std::string& text) const;
+
+  Lexer lexer_;
+  Module& module_;
+  Error& error_;
+  Token token_;
+  bool failed_ = false;
+  std::unordered_map<std::string, Symbol> module_names_;
+  Function* function_ = nullptr;
+  std::vector<Scope> scopes_;
+  std::vector<uint32_t> label_lines_;  // of each label's first use, for the message when it is nowhere
+};
+
+}  // namespace ptx
