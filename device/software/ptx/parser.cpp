@@ -50,6 +50,7 @@ uint64_t Parsing::integer() {
 bool Parsing::run() {
   advance();
   while (!failed_ && token_.kind != Token::end) directive();
+  if (module_.version_major == 0) fail("no .version directive: this is not PTX");
   return !failed_;
 }
 

@@ -114,9 +114,16 @@ TEST(Parser, EveryTruncationEnds) {
   for (size_t size = 0; size < kernel.size() - 2; ++size) {
     ptx::Module module;
     ptx::Error error;
-    bool whole = ptx::parse(kernel.substr(0, size), module, error);
-    EXPECT_EQ(whole, size == 0) << size;
+    bool empty = size == 0;
+    EXPECT_EQ(ptx::parse(head + kernel.substr(0, size), module, error), empty) << size;
   }
+}
+
+TEST(Parser, TextWithoutAVersionIsNotPtx) {
+  ptx::Module module;
+  ptx::Error error;
+  EXPECT_FALSE(ptx::parse("", module, error));
+  EXPECT_EQ(error.text, "no .version directive: this is not PTX");
 }
 
 TEST(Parser, MutationsAreHarmless) {
