@@ -1,0 +1,146 @@
+// Reserves with PROT_NONE and opens pages as they are handed out: a stray pointer of a kernel faults, and memory
+// that the program freed goes back to the system.
+#include "device/software/run/window.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "api/window.h"
+
+namespace software {
+namespace {
+
+constexpr uint64_t page = 4096;
+constexpr uint64_t huge_page = uint64_t{2} << 20;
+
+uint64_t up(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+uint64_t down(uint64_t value, uint64_t alignment) { return value & ~(alignment - 1); }
+void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
+
+}  // namespace
+
+uint64_t FreeList::take(uint64_t size, uint64_t alignment) {
+  for (auto at = free_.begin(); at != free_.end(); ++at) {
+    auto [begin, end] = *at;
+    uint64_t start = up(begin, alignment);
+    if (start > end || end - start < size) continue;
+    free_.erase(at);
+    if (begin < start) free_.emplace(begin, start);
+    if (start + size < end) free_.emplace(start + size, end);
+    return start;
+  }
+  return 0;
+}
+
+std::pair<uint64_t, uint64_t> FreeList::give(uint64_t begin, uint64_t end) {
+  auto next = free_.lower_bound(begin);
+  if (next != free_.begin()) {
+    auto before = std::prev(next);
+    if (before->second == begin) {
+      begin = before->first;
+      free_.erase(before);
+    }
+  }
+  if (next != free_.end() && next->first == end) {
+    end = next->second;
+    free_.erase(next);
+  }
+  free_.emplace(begin, end);
+  return {begin, end};
+}
+
+base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit) {
+  void* at = mmap(pointer(api::window_base), api::device_area_size, PROT_NONE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  // Kernels before 4.17 take the address as a hint and may answer another one.
+  if (at != MAP_FAILED && at != pointer(api::window_base)) {
+    munmap(at, api::device_area_size);
+    at = MAP_FAILED;
+    errno = EEXIST;
+  }
+  if (at == MAP_FAILED)
+    return base::Error{std::string("the device's address window cannot be reserved: ") + std::strerror(errno) +
+                       "; check `ulimit -v`, and that only one device is opened in this process"};
+  return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit));
+}
+
+// The first granule stays unused, so that no allocation starts where an empty range could end.
+Memory::Memory(uint64_t base, uint64_t size, uint64_t limit)
+    : base_(base), size_(size), limit_(limit < size ? limit : size), free_(base + granule, base + size) {}
+
+Memory::~Memory() { munmap(pointer(base_), size_); }
+
+uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const void* owner, uint64_t alignment) {
+  std::lock_guard hold(lock_);
+  if (size == 0 || size > limit_) return 0;
+  uint64_t room = up(size, granule);
+  if (room > limit_ - used_) return 0;
+  if (alignment < granule) alignment = granule;
+  if (room >= huge_page && alignment < huge_page) alignment = huge_page;
+  uint64_t address = free_.take(room, alignment);
+  if (!address) return 0;
+  uint64_t begin = down(address, page), end = up(address + room, page);
+  // ENOMEM: too many separate mappings (vm.max_map_count).
+  if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) {
+    free_.give(address, address + room);
+    return 0;
+  }
+  if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
+  allocations_[address] = {address, size, kind, owner, ++numbers_};
+  used_ += room;
+  return address;
+}
+
+void Memory::release(std::map<uint64_t, Allocation>::iterator at) {
+  uint64_t address = at->first, room = up(at->second.size, granule);
+  allocations_.erase(at);
+  used_ -= room;
+  auto [begin, end] = free_.give(address, address + room);
+  // Of the pages this allocation touched, close those that no other one shares.
+  uint64_t first = down(address, page), last = up(address + room, page);
+  if (first < begin) first += page;
+  if (last > end) last -= page;
+  if (first >= last) return;
+  madvise(pointer(first), last - first, MADV_DONTNEED);
+  mprotect(pointer(first), last - first, PROT_NONE);
+}
+
+bool Memory::free(uint64_t address) {
+  std::lock_guard hold(lock_);
+  auto at = allocations_.find(address);
+  if (at == allocations_.end()) return false;
+  release(at);
+  return true;
+}
+
+void Memory::free_all(const void* owner) {
+  std::lock_guard hold(lock_);
+  for (auto at = allocations_.begin(); at != allocations_.end();) {
+    auto next = std::next(at);
+    if (at->second.owner == owner) release(at);
+    at = next;
+  }
+}
+
+std::optional<Allocation> Memory::find(uint64_t address) const {
+  std::lock_guard hold(lock_);
+  auto after = allocations_.upper_bound(address);
+  if (after == allocations_.begin()) return std::nullopt;
+  const Allocation& candidate = std::prev(after)->second;
+  if (address - candidate.address >= candidate.size) return std::nullopt;
+  return candidate;
+}
+
+bool Memory::covers(uint64_t address, uint64_t size) const {
+  std::optional<Allocation> allocation = find(address);
+  return allocation && size <= allocation->size - (address - allocation->address);
+}
+
+uint64_t Memory::used() const {
+  std::lock_guard hold(lock_);
+  return used_;
+}
+
+}  // namespace software
