@@ -1,0 +1,92 @@
+// Every edge of a layout leads forward or to the header of a region around it; lanes that part meet again.
+#include "device/software/pass/layout.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "device/software/pass/uniformity.h"
+#include "device/software/ptx/parser.h"
+
+namespace {
+
+ptx::Function kernel(const std::string& body) {
+  std::string text = ".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
+                     ".reg .pred %p<9>;\n.reg .b32 %r<9>;\n.reg .b64 %d<9>;\n" + body + "\n}\n";
+  ptx::Module module;
+  ptx::Error error;
+  EXPECT_TRUE(ptx::parse(text, module, error)) << error.text << " line " << error.line;
+  return module.functions.at(0);
+}
+
+void expect_sound(const software::ControlFlow& flow, const software::Layout& layout) {
+  ASSERT_EQ(layout.order.size(), flow.order.size());
+  auto position = [&](uint32_t block) { return std::ranges::find(layout.order, block) - layout.order.begin(); };
+  for (uint32_t block : layout.order)
+    for (uint32_t next : flow.blocks[block].successors) {
+      if (position(next) > position(block)) continue;
+      bool home = std::ranges::any_of(layout.regions, [&](const software::Region& region) {
+        return region.header == next && region.first <= position(block) && position(block) < region.last;
+      });
+      EXPECT_TRUE(home) << "edge " << block << " -> " << next;
+    }
+}
+
+constexpr const char* nested =
+    "OUTER: setp.eq.u32 %p1, %r1, 0;\nINNER: add.u32 %r2, %r2, 1;\n@%p1 bra INNER;\nadd.u32 %r1, %r1, 1;\n"
+    "@%p2 bra OUTER;\nret;";
+
+TEST(layout, nested_loops_are_nested_regions) {
+  auto function = kernel(nested);
+  auto flow = software::control_flow(function);
+  auto layout = software::lay_out(flow);
+  expect_sound(flow, layout);
+  ASSERT_EQ(layout.regions.size(), 2u);
+  EXPECT_GE(layout.regions[0].first, layout.regions[1].first);
+  EXPECT_LT(layout.regions[0].last - layout.regions[0].first, layout.regions[1].last - layout.regions[1].first);
+}
+
+TEST(layout, a_loop_with_two_entries_loses_no_lane) {
+  auto function = kernel("@%p1 bra B;\nA: add.u32 %r1, %r1, 1;\nB: add.u32 %r2, %r2, 1;\n@%p2 bra A;\nret;");
+  auto flow = software::control_flow(function);
+  expect_sound(flow, software::lay_out(flow));
+}
+
+TEST(uniformity, what_comes_from_the_thread_index_varies) {
+  auto function = kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nadd.u32 %r3, %r1, %r2;\nadd.u32 %r4, %r2, 1;\nret;");
+  auto result = software::uniformity(function, software::control_flow(function));
+  auto varies = [&](const char* name) {
+    for (size_t i = 0; i < function.registers.size(); ++i)
+      if (function.registers[i].name == name) return bool(result.varying[i]);
+    ADD_FAILURE() << name;
+    return false;
+  };
+  EXPECT_TRUE(varies("%r1"));
+  EXPECT_FALSE(varies("%r2"));
+  EXPECT_TRUE(varies("%r3"));
+  EXPECT_FALSE(varies("%r4"));
+}
+
+TEST(uniformity, a_value_chosen_by_a_varying_branch_varies) {
+  auto function = kernel("mov.u32 %r1, %tid.x;\nsetp.lt.u32 %p1, %r1, 7;\nmov.u32 %r2, 1;\n@%p1 bra L;\nmov.u32 %r2, 2;\n"
+                         "L: add.u32 %r3, %r2, 1;\nret;");
+  auto flow = software::control_flow(function);
+  auto result = software::uniformity(function, flow);
+  EXPECT_TRUE(result.divergent[1]);
+  EXPECT_FALSE(result.divergent[0]);
+  EXPECT_FALSE(result.divergent[2]);
+  for (size_t i = 0; i < function.registers.size(); ++i)
+    if (function.registers[i].name == "%r2" || function.registers[i].name == "%r3") EXPECT_TRUE(result.varying[i]);
+}
+
+TEST(uniformity, a_loop_that_lanes_leave_one_by_one_is_divergent) {
+  auto function = kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, %r1;\n"
+                         "@%p1 bra L;\nret;");
+  auto result = software::uniformity(function, software::control_flow(function));
+  EXPECT_TRUE(result.divergent[1]);
+  for (size_t i = 0; i < function.registers.size(); ++i)
+    if (function.registers[i].name == "%r2") EXPECT_TRUE(result.varying[i] && result.blended[i]);
+}
+
+}  // namespace
