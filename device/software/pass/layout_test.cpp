@@ -77,7 +77,9 @@ TEST(uniformity, a_value_chosen_by_a_varying_branch_varies) {
   EXPECT_FALSE(result.divergent[0]);
   EXPECT_FALSE(result.divergent[2]);
   for (size_t i = 0; i < function.registers.size(); ++i)
-    if (function.registers[i].name == "%r2" || function.registers[i].name == "%r3") EXPECT_TRUE(result.varying[i]);
+    if (function.registers[i].name == "%r2" || function.registers[i].name == "%r3") {
+      EXPECT_TRUE(result.varying[i]);
+    }
 }
 
 TEST(uniformity, a_loop_that_lanes_leave_one_by_one_is_divergent) {
@@ -86,7 +88,9 @@ TEST(uniformity, a_loop_that_lanes_leave_one_by_one_is_divergent) {
   auto result = software::uniformity(function, software::control_flow(function));
   EXPECT_TRUE(result.divergent[1]);
   for (size_t i = 0; i < function.registers.size(); ++i)
-    if (function.registers[i].name == "%r2") EXPECT_TRUE(result.varying[i] && result.blended[i]);
+    if (function.registers[i].name == "%r2") {
+      EXPECT_TRUE(result.varying[i] && result.blended[i]);
+    }
 }
 
 }  // namespace
