@@ -1,0 +1,299 @@
+// The scheduler of one thread. It goes round the resident blocks and runs whatever is ready; when all of them only
+// poll, it takes in another block, because that may be the one they wait for.
+#include "device/software/run/block.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <algorithm>
+
+#include "base/log.h"
+#include "device/software/run/faults.h"
+
+namespace software {
+namespace {
+
+constexpr size_t page = 4096;
+constexpr unsigned idle_rounds = 64;  // before an ordinary launch interleaves a further block
+
+std::string place(const Fiber& fiber) {
+  const Warp& warp = fiber.warp;
+  auto number = [](uint32_t value) { return std::to_string(value); };
+  return "[" + number(warp.block_index[0]) + "," + number(warp.block_index[1]) + "," + number(warp.block_index[2]) +
+         "] warp " + number(warp.warp_index);
+}
+
+std::string hexadecimal(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+CUresult result_of(int signal) {
+  if (signal == SIGSEGV || signal == SIGBUS) return CUDA_ERROR_ILLEGAL_ADDRESS;
+  return signal == SIGILL ? CUDA_ERROR_ILLEGAL_INSTRUCTION : CUDA_ERROR_LAUNCH_FAILED;
+}
+
+}  // namespace
+
+Arena::~Arena() { drop(); }
+
+void Arena::drop() {
+  if (base_) munmap(base_, capacity_ + page);
+  base_ = nullptr;
+  capacity_ = 0;
+}
+
+uint8_t* Arena::get(size_t bytes) {
+  size_t room = (bytes + 127) & ~size_t{127};
+  if (!base_ || room > capacity_) {
+    drop();
+    size_t capacity = (room + page - 1) & ~(page - 1);
+    void* at = mmap(nullptr, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return nullptr;
+    base_ = static_cast<uint8_t*>(at);
+    capacity_ = capacity;
+    mprotect(base_ + capacity_, page, PROT_NONE);
+  }
+  return base_ + capacity_ - room;
+}
+
+void Block::release(uint32_t number) {
+  Barrier& barrier = barriers[number];
+  uint32_t warps = job->launch.warps;
+  // Warps that have exited count as arrived where the whole block is expected.
+  bool whole = barrier.expected == 0 || barrier.expected >= warps;
+  uint32_t arrived = barrier.arrived + (whole ? exited : 0);
+  if (barrier.arrived == 0 || arrived < (whole ? warps : barrier.expected)) return;
+  for (Fiber* fiber : fibers) {
+    if (fiber->state != Fiber::waiting || fiber->barrier != number) continue;
+    fiber->state = Fiber::ready;
+    fiber->reduced = barrier.reduced;
+  }
+  barrier = Barrier{};
+}
+
+void Block::release_after_exit() {
+  for (uint32_t i = 0; i < 16; ++i)
+    if (barriers[i].arrived) release(i);
+}
+
+void Worker::run(Job& job) {
+  job_ = &job;
+  chunk_next_ = chunk_end_ = 0;
+  unsigned idle = 0;
+  while (!job.failed()) {
+    if (residents_ == 0 && !admit()) break;
+    bool progress = false;
+    for (size_t i = 0; i < residents_ && !job.failed();) {
+      progress |= step(*blocks_[i]);
+      if (blocks_[i]->done())
+        retire(i);
+      else
+        ++i;
+    }
+    if (progress) {
+      idle = 0;
+      continue;
+    }
+    ++idle;
+    bool more = job.cooperative || (idle % idle_rounds == 0 && residents_ < job.resident);
+    if (!more || !admit()) sched_yield();
+  }
+  drop_all();
+  job_ = nullptr;
+}
+
+bool Worker::take(uint64_t& index) {
+  if (chunk_next_ == chunk_end_) {
+    if (job_->next.load(std::memory_order_relaxed) >= job_->blocks) return false;
+    chunk_next_ = job_->next.fetch_add(job_->chunk);
+    chunk_end_ = chunk_next_ + job_->chunk;
+    if (chunk_end_ > job_->blocks) chunk_end_ = job_->blocks;
+    if (chunk_next_ >= chunk_end_) {
+      chunk_next_ = chunk_end_ = 0;
+      return false;
+    }
+  }
+  index = chunk_next_++;
+  return true;
+}
+
+bool Worker::admit() {
+  uint64_t index;
+  if (!take(index)) return false;
+  if (residents_ == blocks_.size()) blocks_.push_back(std::make_unique<Block>());
+  Block& block = *blocks_[residents_++];
+  const Launch& launch = job_->launch;
+  block.job = job_;
+  block.worker = this;
+  block.index = index;
+  block.at[0] = static_cast<uint32_t>(index % launch.grid[0]);
+  block.at[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
+  block.at[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
+  block.next_warp = block.exited = 0;
+  block.progress = 0;
+  for (Barrier& barrier : block.barriers) barrier = Barrier{};
+  block.shared = block.shared_arena.get(launch.total_shared);
+  if (!block.shared) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+  return true;
+}
+
+bool Worker::step(Block& block) {
+  uint64_t before = block.progress;
+  start_fibers(block);
+  bool ready = false;
+  for (size_t i = 0; i < block.fibers.size() && !job_->failed();) {
+    Fiber* fiber = block.fibers[i];
+    if (fiber->state == Fiber::ready) resume(*fiber);
+    if (fiber->state == Fiber::idle) {
+      block.fibers.erase(block.fibers.begin() + static_cast<ptrdiff_t>(i));
+      idle_.push_back(fiber);
+      continue;
+    }
+    ++i;
+  }
+  for (Fiber* fiber : block.fibers) ready |= fiber->state == Fiber::ready;
+  if (!ready && !block.done() && !job_->failed()) {
+    base::log(base::Level::error, "kernel deadlocks at a barrier",
+              {{"kernel", job_->launch.kernel_name}, {"block", std::to_string(block.index)},
+               {"waiting", std::to_string(block.fibers.size())}, {"exited", std::to_string(block.exited)}});
+    job_->fail(CUDA_ERROR_LAUNCH_FAILED);
+  }
+  return block.progress != before;
+}
+
+// A fiber that starts runs warps until one has to wait; the next warp then needs another fiber.
+void Worker::start_fibers(Block& block) {
+  while (block.next_warp < job_->launch.warps && !job_->failed()) {
+    Fiber* fiber = get_fiber();
+    if (!fiber) {
+      job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+      return;
+    }
+    fiber->block = &block;
+    fiber->barrier = UINT32_MAX;
+    fiber->state = Fiber::ready;
+    block.fibers.push_back(fiber);
+    resume(*fiber);
+    if (fiber->state != Fiber::idle) continue;
+    block.fibers.pop_back();
+    idle_.push_back(fiber);
+  }
+}
+
+Fiber* Worker::get_fiber() {
+  while (!idle_.empty()) {
+    Fiber* fiber = idle_.back();
+    idle_.pop_back();
+    if (fiber->stack.bytes() >= job_->stack_bytes) return fiber;
+    std::erase_if(fibers_, [&](auto& owned) { return owned.get() == fiber; });
+  }
+  auto fiber = std::make_unique<Fiber>(job_->stack_bytes, this);
+  if (!fiber->stack.base()) return nullptr;
+  fiber->context = fiber->stack.prepare(&Worker::fiber_main, fiber.get());
+  fibers_.push_back(std::move(fiber));
+  return fibers_.back().get();
+}
+
+void Worker::resume(Fiber& fiber) {
+  current_ = &fiber;
+  int signal;
+  {
+    Armed armed(&scheduler_);
+    signal = static_cast<int>(outboard_switch(&scheduler_, fiber.context, 0));
+  }
+  current_ = nullptr;
+  if (signal) report(fiber);
+}
+
+// A fault brought us back: say where, and end the launch.
+void Worker::report(Fiber& fiber) {
+  const Fault fault = last_fault();
+  bool overflow = fault.signal == SIGSEGV && fiber.stack.in_guard(fault.address);
+  const char* what = overflow ? "kernel overflows its stack"
+                     : fault.signal == SIGFPE || fault.signal == SIGILL ? "kernel executes an illegal instruction"
+                                                                        : "kernel touches an illegal address";
+  if (!job_->failed())
+    base::log(base::Level::error, what,
+              {{"kernel", job_->launch.kernel_name}, {"address", hexadecimal(fault.address)}, {"block", place(fiber)}});
+  job_->fail(overflow ? CUDA_ERROR_HARDWARE_STACK_ERROR : result_of(fault.signal));
+}
+
+void Worker::fiber_main(void* argument) {
+  Fiber& fiber = *static_cast<Fiber*>(argument);
+  for (;;) {
+    fiber.worker->run_warps(fiber);
+    fiber.state = Fiber::idle;
+    outboard_switch(&fiber.context, fiber.worker->scheduler_, 0);
+  }
+}
+
+void Worker::run_warps(Fiber& fiber) {
+  Block& block = *fiber.block;
+  while (block.next_warp < job_->launch.warps) {
+    if (!start_warp(fiber)) return;
+    job_->entry(&fiber.warp);
+    ++block.exited;
+    ++block.progress;
+    block.release_after_exit();
+  }
+}
+
+// Fills in the next warp of the fiber's block.
+bool Worker::start_warp(Fiber& fiber) {
+  Block& block = *fiber.block;
+  const Launch& launch = job_->launch;
+  Warp& warp = fiber.warp;
+  uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
+  warp.launch = &launch;
+  warp.shared = block.shared;
+  warp.local = fiber.local.get(size_t{launch.local_bytes} * warp_size);
+  for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
+  warp.warp_index = block.next_warp++;
+  warp.first_thread = warp.warp_index * warp_size;
+  uint32_t rest = threads - warp.first_thread;
+  warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
+  warp.worker = index_;
+  warp.block = &block;
+  if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+  return warp.local != nullptr;
+}
+
+void Worker::yield() {
+  Fiber& fiber = *current_;
+  outboard_switch(&fiber.context, scheduler_, 0);
+  if (job_->failed()) abandon();
+}
+
+void Worker::abandon() { outboard_resume(scheduler_, 0); }
+
+void Worker::retire(size_t resident) {
+  Block& block = *blocks_[resident];
+  if (!block.printed.empty()) {
+    std::lock_guard hold(job_->lock);
+    job_->printed.emplace_back(block.index, std::move(block.printed));
+    block.printed.clear();
+  }
+  --residents_;
+  // Order is kept: older blocks are the likelier ones that others wait for.
+  for (size_t i = resident; i < residents_; ++i) std::swap(blocks_[i], blocks_[i + 1]);
+}
+
+// After a failure: blocks end where they are, their fibers start anew.
+void Worker::drop_all() {
+  while (residents_ > 0) {
+    Block& block = *blocks_[residents_ - 1];
+    for (Fiber* fiber : block.fibers) {
+      fiber->context = fiber->stack.prepare(&Worker::fiber_main, fiber);
+      fiber->state = Fiber::idle;
+      idle_.push_back(fiber);
+    }
+    block.fibers.clear();
+    retire(residents_ - 1);
+  }
+}
+
+}  // namespace software

@@ -1,0 +1,120 @@
+// Runs blocks of a launch on one thread: warps are fibers, so that one may wait for another. Warps that never
+// wait run one after another on a single fiber.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/software/run/fiber.h"
+#include "device/software/run/job.h"
+
+namespace software {
+
+class Worker;
+struct Block;
+
+// Memory that is mapped once and grows when a launch needs more; a guard page follows it.
+class Arena {
+ public:
+  Arena() = default;
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  // 128-aligned, ending at the guard page but for the alignment; nullptr: no room.
+  uint8_t* get(size_t bytes);
+
+ private:
+  void drop();
+  uint8_t* base_ = nullptr;
+  size_t capacity_ = 0;
+};
+
+struct Reduced {
+  uint32_t count = 0;          // lanes whose predicate held
+  bool all = true, any = false;
+};
+
+struct Fiber {
+  enum State : uint8_t { idle, ready, waiting };
+
+  Fiber(size_t stack_bytes, Worker* owner) : stack(stack_bytes), worker(owner) {}
+
+  Warp warp{};
+  Stack stack;
+  Worker* worker;
+  Block* block = nullptr;
+  State state = idle;
+  void* context = nullptr;     // where to go on
+  uint32_t barrier = 0;        // that it waits at
+  Reduced reduced;             // what that barrier's reduction gave
+  Arena local;
+};
+
+// One of the 16 barriers of a block. Counts in warps: PTX ISA, "bar": a warp counts with all its threads.
+struct Barrier {
+  uint32_t arrived = 0;
+  uint32_t expected = 0;       // 0: all warps of the block
+  Reduced reduced;             // so far
+};
+
+struct Block {
+  Job* job = nullptr;
+  Worker* worker = nullptr;
+  uint64_t index = 0;
+  uint32_t at[3] = {};
+  uint32_t next_warp = 0, exited = 0;
+  uint64_t progress = 0;       // counts arrivals and exits
+  Barrier barriers[16];
+  std::vector<Fiber*> fibers;  // that hold an unfinished warp
+  uint8_t* shared = nullptr;
+  Arena shared_arena;
+  std::string printed;
+
+  bool done() const { return exited == job->launch.warps; }
+  // Lets everyone pass who waits at a barrier that is now complete.
+  void release(uint32_t barrier);
+  void release_after_exit();
+};
+
+// A thread's fibers and block states, kept from launch to launch. One thread only.
+class Worker {
+ public:
+  explicit Worker(uint32_t index) : index_(index) {}
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Runs blocks of the job until none is left or the job failed.
+  void run(Job& job);
+
+  // --- for code that runs on a fiber
+  Fiber& current() { return *current_; }
+  void yield();                      // back to the scheduler; returns when it is this fiber's turn again
+  [[noreturn]] void abandon();       // the job has failed: never comes back
+  uint32_t index() const { return index_; }
+
+ private:
+  static void fiber_main(void* fiber);
+  void run_warps(Fiber& fiber);
+  bool start_warp(Fiber& fiber);
+  bool admit();
+  bool take(uint64_t& index);
+  bool step(Block& block);
+  void start_fibers(Block& block);
+  void resume(Fiber& fiber);
+  void report(Fiber& fiber);
+  void retire(size_t resident);
+  void drop_all();
+  Fiber* get_fiber();
+
+  const uint32_t index_;
+  Job* job_ = nullptr;
+  Fiber* current_ = nullptr;
+  void* scheduler_ = nullptr;                  // where the fiber that runs comes back to
+  uint64_t chunk_next_ = 0, chunk_end_ = 0;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<Fiber*> idle_;
+  std::vector<std::unique_ptr<Block>> blocks_; // the first residents_ are in use
+  size_t residents_ = 0;
+};
+
+}  // namespace software

@@ -1,0 +1,143 @@
+// The handler changes where the thread goes on and returns: the kernel of the operating system then restores the
+// signal mask, and no signal-safe jump is needed (sigaction(2), SA_SIGINFO).
+#include "device/software/run/faults.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <cstring>
+#include <mutex>
+
+#include "device/software/run/fiber.h"
+
+namespace software {
+namespace {
+
+constexpr int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+constexpr size_t signal_stack_bytes = 64 << 10;
+
+// Initial-exec: the handler must not allocate thread-local storage.
+__attribute__((tls_model("initial-exec"))) thread_local void** landing = nullptr;
+__attribute__((tls_model("initial-exec"))) thread_local Fault fault;
+__attribute__((tls_model("initial-exec"))) thread_local bool chaining = false;
+
+// One per process, like the signal table it mirrors: the handler that was there before ours.
+struct sigaction earlier[sizeof signals / sizeof *signals];
+
+void resume_landing(ucontext_t& context, int signal) {
+#if defined(__x86_64__)
+  auto& registers = context.uc_mcontext.gregs;
+  registers[REG_RIP] = reinterpret_cast<greg_t>(&outboard_resume);
+  registers[REG_RDI] = reinterpret_cast<greg_t>(*landing);
+  registers[REG_RSI] = signal;
+#else
+  context.uc_mcontext.pc = reinterpret_cast<uint64_t>(&outboard_resume);
+  context.uc_mcontext.regs[0] = reinterpret_cast<uint64_t>(*landing);
+  context.uc_mcontext.regs[1] = static_cast<uint64_t>(signal);
+#endif
+}
+
+// Not ours. A handler that calls us back, because it was installed after us, gets the default action.
+void chain(int signal, siginfo_t* info, void* context) {
+  const struct sigaction* old = nullptr;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; ++i)
+    if (signals[i] == signal) old = &earlier[i];
+  bool plain = !(old->sa_flags & SA_SIGINFO) && (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN);
+  if (plain || chaining) {
+    ::signal(signal, SIG_DFL);  // the instruction runs again and the process ends as it would have without us
+    if (info->si_code <= 0) raise(signal);  // somebody sent it: there is no instruction to run again
+    return;
+  }
+  chaining = true;
+  if (old->sa_flags & SA_SIGINFO)
+    old->sa_sigaction(signal, info, context);
+  else
+    old->sa_handler(signal);
+  chaining = false;
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  if (!landing || info->si_code <= 0) {
+    chain(signal, info, context);
+    return;
+  }
+  fault.signal = signal;
+  fault.address = reinterpret_cast<uint64_t>(info->si_addr);
+  resume_landing(*static_cast<ucontext_t*>(context), signal);
+}
+
+// Owns a thread's signal stack.
+class SignalStack {
+ public:
+  SignalStack() {
+    void* at = mmap(nullptr, signal_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return;
+    at_ = at;
+    stack_t stack{};
+    stack.ss_sp = at;
+    stack.ss_size = signal_stack_bytes;
+    sigaltstack(&stack, nullptr);
+  }
+  ~SignalStack() {
+    if (!at_) return;
+    stack_t off{};
+    off.ss_flags = SS_DISABLE;
+    sigaltstack(&off, nullptr);
+    munmap(at_, signal_stack_bytes);
+  }
+
+ private:
+  void* at_ = nullptr;
+};
+
+}  // namespace
+
+void install_fault_handler() {
+  static std::mutex lock;
+  std::lock_guard hold(lock);
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; ++i) {
+    struct sigaction now;
+    sigaction(signals[i], nullptr, &now);
+    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault) continue;
+    earlier[i] = now;
+    struct sigaction ours{};
+    ours.sa_sigaction = on_fault;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    sigaction(signals[i], &ours, nullptr);
+  }
+}
+
+void prepare_kernel_thread() {
+  static thread_local SignalStack stack;
+  sigset_t all;
+  sigfillset(&all);
+  for (int signal : signals) sigdelset(&all, signal);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+Armed::Armed(void** to) : before_(landing) { landing = to; }
+Armed::~Armed() { landing = before_; }
+
+const Fault& last_fault() { return fault; }
+
+bool guarded_copy(void* to, const void* from, uint64_t size) {
+  struct Move {
+    void* to;
+    const void* from;
+    uint64_t size;
+  } move{to, from, size};
+  void* here = nullptr;
+  Armed armed(&here);
+  return outboard_guard(
+             &here,
+             [](void* argument) {
+               auto& m = *static_cast<Move*>(argument);
+               std::memmove(m.to, m.from, m.size);
+             },
+             &move) == 0;
+}
+
+}  // namespace software

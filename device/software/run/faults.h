@@ -1,0 +1,39 @@
+// Turns the processor's faults inside a kernel into a return to whoever started it; every other fault goes to the
+// handler the program had.
+#pragma once
+#include <cstdint>
+
+namespace software {
+
+struct Fault {
+  int signal = 0;
+  uint64_t address = 0;  // 0: not known
+};
+
+// Call before kernels run; cheap when nothing changed. Puts itself in front again when the program installed a
+// handler of its own since.
+void install_fault_handler();
+
+// Gives this thread a signal stack (a fiber's own may be what overflowed) and blocks signals meant for the
+// program's threads. For threads of our own only.
+void prepare_kernel_thread();
+
+// While one is alive on a thread, a fault resumes `*landing` (see fiber.h) with the signal's number.
+class Armed {
+ public:
+  explicit Armed(void** landing);
+  ~Armed();
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+ private:
+  void** before_;
+};
+
+// The fault that resumed this thread's landing last.
+const Fault& last_fault();
+
+// memmove that answers false instead of dying where either side cannot be touched.
+bool guarded_copy(void* to, const void* from, uint64_t size);
+
+}  // namespace software

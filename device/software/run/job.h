@@ -1,0 +1,46 @@
+// One launch while it runs: what its threads share.
+#pragma once
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/cuda/abi.h"
+#include "device/software/run/warp.h"
+
+namespace software {
+
+class Heap;
+
+struct Job {
+  Launch launch{};
+  KernelEntry entry = nullptr;
+  Heap* heap = nullptr;             // nullptr: malloc answers nullptr
+  uint64_t blocks = 0;
+  uint64_t chunk = 1;               // how many blocks a thread takes at a time
+  bool cooperative = false;         // all blocks must be able to wait for each other
+  uint32_t resident = 32;           // blocks that one thread may interleave when they wait for each other
+  size_t stack_bytes = 256 << 10;   // of each warp
+
+  std::atomic<uint64_t> next{0};    // first block that nobody took
+  std::atomic<CUresult> error{CUDA_SUCCESS};
+
+  // The first failure counts; `message` is for standard error.
+  void fail(CUresult result, std::string message = {}) {
+    std::lock_guard hold(lock);
+    if (error.load() != CUDA_SUCCESS) return;
+    complaint = std::move(message);
+    error = result;
+  }
+  bool failed() const { return error.load(std::memory_order_relaxed) != CUDA_SUCCESS; }
+
+  std::mutex lock;
+  std::vector<std::pair<uint64_t, std::string>> printed;  // block, what it printed
+  std::string complaint;
+
+  // What the kernel printed, in the order of its blocks.
+  std::string take_printed();
+};
+
+}  // namespace software

@@ -1,0 +1,85 @@
+// The thread that launches is worker 0 and always takes part, so a launch makes progress whatever other launches do.
+#include "device/software/run/pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "device/software/run/block.h"
+#include "device/software/run/faults.h"
+
+namespace software {
+namespace {
+
+constexpr uint64_t least_warps_to_share = 8;  // below, waking a thread costs more than it saves
+
+}  // namespace
+
+unsigned Pool::default_threads() {
+  if (const char* setting = std::getenv("OUTBOARD_SOFTWARE_THREADS")) {
+    int wanted = std::atoi(setting);
+    if (wanted > 0 && wanted <= 1024) return static_cast<unsigned>(wanted);
+  }
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+Pool::~Pool() {
+  {
+    std::lock_guard hold(lock_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+void Pool::run(Job& job) {
+  install_fault_handler();
+  static thread_local Worker worker(0);
+  uint64_t warps = job.blocks * job.launch.warps;
+  bool shared = threads_ > 1 && job.blocks > 1 && (job.cooperative || warps >= least_warps_to_share);
+  job.chunk = job.cooperative ? 1 : std::clamp<uint64_t>(job.blocks / (threads_ * 16), 1, 256);
+  std::list<Active>::iterator here;
+  if (shared) {
+    std::lock_guard hold(lock_);
+    if (helpers_.empty()) start();
+    here = active_.insert(active_.end(), Active{&job});
+  }
+  if (shared) work_.notify_all();
+  worker.run(job);
+  if (!shared) return;
+  std::unique_lock hold(lock_);
+  left_.wait(hold, [&] { return here->helpers == 0; });
+  active_.erase(here);
+}
+
+// Signals that the program handles must not interrupt our threads: they inherit the mask of this one.
+void Pool::start() {
+  for (uint32_t i = 1; i < threads_; ++i) helpers_.emplace_back([this, i] { help(i); });
+}
+
+Pool::Active* Pool::wanting() {
+  for (Active& active : active_)
+    if (!active.job->failed() && active.job->next.load(std::memory_order_relaxed) < active.job->blocks) return &active;
+  return nullptr;
+}
+
+void Pool::help(uint32_t index) {
+  prepare_kernel_thread();
+  Worker worker(index);
+  std::unique_lock hold(lock_);
+  for (;;) {
+    Active* active = nullptr;
+    work_.wait(hold, [&] { return stopping_ || (active = wanting()); });
+    if (stopping_) return;
+    ++active->helpers;
+    hold.unlock();
+    worker.run(*active->job);
+    hold.lock();
+    if (--active->helpers == 0) left_.notify_all();
+  }
+}
+
+}  // namespace software

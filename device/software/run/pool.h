@@ -1,0 +1,47 @@
+// The device's processors: threads that take blocks of whatever launches are under way. Threads start with the
+// first launch that is worth sharing and live as long as the process.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "device/software/run/job.h"
+
+namespace software {
+
+class Pool {
+ public:
+  // As many as the process may use, or OUTBOARD_SOFTWARE_THREADS.
+  static unsigned default_threads();
+
+  explicit Pool(unsigned threads) : threads_(threads) {}
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  unsigned threads() const { return threads_; }
+  // Runs the launch to its end or its first failure, on the caller's thread and on the pool's. The caller must
+  // be a thread of ours (prepare_kernel_thread).
+  void run(Job& job);
+
+ private:
+  struct Active {
+    Job* job;
+    unsigned helpers = 0;
+  };
+  void start();
+  void help(uint32_t index);
+  Active* wanting();
+
+  const unsigned threads_;
+  std::mutex lock_;
+  std::condition_variable work_, left_;
+  std::list<Active> active_;
+  std::vector<std::thread> helpers_;
+  bool stopping_ = false;
+};
+
+}  // namespace software
