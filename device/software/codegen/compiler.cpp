@@ -1,0 +1,206 @@
+// A module from text to kernels: variables placed at load, every kernel turned into IR at load (so that what cannot
+// run is known then), machine code made at a kernel's first launch.
+#include "device/software/codegen/compiler.h"
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+
+#include "device/software/codegen/emitter.h"
+#include "device/software/codegen/jit.h"
+#include "device/software/ptx/parser.h"
+
+namespace software {
+namespace {
+
+using ptx::Space;
+
+// A recursive function may go this deep, in bytes of local memory per lane.
+constexpr uint64_t recursion_room = 16384;
+
+uint64_t aligned(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+
+template <class Visit>
+void each_operand(const std::vector<ptx::Operand>& operands, const Visit& visit) {
+  for (const ptx::Operand& operand : operands) {
+    visit(operand);
+    each_operand(operand.elements, visit);
+  }
+}
+template <class Visit>
+void each_operand(const ptx::Function& function, const Visit& visit) {
+  for (const ptx::Instruction& instruction : function.body) {
+    each_operand(instruction.operands, visit);
+    each_operand(instruction.arguments, visit);
+  }
+}
+
+class CompiledProgram : public Program {
+ public:
+  base::Status load(std::string_view text, const Allocate& allocate) {
+    ptx::Error error;
+    if (!ptx::parse(text, module_, error)) return base::Error{"line " + std::to_string(error.line) + ": " + error.text};
+    TRY(place_variables(allocate));
+    for (size_t i = 0; i < module_.functions.size(); ++i)
+      if (module_.functions[i].is_entry && module_.functions[i].defined) TRY(load_kernel(i));
+    return base::Done{};
+  }
+
+  const std::vector<Kernel>& kernels() const override { return kernels_; }
+  const std::vector<Variable>& variables() const override { return variables_; }
+
+  base::Result<Entry> entry(size_t kernel) override {
+    Body& body = *bodies_.at(kernel);
+    std::lock_guard lock(body.mutex);
+    if (!body.entry.general) {
+      if (!body.module) return base::Error{"kernel " + kernels_[kernel].name + " did not compile before"};
+      void* code = TRY(make_callable(std::move(body.module), body.symbol));
+      body.entry.general = reinterpret_cast<KernelEntry>(code);
+    }
+    return body.entry;
+  }
+
+ private:
+  struct Body {
+    std::mutex mutex;
+    llvm::orc::ThreadSafeModule module;
+    std::string symbol;
+    Entry entry;
+  };
+
+  base::Status place_variables(const Allocate& allocate) {
+    uint64_t size = 0;
+    std::vector<uint64_t> offsets;
+    for (const ptx::Variable& variable : module_.variables) {
+      bool here = variable.space == Space::global || variable.space == Space::constant;
+      if (here && variable.is_extern) return base::Error{"variable " + variable.name + " is not defined in this module"};
+      if (here) size = aligned(size, std::max(variable.alignment, 16u));
+      offsets.push_back(size);
+      if (here) size += variable.size;
+    }
+    uint64_t base = size ? allocate(size, 256) : 0;
+    if (size && !base) return base::Error{"no device memory for the module's variables"};
+    for (size_t i = 0; i < offsets.size(); ++i) addresses_.push_back(base + offsets[i]);
+    for (size_t i = 0; i < offsets.size(); ++i) TRY(initialise(module_.variables[i], addresses_[i]));
+    return base::Done{};
+  }
+
+  base::Status initialise(const ptx::Variable& variable, uint64_t address) {
+    if (variable.space != Space::global && variable.space != Space::constant) return base::Done{};
+    auto* bytes = reinterpret_cast<uint8_t*>(address);
+    std::memset(bytes, 0, variable.size);
+    std::memcpy(bytes, variable.initial.data(), std::min<uint64_t>(variable.initial.size(), variable.size));
+    for (const auto& relocation : variable.relocations) {
+      if (relocation.function) return base::Error{"variable " + variable.name + ": a function's address in an initialiser is not supported"};
+      uint64_t value = addresses_[relocation.index] + static_cast<uint64_t>(relocation.addend);
+      if (relocation.offset + relocation.size <= variable.size) std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
+    }
+    variables_.push_back({variable.name, address, variable.size, variable.managed});
+    return base::Done{};
+  }
+
+  // The kernel itself and every function it may call, callers first.
+  std::vector<size_t> reachable(size_t kernel) const {
+    std::vector<size_t> found{kernel};
+    std::vector<bool> seen(module_.functions.size(), false);
+    seen[kernel] = true;
+    for (size_t i = 0; i < found.size(); ++i)
+      each_operand(module_.functions[found[i]], [&](const ptx::Operand& operand) {
+        if (operand.kind != ptx::Operand::function || seen[operand.index] || !module_.functions[operand.index].defined) return;
+        seen[operand.index] = true;
+        found.push_back(operand.index);
+      });
+    return found;
+  }
+
+  // Gives the shared variables that this kernel can see their offsets; returns how many bytes they take.
+  uint32_t place_shared(const std::vector<size_t>& functions, Placement& placement) const {
+    std::vector<bool> used(module_.variables.size(), false);
+    for (size_t index : functions)
+      each_operand(module_.functions[index], [&](const ptx::Operand& operand) {
+        bool symbol = operand.kind == ptx::Operand::symbol || (operand.kind == ptx::Operand::address && operand.base_kind == ptx::Operand::symbol);
+        if (symbol && !operand.local) used[operand.index] = true;
+      });
+    uint64_t end = 0;
+    auto place = [&](bool dynamic) {
+      for (size_t i = 0; i < module_.variables.size(); ++i) {
+        const ptx::Variable& variable = module_.variables[i];
+        if (variable.space != Space::shared || !used[i] || (variable.size == 0) != dynamic) continue;
+        if (!dynamic) end = aligned(end, std::max(variable.alignment, 1u));
+        placement.address[i] = end;
+        if (!dynamic) end += variable.size;
+      }
+    };
+    place(false);
+    for (size_t index : functions) {
+      placement.function_shared[index] = static_cast<uint32_t>(end);
+      end = shared_end(module_.functions[index], static_cast<uint32_t>(end));
+    }
+    end = aligned(end, 16);  // dynamic shared memory begins behind all others
+    place(true);
+    return static_cast<uint32_t>(end);
+  }
+
+  base::Status load_kernel(size_t index) {
+    const ptx::Function& function = module_.functions[index];
+    auto functions = reachable(index);
+    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0)};
+    Kernel kernel;
+    kernel.name = function.name;
+    kernel.static_shared = place_shared(functions, placement);
+    kernel.parameter_offsets = function.parameter_offsets;
+    for (const ptx::Variable& parameter : function.parameters) kernel.parameter_sizes.push_back(static_cast<uint32_t>(parameter.size));
+    kernel.parameter_bytes = function.parameter_bytes;
+    std::memcpy(kernel.required_block, function.reqntid, sizeof kernel.required_block);
+    uint64_t limit = function.maxntid[0];
+    for (unsigned axis = 1; axis < 3; ++axis) limit *= std::max(function.maxntid[axis], 1u);
+    kernel.max_threads = static_cast<uint32_t>(limit);
+    bodies_.push_back(std::make_unique<Body>());
+    kernels_.push_back(std::move(kernel));
+    return emit(functions, placement, *bodies_.back());
+  }
+
+  base::Status emit(const std::vector<size_t>& functions, const Placement& placement, Body& body) {
+    static std::atomic<uint64_t> serial{0};
+    auto context = std::make_unique<llvm::LLVMContext>();
+    auto made = std::make_unique<llvm::Module>("kernel", *context);
+    for (size_t index : functions) Emitter::declare(*made, module_.functions[index]);
+    uint64_t local = functions.size() > 1 ? recursion_room : 0;
+    for (size_t index : functions) {
+      const ptx::Function& function = module_.functions[index];
+      try {
+        Emitter emitter(*made, module_, function, placement);
+        emitter.emit();
+        local += emitter.frame_bytes();
+      } catch (const Unsupported& refusal) {
+        return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " + std::to_string(refusal.line) + ": " + refusal.text};
+      }
+    }
+    for (llvm::Function& function : *made) {
+      function.addFnAttr("prefer-vector-width", "512");
+      function.addFnAttr("min-legal-vector-width", "512");
+    }
+    body.symbol = "kernel." + std::to_string(++serial);
+    made->getFunction("ptx." + module_.functions[functions[0]].name)->setName(body.symbol);
+    body.entry.local_bytes = static_cast<uint32_t>(local);
+    body.module = llvm::orc::ThreadSafeModule(std::move(made), std::move(context));
+    return base::Done{};
+  }
+
+  ptx::Module module_;
+  std::vector<uint64_t> addresses_;
+  std::vector<Kernel> kernels_;
+  std::vector<Variable> variables_;
+  std::vector<std::unique_ptr<Body>> bodies_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Program>> compile(std::string_view ptx_text, const Allocate& allocate) {
+  auto program = std::make_unique<CompiledProgram>();
+  auto loaded = program->load(ptx_text, allocate);
+  if (!loaded) return base::Error{loaded.error()};
+  return std::unique_ptr<Program>(std::move(program));
+}
+
+}  // namespace software

@@ -1,0 +1,74 @@
+// atom and red, lane by lane (PTX ISA, "Parallel Synchronization and Communication Instructions").
+#include "device/software/codegen/emitter.h"
+
+namespace software {
+namespace {
+
+using llvm::AtomicOrdering;
+using llvm::AtomicRMWInst;
+using llvm::Value;
+using ptx::Opcode;
+using ptx::Type;
+
+AtomicRMWInst::BinOp operation(const std::string& name, Type type) {
+  bool is_signed = ptx::is_signed(type), real = ptx::is_float(type);
+  if (name == "add") return real ? AtomicRMWInst::FAdd : AtomicRMWInst::Add;
+  if (name == "exch") return AtomicRMWInst::Xchg;
+  if (name == "and") return AtomicRMWInst::And;
+  if (name == "or") return AtomicRMWInst::Or;
+  if (name == "xor") return AtomicRMWInst::Xor;
+  if (name == "inc") return AtomicRMWInst::UIncWrap;
+  if (name == "dec") return AtomicRMWInst::UDecWrap;
+  if (name == "min" && !real) return is_signed ? AtomicRMWInst::Min : AtomicRMWInst::UMin;
+  if (name == "max" && !real) return is_signed ? AtomicRMWInst::Max : AtomicRMWInst::UMax;
+  return AtomicRMWInst::BAD_BINOP;
+}
+
+void emit(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  const auto& modifiers = instruction.modifiers;
+  size_t at = instruction.opcode == Opcode::atom ? 1 : 0;
+  Type type = modifiers.type;
+  bool swap = modifiers.operation == "cas";
+  auto chosen = operation(modifiers.operation, type);
+  bool packed = type == Type::f16x2 || type == Type::bf16x2;
+  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 || packed || ptx::bits(type) > 64) emitter.unsupported(instruction);
+  unsigned width = ptx::bits(type);
+  llvm::Align align(width / 8);
+  Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
+  Value* operand = emitter.read(instruction.operands[at + 1], type);
+  Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
+  auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
+  emitter.each_active_lane([&](Value* lane) {
+    Value* pointer = ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy());
+    Value* value = emitter.element(operand, lane);
+    Value* old;
+    if (swap) {
+      old = ir.CreateExtractValue(ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
+                                                         AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent), 0);
+    } else {
+      if (chosen == AtomicRMWInst::FAdd) value = ir.CreateBitCast(value, emitter.float_type(type));
+      old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
+      if (chosen == AtomicRMWInst::FAdd) old = ir.CreateBitCast(old, ir.getIntNTy(width));
+    }
+    auto* all = ir.CreateLoad(olds->getAllocatedType(), olds);
+    ir.CreateStore(ir.CreateInsertElement(all, old, lane), olds);
+  });
+  if (instruction.opcode == Opcode::atom) emitter.write(instruction.operands[0], ir.CreateLoad(olds->getAllocatedType(), olds), type);
+  // Locks are built from these two: give other warps a turn.
+  if (swap || modifiers.operation == "exch") emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
+}
+
+}  // namespace
+
+bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction) {
+  switch (instruction.opcode) {
+    case Opcode::atom:
+    case Opcode::red: emit(emitter, instruction); return true;
+    case Opcode::membar:
+    case Opcode::fence: emitter.ir.CreateFence(AtomicOrdering::SequentiallyConsistent); return true;
+    default: return false;
+  }
+}
+
+}  // namespace software

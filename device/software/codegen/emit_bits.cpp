@@ -1,0 +1,203 @@
+// Logic, shifts and bit fields (PTX ISA, "Logic and Shift Instructions" and the bit manipulation of integers).
+#include <llvm/IR/Intrinsics.h>
+
+#include "device/software/codegen/emitter.h"
+
+namespace software {
+namespace {
+
+using llvm::Intrinsic::ID;
+using llvm::Value;
+using ptx::Opcode;
+using ptx::Type;
+
+struct Bits {
+  Emitter& emitter;
+  const ptx::Instruction& instruction;
+  Type type = instruction.modifiers.type;
+  unsigned width = type == Type::pred ? 1 : ptx::bits(type);
+  llvm::IRBuilder<>& ir = emitter.ir;
+
+  Value* source(size_t i) { return emitter.read(instruction.operands[i], type); }
+  Value* word(size_t i) { return emitter.read(instruction.operands[i], Type::b32); }
+  void result(Value* value) { emitter.write(instruction.operands[0], value, type); }
+  void pair(Value*& a, Value*& b) { emitter.unify(a, b); }
+  template <class... V>
+  void all(Value*& first, V*&... rest) {
+    (emitter.unify(first, rest), ...);
+    (emitter.unify(first, rest), ...);
+  }
+
+  void logic() {
+    Value *a = source(1), *b = source(2);
+    pair(a, b);
+    result(instruction.opcode == Opcode::and_ ? ir.CreateAnd(a, b) : instruction.opcode == Opcode::or_ ? ir.CreateOr(a, b) : ir.CreateXor(a, b));
+  }
+
+  // Shifts by more than the width give 0, or the sign.
+  void shift() {
+    Value *a = source(1), *by = word(2);
+    pair(a, by);
+    Value* large = ir.CreateICmpUGE(by, emitter.like(by, width));
+    Value* count = ir.CreateZExtOrTrunc(ir.CreateSelect(large, emitter.like(by, width - 1), by), a->getType());
+    if (instruction.opcode == Opcode::shr && ptx::is_signed(type)) return result(ir.CreateAShr(a, count));
+    Value* shifted = instruction.opcode == Opcode::shl ? ir.CreateShl(a, count) : ir.CreateLShr(a, count);
+    result(ir.CreateSelect(large, emitter.like(a, 0), shifted));
+  }
+
+  void funnel() {
+    Value *low = word(1), *high = word(2), *by = word(3);
+    all(low, high, by);
+    all(high, by);
+    bool left = instruction.modifiers.has("l");
+    if (instruction.modifiers.has("clamp"))
+      by = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, by, emitter.like(by, 32));
+    else
+      by = ir.CreateAnd(by, emitter.like(by, 31));
+    auto* wide = low->getType()->getWithNewBitWidth(64);
+    Value* both = ir.CreateOr(ir.CreateShl(ir.CreateZExt(high, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)), ir.CreateZExt(low, wide));
+    Value* count = ir.CreateZExt(by, wide);
+    Value* shifted = left ? ir.CreateLShr(ir.CreateShl(both, count), emitter.like(both, 32)) : ir.CreateLShr(both, count);
+    emitter.write(instruction.operands[0], ir.CreateTrunc(shifted, low->getType()), Type::b32);
+  }
+
+  void count() {  // clz, popc: a 32-bit result
+    Value* a = source(1);
+    Value* value = instruction.opcode == Opcode::popc ? ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, a)
+                                                      : ir.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, a, ir.getFalse());
+    emitter.write(instruction.operands[0], value, Type::u32);
+  }
+
+  void find() {  // bfind: position of the leading bit that differs from the sign, ~0 when there is none
+    Value* a = source(1);
+    if (ptx::is_signed(type)) a = ir.CreateXor(a, ir.CreateAShr(a, emitter.like(a, width - 1)));
+    Value* zeros = ir.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, a, ir.getFalse());
+    Value* place = instruction.modifiers.has("shiftamt") ? zeros : ir.CreateSub(emitter.like(a, width - 1), zeros);
+    Value* none = ir.CreateICmpEQ(a, emitter.like(a, 0));
+    emitter.write(instruction.operands[0], ir.CreateSelect(none, emitter.like(a, ~uint64_t{0}), place), Type::u32);
+  }
+
+  // A mask of the `length` lowest bits; length is at most the width.
+  Value* low_ones(Value* length, Value* like) {
+    Value* full = ir.CreateICmpUGE(length, emitter.like(length, width));
+    Value* count = ir.CreateZExtOrTrunc(ir.CreateSelect(full, emitter.like(length, 0), length), like->getType());
+    Value* ones = ir.CreateSub(ir.CreateShl(emitter.like(like, 1), count), emitter.like(like, 1));
+    return ir.CreateSelect(full, emitter.like(like, ~uint64_t{0}), ones);
+  }
+
+  void extract() {
+    Value *a = source(1), *start = word(2), *length = word(3);
+    all(a, start, length);
+    all(start, length);
+    start = ir.CreateAnd(start, emitter.like(start, 255));
+    length = ir.CreateAnd(length, emitter.like(length, 255));
+    Value* outside = ir.CreateICmpUGE(start, emitter.like(start, width));
+    Value* from = ir.CreateZExtOrTrunc(ir.CreateSelect(outside, emitter.like(start, 0), start), a->getType());
+    Value* mask = low_ones(length, a);
+    Value* field = ir.CreateAnd(ir.CreateSelect(outside, emitter.like(a, 0), ir.CreateLShr(a, from)), mask);
+    if (ptx::is_signed(type)) field = ir.CreateOr(field, ir.CreateAnd(sign_of_field(a, start, length), ir.CreateNot(mask)));
+    result(field);
+  }
+  // The sign bit is that of the field, or of `a` where the field reaches past it; no sign for a field of 0 bits.
+  Value* sign_of_field(Value* a, Value* start, Value* length) {
+    Value* last = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, ir.CreateSub(ir.CreateAdd(start, length), emitter.like(start, 1)),
+                                           emitter.like(start, width - 1));
+    Value* bit = ir.CreateShl(a, ir.CreateZExtOrTrunc(ir.CreateSub(emitter.like(last, width - 1), last), a->getType()));
+    Value* sign = ir.CreateAShr(bit, emitter.like(a, width - 1));
+    return ir.CreateSelect(ir.CreateICmpEQ(length, emitter.like(length, 0)), emitter.like(a, 0), sign);
+  }
+
+  void insert() {
+    Value *field = source(1), *into = source(2), *start = word(3), *length = word(4);
+    all(field, into, start, length);
+    all(into, start, length);
+    all(start, length);
+    start = ir.CreateAnd(start, emitter.like(start, 255));
+    length = ir.CreateAnd(length, emitter.like(length, 255));
+    Value* outside = ir.CreateICmpUGE(start, emitter.like(start, width));
+    Value* from = ir.CreateZExtOrTrunc(ir.CreateSelect(outside, emitter.like(start, 0), start), field->getType());
+    Value* mask = ir.CreateShl(low_ones(length, field), from);
+    Value* mixed = ir.CreateOr(ir.CreateAnd(into, ir.CreateNot(mask)), ir.CreateAnd(ir.CreateShl(field, from), mask));
+    result(ir.CreateSelect(outside, into, mixed));
+  }
+
+  // Any function of three inputs as a truth table: bit (a << 2 | b << 1 | c) of the immediate.
+  void lookup() {
+    Value *a = source(1), *b = source(2), *c = source(3);
+    all(a, b, c);
+    all(b, c);
+    auto table = static_cast<uint64_t>(instruction.operands[4].value);
+    Value* value = emitter.like(a, 0);
+    for (unsigned row = 0; row < 8; ++row) {
+      if (!(table >> row & 1)) continue;
+      Value* term = ir.CreateAnd(row & 4 ? a : ir.CreateNot(a), row & 2 ? b : ir.CreateNot(b));
+      value = ir.CreateOr(value, ir.CreateAnd(term, row & 1 ? c : ir.CreateNot(c)));
+    }
+    result(value);
+  }
+
+  void permute() {
+    static constexpr const char* modes[] = {"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"};
+    for (const char* mode : modes)
+      if (instruction.modifiers.has(mode)) emitter.unsupported(instruction);
+    Value *a = word(1), *b = word(2), *selector = word(3);
+    all(a, b, selector);
+    all(b, selector);
+    auto* wide = a->getType()->getWithNewBitWidth(64);
+    Value* both = ir.CreateOr(ir.CreateShl(ir.CreateZExt(b, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)), ir.CreateZExt(a, wide));
+    Value* out = emitter.like(a, 0);
+    for (unsigned i = 0; i < 4; ++i) {
+      Value* choice = ir.CreateAnd(ir.CreateLShr(selector, emitter.like(selector, 4 * i)), emitter.like(selector, 15));
+      Value* place = ir.CreateShl(ir.CreateAnd(choice, emitter.like(choice, 7)), emitter.like(choice, 3));
+      Value* byte = ir.CreateAnd(ir.CreateTrunc(ir.CreateLShr(both, ir.CreateZExt(place, wide)), a->getType()), emitter.like(a, 255));
+      Value* sign = ir.CreateAnd(ir.CreateAShr(ir.CreateShl(byte, emitter.like(byte, 24)), emitter.like(byte, 31)), emitter.like(byte, 255));
+      byte = ir.CreateSelect(ir.CreateICmpUGE(choice, emitter.like(choice, 8)), sign, byte);
+      out = ir.CreateOr(out, ir.CreateShl(byte, emitter.like(byte, 8 * i)));
+    }
+    emitter.write(instruction.operands[0], out, Type::b32);
+  }
+
+  void mask() {  // bmsk: `length` ones from `start`
+    Value *start = word(1), *length = word(2);
+    pair(start, length);
+    if (instruction.modifiers.has("wrap")) {
+      start = ir.CreateAnd(start, emitter.like(start, 31));
+      length = ir.CreateAnd(length, emitter.like(length, 31));
+    }
+    Value* outside = ir.CreateICmpUGE(start, emitter.like(start, 32));
+    Value* ones = ir.CreateShl(low_ones(length, start), ir.CreateSelect(outside, emitter.like(start, 0), start));
+    emitter.write(instruction.operands[0], ir.CreateSelect(outside, emitter.like(start, 0), ones), Type::b32);
+  }
+};
+
+}  // namespace
+
+bool emit_bits(Emitter& emitter, const ptx::Instruction& instruction) {
+  Bits bits{emitter, instruction};
+  Value* a;
+  switch (instruction.opcode) {
+    case Opcode::and_:
+    case Opcode::or_:
+    case Opcode::xor_: bits.logic(); return true;
+    case Opcode::not_: bits.result(emitter.ir.CreateNot(bits.source(1))); return true;
+    case Opcode::cnot:
+      a = bits.source(1);
+      bits.result(emitter.ir.CreateZExt(emitter.ir.CreateICmpEQ(a, emitter.like(a, 0)), a->getType()));
+      return true;
+    case Opcode::shl:
+    case Opcode::shr: bits.shift(); return true;
+    case Opcode::shf: bits.funnel(); return true;
+    case Opcode::popc:
+    case Opcode::clz: bits.count(); return true;
+    case Opcode::brev: bits.result(emitter.ir.CreateUnaryIntrinsic(llvm::Intrinsic::bitreverse, bits.source(1))); return true;
+    case Opcode::bfind: bits.find(); return true;
+    case Opcode::bfe: bits.extract(); return true;
+    case Opcode::bfi: bits.insert(); return true;
+    case Opcode::lop3: bits.lookup(); return true;
+    case Opcode::prmt: bits.permute(); return true;
+    case Opcode::bmsk: bits.mask(); return true;
+    default: return false;
+  }
+}
+
+}  // namespace software

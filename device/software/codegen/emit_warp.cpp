@@ -1,0 +1,163 @@
+// Instructions by which the lanes of a warp and the warps of a block meet: shuffles, votes, matches, barriers.
+#include <llvm/IR/Intrinsics.h>
+
+#include "device/software/codegen/emitter.h"
+
+namespace software {
+namespace {
+
+using llvm::FixedVectorType;
+using llvm::Value;
+using ptx::Opcode;
+using ptx::Type;
+
+// PTX ISA, "shfl.sync": c holds the clamp in bits 0..4 and the segment mask in bits 8..12.
+void emit_shfl(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  size_t at = instruction.destinations;
+  Value* value = emitter.splat(emitter.read(instruction.operands[at], Type::b32));
+  auto word = [&](size_t i) { return emitter.splat(emitter.read(instruction.operands[at + i], Type::b32)); };
+  Value *b = ir.CreateAnd(word(1), emitter.like(value, 31)), *c = word(2), *lane = emitter.lane_numbers();
+  Value* clamp = ir.CreateAnd(c, emitter.like(c, 31));
+  Value* segment = ir.CreateAnd(ir.CreateLShr(c, emitter.like(c, 8)), emitter.like(c, 31));
+  Value* first = ir.CreateAnd(lane, segment);
+  Value* last = ir.CreateOr(first, ir.CreateAnd(clamp, ir.CreateNot(segment)));
+  const std::string& mode = instruction.modifiers.operation;
+  Value *from, *inside;
+  if (mode == "up") {
+    from = ir.CreateSub(lane, b);
+    inside = ir.CreateICmpSGE(from, last);
+  } else if (mode == "down") {
+    from = ir.CreateAdd(lane, b);
+    inside = ir.CreateICmpSLE(from, last);
+  } else if (mode == "bfly") {
+    from = ir.CreateXor(lane, b);
+    inside = ir.CreateICmpSLE(from, last);
+  } else if (mode == "idx") {
+    from = ir.CreateOr(first, ir.CreateAnd(b, ir.CreateNot(segment)));
+    inside = ir.CreateICmpSLE(from, last);
+  } else {
+    emitter.unsupported(instruction);
+  }
+  from = ir.CreateAnd(ir.CreateSelect(inside, from, lane), emitter.like(lane, 31));
+  auto* result = emitter.scratch(value->getType());
+  ir.CreateStore(value, result);  // a lane that does not run reads nothing
+  emitter.each_active_lane([&](Value* one) {
+    Value* taken = ir.CreateExtractElement(value, ir.CreateExtractElement(from, one));
+    ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(value->getType(), result), taken, one), result);
+  });
+  Value* all = ir.CreateLoad(value->getType(), result);
+  if (instruction.destinations > 1) emitter.write(instruction.operands[1], inside);
+  emitter.write(instruction.operands[0], all, Type::b32);
+}
+
+Value* mask_of(Emitter& emitter, Value* predicate) {
+  return emitter.ir.CreateAnd(emitter.ir.CreateBitCast(emitter.splat(predicate), emitter.ir.getInt32Ty()), emitter.active());
+}
+
+// Lanes that take part: those of the member mask that run.
+Value* members(Emitter& emitter, const ptx::Instruction& instruction, size_t operand) {
+  if (!instruction.modifiers.sync || instruction.operands.size() <= operand) return emitter.active();
+  Value* mask = emitter.read(instruction.operands[operand], Type::b32);
+  if (Emitter::varying(mask)) return emitter.active();
+  return emitter.ir.CreateAnd(mask, emitter.active());
+}
+
+void emit_vote(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  Value* lanes_in = members(emitter, instruction, 2);
+  Value* yes = ir.CreateAnd(mask_of(emitter, emitter.read_predicate(instruction.operands[1])), lanes_in);
+  const std::string& mode = instruction.modifiers.operation;
+  if (mode == "ballot") return emitter.write(instruction.operands[0], yes, Type::b32);
+  Value* none = ir.CreateICmpEQ(yes, ir.getInt32(0));
+  Value* all = ir.CreateICmpEQ(yes, lanes_in);
+  Value* result = mode == "any" ? ir.CreateNot(none) : mode == "all" ? all : mode == "uni" ? ir.CreateOr(none, all) : nullptr;
+  if (!result) emitter.unsupported(instruction);
+  emitter.write(instruction.operands[0], result);
+}
+
+void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  size_t at = instruction.destinations;
+  Value* value = emitter.splat(emitter.read(instruction.operands[at], instruction.modifiers.type));
+  auto* masks = emitter.scratch(FixedVectorType::get(ir.getInt32Ty(), lanes));
+  auto* type = masks->getAllocatedType();
+  ir.CreateStore(llvm::Constant::getNullValue(type), masks);
+  emitter.each_active_lane([&](Value* lane) {
+    Value* same = ir.CreateICmpEQ(value, emitter.splat(ir.CreateExtractElement(value, lane)));
+    ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(type, masks), mask_of(emitter, same), lane), masks);
+  });
+  Value* same = ir.CreateLoad(type, masks);
+  if (instruction.modifiers.operation == "any") return emitter.write(instruction.operands[0], same, Type::b32);
+  Value* agreed = ir.CreateICmpEQ(same, emitter.splat(emitter.active()));
+  emitter.write(instruction.operands[0], ir.CreateSelect(agreed, same, emitter.like(same, 0)), Type::b32);
+  if (instruction.destinations > 1) emitter.write(instruction.operands[1], agreed);
+}
+
+void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  Type type = instruction.modifiers.type;
+  if (ptx::is_float(type)) emitter.unsupported(instruction);
+  Value* value = emitter.splat(emitter.read(instruction.operands[1], type));
+  const std::string& name = instruction.modifiers.operation;
+  bool sign = ptx::is_signed(type);
+  uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0} : name == "min" ? 0x7fffffff : name == "max" && sign ? 0x80000000 : 0;
+  Value* kept = ir.CreateSelect(emitter.active_lanes(), value, emitter.like(value, neutral));
+  Value* result = name == "add"   ? ir.CreateAddReduce(kept)
+                  : name == "and" ? ir.CreateAndReduce(kept)
+                  : name == "or"  ? ir.CreateOrReduce(kept)
+                  : name == "xor" ? ir.CreateXorReduce(kept)
+                  : name == "min" ? ir.CreateIntMinReduce(kept, sign)
+                  : name == "max" ? ir.CreateIntMaxReduce(kept, sign)
+                                  : nullptr;
+  if (!result) emitter.unsupported(instruction);
+  emitter.write(instruction.operands[0], result, type);
+}
+
+void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  const auto& modifiers = instruction.modifiers;
+  if (modifiers.has("warp")) return;  // lanes of a warp are never apart here
+  if (modifiers.has("cluster")) emitter.unsupported(instruction);
+  auto scalar = [&](size_t i) {
+    if (i >= instruction.operands.size()) return static_cast<Value*>(ir.getInt32(0));
+    Value* value = emitter.read(instruction.operands[i], Type::b32);
+    return Emitter::varying(value) ? ir.CreateExtractElement(value, ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {emitter.active(), ir.getTrue()})) : value;
+  };
+  if (modifiers.has("arrive")) return void(emitter.hook("outboard_barrier_arrive", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
+  if (!modifiers.has("red")) return void(emitter.hook("outboard_barrier", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
+  bool counts = modifiers.has("popc");
+  uint32_t kind = counts ? 0 : modifiers.has("and") ? 1 : 2;
+  size_t last = instruction.operands.size() - 1;
+  Value* yes = mask_of(emitter, emitter.read_predicate(instruction.operands[last]));
+  Value* result = emitter.hook("outboard_barrier_reduce", ir.getInt32Ty(),
+                               {emitter.warp(), scalar(1), last > 2 ? scalar(2) : ir.getInt32(0), ir.getInt32(kind), emitter.active(), yes});
+  if (counts) return emitter.write(instruction.operands[0], result, Type::u32);
+  emitter.write(instruction.operands[0], ir.CreateICmpNE(result, ir.getInt32(0)));
+}
+
+}  // namespace
+
+bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  switch (instruction.opcode) {
+    case Opcode::shfl: emit_shfl(emitter, instruction); return true;
+    case Opcode::vote: emit_vote(emitter, instruction); return true;
+    case Opcode::match: emit_match(emitter, instruction); return true;
+    case Opcode::redux: emit_redux(emitter, instruction); return true;
+    case Opcode::activemask: emitter.write(instruction.operands[0], emitter.active(), Type::b32); return true;
+    case Opcode::bar:
+    case Opcode::barrier: emit_barrier(emitter, instruction); return true;
+    case Opcode::nanosleep: emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()}); return true;
+    case Opcode::trap: {
+      Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {emitter.active(), ir.getTrue()});
+      emitter.hook("outboard_trap", ir.getVoidTy(), {emitter.warp(), lane, ir.CreateGlobalString("trap")});
+      return true;
+    }
+    case Opcode::griddepcontrol:
+    case Opcode::pmevent: return true;  // nothing to wait for, nothing to count
+    default: return false;
+  }
+}
+
+}  // namespace software

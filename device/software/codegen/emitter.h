@@ -1,0 +1,132 @@
+// Emits one PTX function as LLVM code that runs a whole warp: a varying register is a vector of 32 lanes, a
+// uniform one a scalar. A value is varying exactly when its LLVM type is a vector of 32 elements of its bits.
+#pragma once
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "device/software/pass/cfg.h"
+#include "device/software/pass/layout.h"
+#include "device/software/pass/uniformity.h"
+#include "device/software/ptx/ast.h"
+
+namespace software {
+
+inline constexpr unsigned lanes = 32;
+
+// Where variables live for one kernel and the functions it reaches.
+struct Placement {
+  std::vector<uint64_t> address;           // by module variable: native address, or offset in shared memory
+  std::vector<uint32_t> function_shared;   // by function: where its own shared variables start
+};
+// Bytes of shared memory that a function's own variables take when they start at `start`.
+uint32_t shared_end(const ptx::Function& function, uint32_t start);
+
+struct Unsupported {  // thrown and caught inside codegen alone
+  uint32_t line;
+  std::string text;
+};
+
+class Emitter {
+ public:
+  using Value = llvm::Value;
+  using Instruction = ptx::Instruction;
+  using Operand = ptx::Operand;
+
+  Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function, const Placement& placement);
+  // Fills the body of the function that declare() made. Throws Unsupported.
+  void emit();
+  uint64_t frame_bytes() const { return frame_bytes_; }  // per lane, of this function alone; after emit()
+  static llvm::Function* declare(llvm::Module& target, const ptx::Function& function);
+
+  // --- used by the emit_*.cpp families
+  llvm::IRBuilder<> ir;
+
+  [[noreturn]] void unsupported(const Instruction& instruction, const char* why = nullptr) const;
+
+  static bool varying(Value* value);
+  Value* splat(Value* value);                    // no-op on a vector
+  void unify(Value*& a, Value*& b);              // both scalar or both vectors
+  llvm::Type* shaped(llvm::Type* element, Value* like);  // element, or 32 of it where `like` is varying
+  Value* as_float(Value* bits, ptx::Type type);  // bit pattern to LLVM's floating type (packed types: 64 halves)
+  Value* as_bits(Value* value, unsigned width);  // back to iN or <32 x iN>
+  llvm::Type* float_type(ptx::Type type);        // of one element
+  Value* constant(uint64_t value, unsigned width);
+  Value* like(Value* shape, uint64_t value);     // integer constant of the same type
+  Value* intrinsic(llvm::Intrinsic::ID id, std::initializer_list<Value*> arguments);
+
+  // The operand's bits, as iN or <32 x iN>, N = bits(type); wider registers are cut, narrower ones extended.
+  Value* read(const Operand& operand, ptx::Type type);
+  // A predicate, i1 or <32 x i1>, negated where the operand says so.
+  Value* read_predicate(const Operand& operand);
+  // Writes to a register (cut or extended to its width, by the type's sign), or to the sink.
+  void write(const Operand& operand, Value* value, ptx::Type type = ptx::Type::none);
+  Value* address_of(const Operand& operand, ptx::Space space);  // native addresses: i64 or <32 x i64>
+
+  Value* active();        // i32: lanes that execute the current instruction
+  Value* active_lanes();  // the same as <32 x i1>
+  Value* lane_numbers();  // <32 x i32> 0..31
+  Value* warp_field(unsigned offset, llvm::Type* type);    // Warp::...
+  Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
+  Value* warp() const { return warp_; }
+  Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
+  // Runs `body(lane)` for every active lane, in order; `lane` is an i32.
+  void each_active_lane(const std::function<void(Value* lane)>& body);
+  // Runs body only when `condition` (i1) holds.
+  void when(Value* condition, const std::function<void()>& body);
+  Value* element(Value* value, Value* lane);     // of a varying value; a scalar is every lane's
+  llvm::AllocaInst* scratch(llvm::Type* type);   // in the entry block
+
+  const ptx::Module& source;
+  const ptx::Function& function;
+  llvm::Value* carry = nullptr;                  // alloca of the carry flag, <32 x i1>
+
+ private:
+  void prepare_frame();
+  void prepare_registers();
+  void emit_block(uint32_t position);
+  void emit_instruction(const Instruction& instruction);
+  void emit_terminator(uint32_t block, uint32_t position);
+  void emit_call(const Instruction& instruction);
+  void emit_system_call(const Instruction& instruction, const std::string& name);
+  void send(uint32_t block, Value* mask);
+  void leave(uint32_t position);
+  Value* symbol_address(const Operand& operand);
+  Value* special(ptx::Special special);
+  Value* thread_index(unsigned axis);
+
+  const Placement& placement_;
+  ControlFlow flow_;
+  Layout layout_;
+  Uniformity shape_;
+  llvm::Function* target_;
+  Value* warp_ = nullptr;
+  Value* launch_ = nullptr;
+  Value* entry_mask_ = nullptr;
+  Value* frame_ = nullptr;        // i64: lane 0's frame
+  uint64_t frame_bytes_ = 0;      // per lane
+  std::vector<uint64_t> frame_offset_;            // by function variable, ~0: not in the frame
+  std::vector<uint32_t> shared_offset_;           // by function variable
+  std::vector<llvm::AllocaInst*> registers_;
+  std::vector<llvm::AllocaInst*> masks_;          // by block
+  std::vector<llvm::BasicBlock*> check_, body_;   // by position in the layout, and one past the end
+  std::vector<uint32_t> position_;                // by block
+  Value* block_mask_ = nullptr;
+  Value* active_ = nullptr;
+  Value* guard_ = nullptr;
+};
+
+// The families; each returns false for an opcode that is not its own.
+bool emit_integer(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_bits(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_float(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_convert(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_access(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction);
+
+}  // namespace software

@@ -1,0 +1,106 @@
+#include "device/software/codegen/jit.h"
+
+#include <llvm/Analysis/CGSCCPassManager.h>
+#include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "device/software/run/warp.h"
+
+namespace software {
+namespace {
+
+namespace orc = llvm::orc;
+
+struct Compiler {
+  std::unique_ptr<orc::LLJIT> jit;
+  std::unique_ptr<orc::JITTargetMachineBuilder> machine;
+  std::string error;
+};
+
+std::string text_of(llvm::Error error) { return llvm::toString(std::move(error)); }
+
+void define_hooks(orc::LLJIT& jit) {
+  orc::SymbolMap symbols;
+  auto add = [&](const char* name, auto* function) {
+    symbols[jit.mangleAndIntern(name)] = {orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
+  };
+  add("outboard_barrier", outboard_barrier);
+  add("outboard_barrier_arrive", outboard_barrier_arrive);
+  add("outboard_barrier_reduce", outboard_barrier_reduce);
+  add("outboard_yield", outboard_yield);
+  add("outboard_printf", outboard_printf);
+  add("outboard_assert", outboard_assert);
+  add("outboard_trap", outboard_trap);
+  add("outboard_malloc", outboard_malloc);
+  add("outboard_free", outboard_free);
+  add("outboard_clock", outboard_clock);
+  add("outboard_globaltimer", outboard_globaltimer);
+  llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));
+}
+
+Compiler* make_compiler() {
+  auto* made = new Compiler;  // lives as long as the process: worker threads may still run its code at exit
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  auto host = orc::JITTargetMachineBuilder::detectHost();
+  if (!host) return made->error = text_of(host.takeError()), made;
+  host->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  made->machine = std::make_unique<orc::JITTargetMachineBuilder>(*host);
+  auto jit = orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*host)).create();
+  if (!jit) return made->error = text_of(jit.takeError()), made;
+  made->jit = std::move(*jit);
+  define_hooks(*made->jit);
+  auto process = orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(made->jit->getDataLayout().getGlobalPrefix());
+  if (!process) return made->error = text_of(process.takeError()), made;
+  made->jit->getMainJITDylib().addGenerator(std::move(*process));  // libm
+  return made;
+}
+
+void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopUnrolling = false;  // the vectors are ours already
+  llvm::PassBuilder builder(machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
+}
+
+}  // namespace
+
+base::Result<void*> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {
+  static Compiler* compiler = make_compiler();
+  if (!compiler->error.empty()) return base::Error{"the JIT did not start: " + compiler->error};
+  auto machine = compiler->machine->createTargetMachine();
+  if (!machine) return base::Error{text_of(machine.takeError())};
+  std::string broken;
+  module.withModuleDo([&](llvm::Module& body) {
+    llvm::raw_string_ostream text(broken);
+    body.setDataLayout(compiler->jit->getDataLayout());
+    body.setTargetTriple((*machine)->getTargetTriple().str());
+    if (!llvm::verifyModule(body, &text)) {
+      broken.clear();
+      optimise(body, machine->get());
+    } else if (broken.empty()) {
+      broken = "unknown";
+    }
+  });
+  if (!broken.empty()) return base::Error{"generated code is not valid: " + broken.substr(0, 400)};
+  if (auto error = compiler->jit->addIRModule(std::move(module))) return base::Error{text_of(std::move(error))};
+  auto address = compiler->jit->lookup(symbol);
+  if (!address) return base::Error{text_of(address.takeError())};
+  return address->toPtr<void*>();
+}
+
+}  // namespace software

@@ -1,0 +1,15 @@
+// LLVM's just-in-time compiler, set up once for this CPU: verified IR in, an address out.
+#pragma once
+#include <llvm/ExecutionEngine/Orc/ThreadSafeModule.h>
+
+#include <string>
+
+#include "base/result.h"
+
+namespace software {
+
+// Optimises the module and makes it callable. The symbol must be unique in the process. Code is never freed: a
+// stream may still be running it. Thread-safe.
+base::Result<void*> make_callable(llvm::orc::ThreadSafeModule module, const std::string& symbol);
+
+}  // namespace software

@@ -1,0 +1,205 @@
+// PTX text to results: kernels compiled and run on the pool, compared with what the PTX ISA says.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "device/software/codegen/compiler.h"
+#include "device/software/run/faults.h"
+#include "device/software/run/pool.h"
+
+namespace {
+
+uint64_t test_memory(uint64_t size, uint64_t alignment) {
+  static std::vector<void*> kept;  // freed at exit
+  kept.push_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+  return reinterpret_cast<uint64_t>(kept.back());
+}
+
+std::string text(const std::string& rest) { return ".version 8.0\n.target sm_75\n.address_size 64\n" + rest; }
+
+struct Kernel {
+  std::unique_ptr<software::Program> program;
+
+  explicit Kernel(const std::string& ptx) {
+    auto compiled = software::compile(text(ptx), test_memory);
+    EXPECT_TRUE(compiled) << compiled.error();
+    if (compiled) program = std::move(compiled.value());
+  }
+
+  // One launch; `parameters` are 8 bytes each.
+  CUresult run(uint32_t blocks, uint32_t threads, std::vector<uint64_t> parameters, uint32_t threads_y = 1) {
+    auto entry = program->entry(0);
+    EXPECT_TRUE(entry) << entry.error();
+    software::Job job;
+    software::Launch& launch = job.launch;
+    launch.parameters = reinterpret_cast<const uint8_t*>(parameters.data());
+    launch.grid[0] = blocks;
+    launch.grid[1] = launch.grid[2] = launch.block[2] = 1;
+    launch.block[0] = threads;
+    launch.block[1] = threads_y;
+    launch.total_shared = program->kernels()[0].static_shared;
+    launch.local_bytes = entry.value().local_bytes;
+    launch.warps = (threads * threads_y + 31) / 32;
+    launch.kernel_name = "k";
+    launch.device = &job;
+    job.entry = entry.value().general;
+    job.blocks = blocks;
+    software::Pool pool(2);
+    std::thread([&] {
+      software::prepare_kernel_thread();
+      pool.run(job);
+    }).join();
+    return job.error.load();
+  }
+};
+
+uint64_t at(void* data) { return reinterpret_cast<uint64_t>(data); }
+
+// Thread index in %r1, parameter p in %d1, address of the thread's 4-byte element in %d2.
+constexpr const char* prologue = R"(
+  .reg .pred %p<8>; .reg .b16 %h<8>; .reg .b32 %r<32>; .reg .b64 %d<16>; .reg .f32 %f<16>; .reg .f64 %g<8>;
+  mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x; mad.lo.s32 %r1, %r1, %r2, %r3;
+  ld.param.u64 %d1, [p]; cvta.to.global.u64 %d1, %d1; mul.wide.s32 %d3, %r1, 4; add.s64 %d2, %d1, %d3;
+)";
+
+std::string one(const std::string& body) { return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n"; }
+
+TEST(kernel, adds_vectors_and_leaves_what_lies_behind) {
+  Kernel kernel(R"(.visible .entry k(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n)
+  { .reg .pred %p<2>; .reg .b32 %r<6>; .reg .f32 %f<4>; .reg .b64 %d<11>;
+    ld.param.u64 %d1, [a]; ld.param.u64 %d2, [b]; ld.param.u64 %d3, [c]; ld.param.u32 %r2, [n];
+    mov.u32 %r3, %ntid.x; mov.u32 %r4, %ctaid.x; mov.u32 %r5, %tid.x; mad.lo.s32 %r1, %r4, %r3, %r5;
+    setp.ge.s32 %p1, %r1, %r2; @%p1 bra $DONE;
+    mul.wide.s32 %d5, %r1, 4; add.s64 %d6, %d1, %d5; add.s64 %d8, %d2, %d5; add.s64 %d10, %d3, %d5;
+    ld.global.f32 %f1, [%d6]; ld.global.f32 %f2, [%d8]; add.f32 %f3, %f1, %f2; st.global.f32 [%d10], %f3;
+    $DONE: ret; })");
+  std::vector<float> a(1000), b(1000), c(1024, -1);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i), b[i] = 0.5f * static_cast<float>(i);
+  ASSERT_EQ(kernel.run(8, 128, {at(a.data()), at(b.data()), at(c.data()), 1000}), CUDA_SUCCESS);
+  for (size_t i = 0; i < 1000; ++i) ASSERT_EQ(c[i], 1.5f * static_cast<float>(i)) << i;
+  for (size_t i = 1000; i < 1024; ++i) ASSERT_EQ(c[i], -1) << i;
+}
+
+TEST(kernel, lanes_leave_a_loop_one_by_one) {  // Collatz: steps until 1
+  Kernel kernel(one(R"(add.u32 %r4, %r1, 1; mov.u32 %r5, 0;
+    LOOP: setp.eq.u32 %p1, %r4, 1; @%p1 bra OUT;
+    and.b32 %r6, %r4, 1; setp.eq.u32 %p2, %r6, 0; @%p2 bra EVEN;
+    mad.lo.u32 %r4, %r4, 3, 1; bra NEXT;
+    EVEN: shr.u32 %r4, %r4, 1;
+    NEXT: add.u32 %r5, %r5, 1; bra LOOP;
+    OUT: st.global.u32 [%d2], %r5;)"));
+  std::vector<uint32_t> steps(100);
+  ASSERT_EQ(kernel.run(2, 50, {at(steps.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 100; ++i) {
+    uint32_t expected = 0;
+    for (uint64_t n = i + 1; n != 1; n = n % 2 ? 3 * n + 1 : n / 2) ++expected;
+    ASSERT_EQ(steps[i], expected) << i;
+  }
+}
+
+TEST(kernel, a_block_sums_through_shared_memory) {
+  Kernel kernel(".shared .align 4 .b8 sums[1024];\n" + one(R"(
+    mov.u32 %r10, sums; shl.b32 %r11, %r3, 2; add.s32 %r12, %r10, %r11;
+    ld.global.u32 %r4, [%d2]; st.shared.u32 [%r12], %r4; bar.sync 0; mov.u32 %r5, 128;
+    LOOP: setp.ge.u32 %p1, %r3, %r5; @%p1 bra SKIP;
+    shl.b32 %r6, %r5, 2; add.s32 %r7, %r12, %r6; ld.shared.u32 %r8, [%r7]; ld.shared.u32 %r9, [%r12];
+    add.u32 %r9, %r9, %r8; st.shared.u32 [%r12], %r9;
+    SKIP: bar.sync 0; shr.u32 %r5, %r5, 1; setp.ne.u32 %p2, %r5, 0; @%p2 bra LOOP;
+    ld.shared.u32 %r9, [sums]; st.global.u32 [%d2], %r9;)"));
+  std::vector<uint32_t> data(1024);
+  std::iota(data.begin(), data.end(), 1u);
+  ASSERT_EQ(kernel.run(4, 256, {at(data.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 1024; ++i) {
+    uint32_t first = i / 256 * 256 + 1;
+    ASSERT_EQ(data[i], 256 * first + 255 * 256 / 2) << i;
+  }
+}
+
+TEST(kernel, lanes_exchange_vote_and_match) {
+  Kernel kernel(one(R"(shfl.sync.down.b32 %r4, %r3, 1, 31, -1; setp.gt.u32 %p1, %r3, 9;
+    vote.sync.ballot.b32 %r5, %p1, -1; add.u32 %r6, %r4, %r5; and.b32 %r7, %r3, 3; match.any.sync.b32 %r8, %r7, -1;
+    xor.b32 %r6, %r6, %r8; st.global.u32 [%d2], %r6;)"));
+  std::vector<uint32_t> out(32);
+  ASSERT_EQ(kernel.run(1, 32, {at(out.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 32; ++i) ASSERT_EQ(out[i], ((i < 31 ? i + 1 : 31) + 0xfffffc00u) ^ (0x11111111u << (i & 3))) << i;
+}
+
+TEST(kernel, atomics_lose_nothing) {
+  Kernel kernel(one("atom.global.add.u32 %r4, [%d1], 1; red.global.max.u32 [%d1+4], %r1;"));
+  uint32_t counters[2] = {};
+  ASSERT_EQ(kernel.run(64, 96, {at(counters)}), CUDA_SUCCESS);
+  EXPECT_EQ(counters[0], 64u * 96);
+  EXPECT_EQ(counters[1], 64u * 96 - 1);
+}
+
+TEST(kernel, functions_are_called_lane_by_lane_and_recurse) {
+  Kernel kernel(R"(.func (.param .b32 result) factorial(.param .b32 n);
+  .func (.param .b32 result) factorial(.param .b32 n)
+  { .reg .pred %p<2>; .reg .b32 %r<6>; ld.param.u32 %r1, [n]; mov.u32 %r4, 1; setp.lt.u32 %p1, %r1, 2; @%p1 bra BASE;
+    add.u32 %r2, %r1, -1;
+    { .param .b32 a; st.param.b32 [a], %r2; .param .b32 r; call.uni (r), factorial, (a); ld.param.b32 %r3, [r]; }
+    mul.lo.u32 %r4, %r3, %r1;
+    BASE: st.param.b32 [result], %r4; ret; }
+  )" + one(R"({ .param .b32 a; st.param.b32 [a], %r3; .param .b32 r; call.uni (r), factorial, (a); ld.param.b32 %r4, [r]; }
+    st.global.u32 [%d2], %r4;)"));
+  uint32_t out[12];
+  ASSERT_EQ(kernel.run(1, 12, {at(out)}), CUDA_SUCCESS);
+  for (uint32_t i = 0, expected = 1; i < 12; ++i, expected *= i) ASSERT_EQ(out[i], expected) << i;
+}
+
+TEST(kernel, division_by_zero_and_of_idle_lanes_does_not_trap) {
+  Kernel kernel(one("div.s32 %r4, 100, %r3; setp.ne.s32 %p1, %r3, 0; @%p1 rem.u32 %r4, 100, %r3; st.global.u32 [%d2], %r4;"));
+  uint32_t out[64];
+  ASSERT_EQ(kernel.run(1, 64, {at(out)}), CUDA_SUCCESS);
+  EXPECT_EQ(out[0], ~0u);
+  for (uint32_t i = 1; i < 64; ++i) ASSERT_EQ(out[i], 100 % i) << i;
+}
+
+TEST(kernel, conversions_clamp_and_round) {
+  Kernel kernel(one(R"(ld.global.f32 %f1, [%d2]; cvt.rni.s32.f32 %r4, %f1; cvt.rzi.u8.f32 %h1, %f1; cvt.u32.u16 %r5, %h1;
+    shl.b32 %r5, %r5, 24; xor.b32 %r4, %r4, %r5; st.global.u32 [%d2], %r4;)"));
+  float in[8] = {2.5f, -1.5f, 300.0f, NAN, 3e9f, -0.4f, 255.9f, 3.5f};
+  int32_t rounded[8] = {2, -2, 300, 0, 0x7fffffff, 0, 256, 4};
+  uint32_t bytes[8] = {2, 0, 255, 0, 255, 0, 255, 3};
+  ASSERT_EQ(kernel.run(1, 8, {at(in)}), CUDA_SUCCESS);
+  for (int i = 0; i < 8; ++i) {
+    uint32_t got;
+    std::memcpy(&got, &in[i], 4);
+    EXPECT_EQ(got, static_cast<uint32_t>(rounded[i]) ^ bytes[i] << 24) << i;
+  }
+}
+
+TEST(kernel, thread_indices_of_a_plane) {
+  Kernel kernel(one(R"(mov.u32 %r4, %tid.y; mad.lo.u32 %r5, %r4, %r2, %r3; mul.wide.u32 %d4, %r5, 4; add.s64 %d4, %d1, %d4;
+    shl.b32 %r6, %r4, 16; or.b32 %r6, %r6, %r3; st.global.u32 [%d4], %r6;)"));
+  std::vector<uint32_t> out(7 * 30);
+  ASSERT_EQ(kernel.run(1, 7, {at(out.data())}, 30), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < out.size(); ++i) ASSERT_EQ(out[i], (i / 7) << 16 | i % 7) << i;
+}
+
+TEST(kernel, initial_values_and_constants_are_there) {
+  Kernel kernel(".const .align 4 .b8 table[8] = {1, 0, 0, 0, 2, 0, 0, 0};\n.global .align 4 .u32 word = 40;\n" +
+                one("ld.const.u32 %r4, [table+4]; ld.global.u32 %r5, [word]; add.u32 %r6, %r4, %r5; st.global.u32 [%d2], %r6;"));
+  uint32_t out = 0;
+  ASSERT_EQ(kernel.run(1, 1, {at(&out)}), CUDA_SUCCESS);
+  EXPECT_EQ(out, 42u);
+  ASSERT_EQ(kernel.program->variables().size(), 2u);
+}
+
+TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
+  auto refused = software::compile(text(".visible .entry k()\n{\n.reg .f32 %f<4>;\nadd.rz.f32 %f1, %f2, %f3;\nret;\n}\n"), test_memory);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'add.rz.f32'");
+}
+
+TEST(compile, says_the_line_of_a_mistake) {
+  auto refused = software::compile(text(".visible .entry k()\n{\nfrobnicate;\n}\n"), test_memory);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("line 6"), std::string::npos) << refused.error();
+}
+
+}  // namespace

@@ -1,0 +1,295 @@
+// Operands as LLVM values: scalar where the whole warp agrees, 32 lanes where it does not.
+#include <llvm/IR/Intrinsics.h>
+
+#include <bit>
+#include <cstddef>
+
+#include "device/software/codegen/emitter.h"
+#include "device/software/run/warp.h"
+
+namespace software {
+
+using llvm::BasicBlock;
+using llvm::FixedVectorType;
+using llvm::Type;
+using ptx::Space;
+using ptx::Special;
+
+bool Emitter::varying(Value* value) { return value->getType()->isVectorTy(); }
+
+Emitter::Value* Emitter::splat(Value* value) { return varying(value) ? value : ir.CreateVectorSplat(lanes, value); }
+
+void Emitter::unify(Value*& a, Value*& b) {
+  if (varying(a)) b = splat(b);
+  if (varying(b)) a = splat(a);
+}
+
+Type* Emitter::shaped(Type* element, Value* like) {
+  return varying(like) ? static_cast<Type*>(FixedVectorType::get(element, lanes)) : element;
+}
+
+Type* Emitter::float_type(ptx::Type type) {
+  switch (type) {
+    case ptx::Type::f16: case ptx::Type::f16x2: return ir.getHalfTy();
+    case ptx::Type::bf16: case ptx::Type::bf16x2: return ir.getBFloatTy();
+    case ptx::Type::f64: return ir.getDoubleTy();
+    default: return ir.getFloatTy();
+  }
+}
+
+Emitter::Value* Emitter::as_float(Value* bits, ptx::Type type) {
+  Type* element = float_type(type);
+  bool packed = type == ptx::Type::f16x2 || type == ptx::Type::bf16x2 || type == ptx::Type::f32x2;
+  unsigned count = (varying(bits) ? lanes : 1) * (packed ? 2 : 1);
+  return ir.CreateBitCast(bits, count == 1 ? element : FixedVectorType::get(element, count));
+}
+
+Emitter::Value* Emitter::as_bits(Value* value, unsigned width) {
+  unsigned total = static_cast<unsigned>(value->getType()->getPrimitiveSizeInBits());
+  Type* type = ir.getIntNTy(width);
+  return ir.CreateBitCast(value, total == width ? type : FixedVectorType::get(type, lanes));
+}
+
+Emitter::Value* Emitter::constant(uint64_t value, unsigned width) { return ir.getIntN(width, width < 64 ? value & ((1ull << width) - 1) : value); }
+
+Emitter::Value* Emitter::like(Value* shape, uint64_t value) {
+  auto width = shape->getType()->getScalarSizeInBits();
+  return llvm::ConstantInt::get(shape->getType(), width < 64 ? value & ((1ull << width) - 1) : value);
+}
+
+Emitter::Value* Emitter::intrinsic(llvm::Intrinsic::ID id, std::initializer_list<Value*> arguments) {
+  std::vector<Value*> list(arguments);
+  return ir.CreateIntrinsic(id, {list[0]->getType()}, list);
+}
+
+Emitter::Value* Emitter::warp_field(unsigned offset, Type* type) {
+  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), warp_, offset));
+}
+
+Emitter::Value* Emitter::launch_field(unsigned offset, Type* type) {
+  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), launch_, offset));
+}
+
+Emitter::Value* Emitter::lane_numbers() {
+  std::vector<uint32_t> numbers(lanes);
+  for (unsigned i = 0; i < lanes; ++i) numbers[i] = i;
+  return llvm::ConstantDataVector::get(ir.getContext(), numbers);
+}
+
+Emitter::Value* Emitter::active() { return active_; }
+
+Emitter::Value* Emitter::active_lanes() {
+  // Not kept: a cached value could stand in a block that does not dominate this place.
+  return ir.CreateBitCast(active_, FixedVectorType::get(ir.getInt1Ty(), lanes));
+}
+
+llvm::AllocaInst* Emitter::scratch(Type* type) {
+  llvm::IRBuilder<> at(&target_->getEntryBlock(), target_->getEntryBlock().begin());
+  return at.CreateAlloca(type);
+}
+
+Emitter::Value* Emitter::hook(const char* name, Type* result, std::initializer_list<Value*> arguments) {
+  std::vector<Type*> types;
+  for (Value* argument : arguments) types.push_back(argument->getType());
+  auto callee = target_->getParent()->getOrInsertFunction(name, llvm::FunctionType::get(result, types, false));
+  return ir.CreateCall(callee, std::vector<Value*>(arguments));
+}
+
+void Emitter::when(Value* condition, const std::function<void()>& body) {
+  auto* inside = BasicBlock::Create(ir.getContext(), "when", target_);
+  auto* after = BasicBlock::Create(ir.getContext(), "after", target_);
+  ir.CreateCondBr(condition, inside, after);
+  ir.SetInsertPoint(inside);
+  body();
+  ir.CreateBr(after);
+  ir.SetInsertPoint(after);
+}
+
+void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
+  auto* left = scratch(ir.getInt32Ty());
+  auto* loop = BasicBlock::Create(ir.getContext(), "lane", target_);
+  auto* after = BasicBlock::Create(ir.getContext(), "after", target_);
+  ir.CreateStore(active_, left);
+  ir.CreateCondBr(ir.CreateICmpNE(active_, ir.getInt32(0)), loop, after);
+  ir.SetInsertPoint(loop);
+  auto* mask = ir.CreateLoad(ir.getInt32Ty(), left);
+  auto* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {mask, ir.getTrue()});
+  body(lane);
+  auto* rest = ir.CreateAnd(mask, ir.CreateSub(mask, ir.getInt32(1)));
+  ir.CreateStore(rest, left);
+  ir.CreateCondBr(ir.CreateICmpNE(rest, ir.getInt32(0)), loop, after);
+  ir.SetInsertPoint(after);
+}
+
+Emitter::Value* Emitter::element(Value* value, Value* lane) {
+  return varying(value) ? ir.CreateExtractElement(value, lane) : value;
+}
+
+namespace {
+
+// Zero- or sign-extends, or cuts, to `width` bits per element.
+llvm::Value* resized(llvm::IRBuilder<>& ir, llvm::Value* value, unsigned width, bool is_signed) {
+  Type* type = value->getType()->getWithNewBitWidth(width);
+  return is_signed ? ir.CreateSExtOrTrunc(value, type) : ir.CreateZExtOrTrunc(value, type);
+}
+
+// PTX ISA, "Floating-Point Constants": 0f holds a float, anything else a double, converted to the type asked for.
+uint64_t real_bits(const ptx::Operand& operand, ptx::Type type) {
+  if (operand.single && type != ptx::Type::f64) return static_cast<uint32_t>(operand.value);
+  double value = operand.single ? std::bit_cast<float>(static_cast<uint32_t>(operand.value)) : std::bit_cast<double>(operand.value);
+  if (ptx::bits(type) == 64) return std::bit_cast<uint64_t>(value);
+  return std::bit_cast<uint32_t>(static_cast<float>(value));
+}
+
+}  // namespace
+
+Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
+  unsigned width = type == ptx::Type::pred ? 1 : ptx::bits(type);
+  switch (operand.kind) {
+    case Operand::reg: {
+      auto* slot = registers_[operand.index];
+      Value* value = ir.CreateLoad(slot->getAllocatedType(), slot);
+      if (operand.negated) value = ir.CreateNot(value);
+      return resized(ir, value, width, false);
+    }
+    case Operand::integer: return constant(static_cast<uint64_t>(operand.value), width);
+    case Operand::real: return constant(real_bits(operand, type), width);
+    case Operand::special_register: return resized(ir, special(operand.special), width, false);
+    case Operand::symbol: return resized(ir, symbol_address(operand), width, false);
+    case Operand::vector: {  // mov.b64 %d, {%r1, %r2}: the first element is the lowest
+      unsigned part = width / static_cast<unsigned>(operand.elements.size());
+      Value* whole = nullptr;
+      for (size_t i = 0; i < operand.elements.size(); ++i) {
+        ptx::Type piece = part == 64 ? ptx::Type::b64 : part == 32 ? ptx::Type::b32 : part == 16 ? ptx::Type::b16 : ptx::Type::b8;
+        Value* value = resized(ir, read(operand.elements[i], piece), width, false);
+        value = ir.CreateShl(value, like(value, i * part));
+        if (whole) unify(whole, value);
+        whole = whole ? ir.CreateOr(whole, value) : value;
+      }
+      return whole;
+    }
+    default: return constant(0, width);
+  }
+}
+
+Emitter::Value* Emitter::read_predicate(const Operand& operand) { return read(operand, ptx::Type::pred); }
+
+void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
+  if (operand.kind == Operand::vector) {
+    unsigned whole = value->getType()->getScalarSizeInBits(), part = whole / static_cast<unsigned>(operand.elements.size());
+    for (size_t i = 0; i < operand.elements.size(); ++i)
+      write(operand.elements[i], resized(ir, ir.CreateLShr(value, like(value, i * part)), part, false));
+    return;
+  }
+  if (operand.kind != Operand::reg) return;  // the sink
+  auto* slot = registers_[operand.index];
+  Type* held = slot->getAllocatedType();
+  value = resized(ir, value, held->getScalarSizeInBits(), ptx::is_signed(type));
+  if (held->isVectorTy()) value = splat(value);
+  else if (varying(value)) value = ir.CreateExtractElement(value, uint64_t{0});
+  if (shape_.blended[operand.index]) {
+    Value* old = ir.CreateLoad(held, slot);
+    Value* chosen = held->isVectorTy() ? active_lanes() : guard_ ? guard_ : ir.getTrue();
+    if (!held->isVectorTy() && varying(chosen)) chosen = ir.CreateICmpNE(active_, ir.getInt32(0));
+    value = ir.CreateSelect(chosen, value, old);
+  }
+  ir.CreateStore(value, slot);
+}
+
+// The value of a symbol: an offset for shared variables, a native address for all others.
+Emitter::Value* Emitter::symbol_address(const Operand& operand) {
+  auto offset = static_cast<uint64_t>(operand.value);
+  if (!operand.local) return ir.getInt64(placement_.address[operand.index] + offset);
+  const ptx::Variable& variable = function.variables[operand.index];
+  if (variable.space == Space::shared) return ir.getInt64(shared_offset_[operand.index] + offset);
+  auto position = [&](const std::vector<uint32_t>& list) {
+    for (size_t i = 0; i < list.size(); ++i)
+      if (list[i] == operand.index) return static_cast<int>(i);
+    return -1;
+  };
+  int parameter = position(function.parameter_variables), result = position(function.result_variables);
+  if (function.is_entry && parameter >= 0) {
+    Value* base = ir.CreatePtrToInt(launch_field(offsetof(Launch, parameters), ir.getPtrTy()), ir.getInt64Ty());
+    return ir.CreateAdd(base, ir.getInt64(function.parameter_offsets[static_cast<size_t>(parameter)] + offset));
+  }
+  Value *base = frame_, *stride = ir.getInt64(frame_bytes_);
+  if (parameter >= 0 || result >= 0) {
+    size_t argument = 4 + (result >= 0 ? static_cast<size_t>(result) : function.results.size() + static_cast<size_t>(parameter));
+    base = target_->getArg(static_cast<unsigned>(argument));
+    stride = target_->getArg(3);
+  } else {
+    offset += frame_offset_[operand.index];
+  }
+  Value* lane = ir.CreateZExt(lane_numbers(), FixedVectorType::get(ir.getInt64Ty(), lanes));
+  return ir.CreateAdd(ir.CreateMul(lane, splat(stride)), splat(ir.CreateAdd(base, ir.getInt64(offset))));
+}
+
+Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
+  Value* address = nullptr;
+  if (operand.base_kind == Operand::reg) {
+    Operand base;
+    base.kind = Operand::reg;
+    base.index = operand.index;
+    address = read(base, ptx::Type::b64);
+    address = ir.CreateAdd(address, like(address, static_cast<uint64_t>(operand.value)));
+  } else if (operand.base_kind == Operand::symbol) {
+    address = symbol_address(operand);
+  } else {
+    address = ir.getInt64(static_cast<uint64_t>(operand.value));
+  }
+  if (space != Space::shared) return address;
+  Value* base = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
+  unify(address, base);
+  return ir.CreateAdd(address, base);
+}
+
+// --- special registers (PTX ISA, "Special Registers")
+
+Emitter::Value* Emitter::thread_index(unsigned axis) {
+  auto size = [&](unsigned i) { return splat(launch_field(offsetof(Launch, block) + 4 * i, ir.getInt32Ty())); };
+  Value* linear = ir.CreateAdd(lane_numbers(), splat(warp_field(offsetof(Warp, first_thread), ir.getInt32Ty())));
+  // At most 1024 threads: (n + 1/2) / size in float never rounds across an integer, and vectors divide floats only.
+  Type* real = FixedVectorType::get(ir.getFloatTy(), lanes);
+  auto quotient = [&](Value* number, Value* by) {
+    Value* middle = ir.CreateFAdd(ir.CreateUIToFP(number, real), llvm::ConstantFP::get(real, 0.5));
+    return ir.CreateFPToUI(ir.CreateFDiv(middle, ir.CreateUIToFP(by, real)), number->getType());
+  };
+  Value* rows = quotient(linear, size(0));
+  if (axis == 0) return ir.CreateSub(linear, ir.CreateMul(rows, size(0)));
+  Value* planes = quotient(rows, size(1));
+  return axis == 1 ? ir.CreateSub(rows, ir.CreateMul(planes, size(1))) : planes;
+}
+
+Emitter::Value* Emitter::special(Special special) {
+  auto axis = [&](Special first) { return static_cast<unsigned>(special) - static_cast<unsigned>(first); };
+  auto within = [&](Special first) { return special >= first && axis(first) < 3; };
+  if (within(Special::tid_x)) return thread_index(axis(Special::tid_x));
+  if (within(Special::ntid_x)) return launch_field(offsetof(Launch, block) + 4 * axis(Special::ntid_x), ir.getInt32Ty());
+  if (within(Special::ctaid_x)) return warp_field(offsetof(Warp, block_index) + 4 * axis(Special::ctaid_x), ir.getInt32Ty());
+  if (within(Special::nctaid_x)) return launch_field(offsetof(Launch, grid) + 4 * axis(Special::nctaid_x), ir.getInt32Ty());
+  Value* lane = lane_numbers();
+  Value* bit = ir.CreateShl(splat(ir.getInt32(1)), lane);
+  Value* below = ir.CreateSub(bit, splat(ir.getInt32(1)));
+  switch (special) {
+    case Special::laneid: return lane;
+    case Special::warpid: return warp_field(offsetof(Warp, warp_index), ir.getInt32Ty());
+    case Special::nwarpid: return launch_field(offsetof(Launch, warps), ir.getInt32Ty());
+    case Special::smid: return warp_field(offsetof(Warp, worker), ir.getInt32Ty());
+    case Special::gridid: return launch_field(offsetof(Launch, grid_id), ir.getInt64Ty());
+    case Special::lanemask_eq: return bit;
+    case Special::lanemask_lt: return below;
+    case Special::lanemask_le: return ir.CreateOr(below, bit);
+    case Special::lanemask_gt: return ir.CreateNot(ir.CreateOr(below, bit));
+    case Special::lanemask_ge: return ir.CreateNot(below);
+    case Special::clock: case Special::clock64: return hook("outboard_clock", ir.getInt64Ty(), {});
+    case Special::clock_hi: return ir.CreateLShr(hook("outboard_clock", ir.getInt64Ty(), {}), 32);
+    case Special::globaltimer: case Special::globaltimer_lo: return hook("outboard_globaltimer", ir.getInt64Ty(), {});
+    case Special::globaltimer_hi: return ir.CreateLShr(hook("outboard_globaltimer", ir.getInt64Ty(), {}), 32);
+    case Special::dynamic_smem_size: return launch_field(offsetof(Launch, dynamic_shared), ir.getInt32Ty());
+    case Special::total_smem_size: case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
+    case Special::warp_size: return ir.getInt32(lanes);
+    default: throw Unsupported{function.line, "unsupported special register"};
+  }
+}
+
+}  // namespace software
