@@ -9,3 +9,8 @@ struct LaunchShape {
   uint32_t cooperative;   // 1: all blocks must be resident at once
   uint32_t cluster[3];    // 0: none
 };
+
+// cuLaunchKernel's `extra` (CUDA Driver API, "CU_LAUNCH_PARAM_*").
+inline void* const launch_param_end = nullptr;
+inline void* const launch_param_buffer_pointer = reinterpret_cast<void*>(1);
+inline void* const launch_param_buffer_size = reinterpret_cast<void*>(2);

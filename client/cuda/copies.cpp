@@ -1,0 +1,70 @@
+// Copies between host and device. Bulk data goes in pieces, so that no frame is larger than the peer's limit.
+#include <algorithm>
+
+#include "client/cuda/contexts.h"
+#include "client/cuda/functions.h"
+#include "client/cuda/memory_map.h"
+#include "client/cuda/streams.h"
+#include "client/session.h"
+
+namespace {
+
+constexpr size_t piece = size_t{16} << 20;
+
+// copy(offset, size) for every piece; the first failure ends it.
+template <class Copy>
+CUresult in_pieces(size_t size, Copy copy) {
+  if (CUresult result = client::require_context()) return result;
+  size_t step = client::in_process() ? size : piece;
+  for (size_t offset = 0; offset < size; offset += step)
+    if (CUresult result = copy(offset, std::min(step, size - offset))) return result;
+  return CUDA_SUCCESS;
+}
+
+const std::byte* at(const void* host, size_t offset) { return static_cast<const std::byte*>(host) + offset; }
+std::byte* at(void* host, size_t offset) { return static_cast<std::byte*>(host) + offset; }
+
+bool on_device(CUdeviceptr address) {
+  auto range = client::find_range(address);
+  return range && range->kind == client::Kind::device;
+}
+
+}  // namespace
+
+OUTBOARD_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
+  return in_pieces(ByteCount, [&](size_t offset, size_t size) { return remote::cuMemcpyHtoD_v2(dstDevice + offset, at(srcHost, offset), size); });
+}
+
+OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
+  return in_pieces(ByteCount, [&](size_t offset, size_t size) { return remote::cuMemcpyDtoH_v2(at(dstHost, offset), srcDevice + offset, size); });
+}
+
+// Pageable memory is staged before the call returns; pinned memory is read by the device later, and over a link it
+// travels now, which is early but never wrong.
+OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount, CUstream hStream) {
+  return in_pieces(ByteCount, [&](size_t offset, size_t size) {
+    return remote::cuMemcpyHtoDAsync_v2(dstDevice + offset, at(srcHost, offset), size, client::resolve(hStream));
+  });
+}
+
+OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
+  return in_pieces(ByteCount, [&](size_t offset, size_t size) {
+    uint64_t transfer = client::expect_transfer(at(dstHost, offset), size);
+    return remote::obCopyToHostAsync(transfer, srcDevice + offset, size, client::resolve(hStream));
+  });
+}
+
+// Unified addressing: what an address is decides the direction.
+OUTBOARD_EXPORT CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream hStream) {
+  if (on_device(dst) && on_device(src)) return cuMemcpyDtoDAsync_v2(dst, src, ByteCount, hStream);
+  if (on_device(dst)) return cuMemcpyHtoDAsync_v2(dst, reinterpret_cast<const void*>(src), ByteCount, hStream);
+  if (on_device(src)) return cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(dst), src, ByteCount, hStream);
+  if (CUresult result = cuStreamSynchronize(hStream)) return result;
+  std::copy_n(reinterpret_cast<const std::byte*>(src), ByteCount, reinterpret_cast<std::byte*>(dst));
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount) {
+  if (CUresult result = cuMemcpyAsync(dst, src, ByteCount, nullptr)) return result;
+  return cuStreamSynchronize(nullptr);
+}

@@ -1,0 +1,170 @@
+// Functions and their launches. What a launch may be is checked here, so that a bad one fails at once.
+#include <cstring>
+#include <vector>
+
+#include "client/cuda/contexts.h"
+#include "client/cuda/functions.h"
+#include "client/cuda/modules.h"
+#include "client/cuda/streams.h"
+#include "client/session.h"
+
+namespace {
+
+using client::Function;
+
+int attribute(const Function& function, CUdevice_attribute which) {
+  int ordinal = client::server_ordinal(function.module->context->device);
+  return client::inventory().devices[static_cast<size_t>(ordinal)].attributes[which];
+}
+
+CUresult check(const Function& function, const LaunchShape& shape) {
+  uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
+  if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return CUDA_ERROR_INVALID_VALUE;
+  auto limit = static_cast<uint64_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK]);
+  if (threads > limit) return CUDA_ERROR_INVALID_VALUE;
+  for (int axis = 0; axis < 3; ++axis) {
+    auto block = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + axis);
+    auto grid = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + axis);
+    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return CUDA_ERROR_INVALID_VALUE;
+    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return CUDA_ERROR_INVALID_VALUE;
+  }
+  auto dynamic = static_cast<uint32_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES]);
+  return shape.shared_bytes > dynamic ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}
+
+// The parameter buffer from either form (CUDA Driver API, cuLaunchKernel).
+CUresult pack(const Function& function, void** parameters, void** extra, std::vector<std::byte>& buffer) {
+  buffer.resize(function.parameter_bytes);
+  if (extra && !parameters) {
+    const void* from = nullptr;
+    size_t size = 0;
+    for (; *extra != launch_param_end; extra += 2) {
+      if (extra[0] == launch_param_buffer_pointer) from = extra[1];
+      else if (extra[0] == launch_param_buffer_size) size = *static_cast<size_t*>(extra[1]);
+      else return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (size > buffer.size() + 8) return CUDA_ERROR_INVALID_VALUE;
+    if (from) std::memcpy(buffer.data(), from, std::min(size, buffer.size()));
+    return CUDA_SUCCESS;
+  }
+  if (!parameters && !function.parameters.empty()) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < function.parameters.size(); ++i)
+    std::memcpy(buffer.data() + function.parameters[i].offset, parameters[i], function.parameters[i].size);
+  return CUDA_SUCCESS;
+}
+
+CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, void** parameters, void** extra) {
+  if (CUresult result = client::require_context()) return result;
+  Function* function = client::find_function(handle);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (CUresult result = check(*function, shape)) return result;
+  thread_local std::vector<std::byte> buffer;
+  if (CUresult result = pack(*function, parameters, extra, buffer)) return result;
+  return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(), client::resolve(stream));
+}
+
+}  // namespace
+
+OUTBOARD_EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
+                                        unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+                                        unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+  LaunchShape shape{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, 0, {}};
+  return launch(f, shape, hStream, kernelParams, extra);
+}
+
+OUTBOARD_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
+                                                   unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+                                                   unsigned int sharedMemBytes, CUstream hStream, void** kernelParams) {
+  LaunchShape shape{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, 1, {}};
+  return launch(f, shape, hStream, kernelParams, nullptr);
+}
+
+OUTBOARD_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
+  if (!config) return CUDA_ERROR_INVALID_VALUE;
+  LaunchShape shape{{config->gridDimX, config->gridDimY, config->gridDimZ},
+                    {config->blockDimX, config->blockDimY, config->blockDimZ}, config->sharedMemBytes, 0, {}};
+  for (unsigned i = 0; i < config->numAttrs; ++i) {
+    const CUlaunchAttribute& given = config->attrs[i];
+    if (given.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) shape.cooperative = given.value.cooperative != 0;
+    if (given.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    const auto& cluster = given.value.clusterDim;
+    if (uint64_t{cluster.x} * cluster.y * cluster.z > 1) return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  return launch(f, shape, config->hStream, kernelParams, extra);
+}
+
+// --- functions
+
+OUTBOARD_EXPORT CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfunc) {
+  Function* function = client::find_function(hfunc);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (!pi || attrib < 0 || attrib >= 16) return CUDA_ERROR_INVALID_VALUE;
+  *pi = function->attributes[attrib];
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
+  if (CUresult result = client::require_context()) return result;
+  Function* function = client::find_function(hfunc);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (attrib < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || attrib >= 16) return CUDA_ERROR_INVALID_VALUE;
+  if (attrib == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) {
+    int room = attribute(*function, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) - function->attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES];
+    if (value < 0 || value > room) return CUDA_ERROR_INVALID_VALUE;
+  }
+  function->attributes[attrib] = value;
+  return remote::obFunctionSetAttribute(reinterpret_cast<CUfunction>(function->number), attrib, value);
+}
+
+OUTBOARD_EXPORT CUresult cuFuncSetCacheConfig(CUfunction hfunc, CUfunc_cache) {  // a hint
+  return client::find_function(hfunc) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+OUTBOARD_EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
+  Function* function = client::find_function(hfunc);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  *hmod = reinterpret_cast<CUmodule>(function->module);
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) {
+  Function* function = client::find_function(hfunc);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  *name = function->name.c_str();
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  Function* function = client::find_function(func);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (paramIndex >= function->parameters.size()) return CUDA_ERROR_INVALID_VALUE;
+  *paramOffset = function->parameters[paramIndex].offset;
+  if (paramSize) *paramSize = function->parameters[paramIndex].size;
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  return cuFuncGetParamInfo(reinterpret_cast<CUfunction>(kernel), paramIndex, paramOffset, paramSize);
+}
+
+OUTBOARD_EXPORT CUresult cuKernelGetName(const char** name, CUkernel hfunc) {
+  return cuFuncGetName(name, reinterpret_cast<CUfunction>(hfunc));
+}
+
+OUTBOARD_EXPORT CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice) {
+  return cuFuncGetAttribute(pi, attrib, reinterpret_cast<CUfunction>(kernel));
+}
+
+OUTBOARD_EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice) {
+  return cuFuncSetAttribute(reinterpret_cast<CUfunction>(kernel), attrib, val);
+}
+
+OUTBOARD_EXPORT CUresult cuFuncIsLoaded(CUfunctionLoadingState* state, CUfunction function) {
+  if (!client::find_function(function)) return CUDA_ERROR_INVALID_HANDLE;
+  *state = CU_FUNCTION_LOADING_STATE_LOADED;
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuFuncLoad(CUfunction function) {
+  return client::find_function(function) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}

@@ -1,0 +1,108 @@
+// Device memory: allocated at the device, remembered here so that ranges and attributes need no round trip.
+#include "client/cuda/memory_map.h"
+
+#include <map>
+#include <mutex>
+
+#include "client/cuda/contexts.h"
+#include "client/cuda/functions.h"
+#include "client/cuda/streams.h"
+#include "client/session.h"
+
+namespace client {
+namespace {
+
+std::mutex lock;
+std::map<uint64_t, Range>& ranges() {
+  static auto* map = new std::map<uint64_t, Range>;
+  return *map;
+}
+
+}  // namespace
+
+void remember(const Range& range) {
+  std::lock_guard hold(lock);
+  ranges()[range.address] = range;
+}
+
+bool forget(uint64_t address) {
+  std::lock_guard hold(lock);
+  return ranges().erase(address) == 1;
+}
+
+std::optional<Range> find_range(uint64_t address) {
+  std::lock_guard hold(lock);
+  auto after = ranges().upper_bound(address);
+  if (after == ranges().begin()) return std::nullopt;
+  const Range& range = std::prev(after)->second;
+  if (address - range.address >= range.size) return std::nullopt;
+  return range;
+}
+
+void forget_ranges(const Context& context) {
+  std::lock_guard hold(lock);
+  std::erase_if(ranges(), [&](const auto& entry) { return entry.second.context == &context; });
+}
+
+}  // namespace client
+
+namespace {
+
+CUresult allocated(CUresult result, CUdeviceptr* address, size_t size, client::Kind kind) {
+  if (result == CUDA_SUCCESS) client::remember({*address, size, kind, client::current(), 0});
+  return result;
+}
+
+}  // namespace
+
+OUTBOARD_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
+  if (CUresult result = client::require_context()) return result;
+  if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  return allocated(remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
+}
+
+OUTBOARD_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height, unsigned int ElementSizeBytes) {
+  if (CUresult result = client::require_context()) return result;
+  bool element = ElementSizeBytes == 4 || ElementSizeBytes == 8 || ElementSizeBytes == 16;
+  if (!dptr || !pPitch || !WidthInBytes || !Height || !element) return CUDA_ERROR_INVALID_VALUE;
+  size_t pitch = (WidthInBytes + 511) / 512 * 512;
+  if (Height > SIZE_MAX / pitch) return CUDA_ERROR_OUT_OF_MEMORY;
+  CUresult result = cuMemAlloc_v2(dptr, pitch * Height);
+  if (result == CUDA_SUCCESS) *pPitch = pitch;
+  return result;
+}
+
+OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
+  if (CUresult result = client::require_context()) return result;
+  if (!dptr) return CUDA_SUCCESS;
+  auto range = client::find_range(dptr);
+  if (!range || range->address != dptr || range->kind != client::Kind::device) return CUDA_ERROR_INVALID_VALUE;
+  client::forget(dptr);
+  return remote::cuMemFree_v2(dptr);
+}
+
+OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+  if (CUresult result = client::require_context()) return result;
+  if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  return allocated(remote::cuMemAllocAsync(dptr, bytesize, client::resolve(hStream)), dptr, bytesize, client::Kind::device);
+}
+
+OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
+  if (CUresult result = client::require_context()) return result;
+  if (!client::forget(dptr)) return CUDA_ERROR_INVALID_VALUE;
+  return remote::cuMemFreeAsync(dptr, client::resolve(hStream));
+}
+
+OUTBOARD_EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
+  if (CUresult result = client::require_context()) return result;
+  return remote::cuMemGetInfo_v2(free, total);
+}
+
+OUTBOARD_EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
+  if (CUresult result = client::require_context()) return result;
+  auto range = client::find_range(dptr);
+  if (!range) return CUDA_ERROR_NOT_FOUND;
+  if (pbase) *pbase = range->address;
+  if (psize) *psize = range->size;
+  return CUDA_SUCCESS;
+}

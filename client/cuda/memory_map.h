@@ -1,0 +1,26 @@
+// What this process has allocated, by address: for address ranges, pointer attributes and unified copies.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace client {
+
+struct Context;
+
+enum class Kind : uint8_t { device, pinned, managed };
+
+struct Range {
+  uint64_t address = 0, size = 0;
+  Kind kind = Kind::device;
+  Context* context = nullptr;
+  unsigned flags = 0;  // as given to cuMemHostAlloc
+};
+
+// All thread-safe.
+void remember(const Range& range);
+bool forget(uint64_t address);  // false: nothing starts there
+std::optional<Range> find_range(uint64_t address);  // the allocation that holds the address
+void forget_ranges(const Context& context);
+
+}  // namespace client

@@ -1,0 +1,214 @@
+// The session without a link: the device lives in this process, and a call is bound in place. Serves the same
+// rows through the same handle numbers as a worker does, so that nothing above session.h knows the difference.
+#include <atomic>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <unistd.h>
+#include <cstring>
+
+#include "api/opcode.h"
+#include "base/log.h"
+#include "client/session.h"
+#include "device/device.h"
+#include "server/call.h"
+#include "server/cuda/worker.h"
+#include "server/objects.h"
+
+extern "C" const device::Driver* outboard_device(uint64_t memory_bytes);
+
+namespace {
+
+using api::Role;
+
+struct HostFunction {
+  void (*run)(void*);
+  void* data;
+};
+
+class Direct final : public worker::Session {
+ public:
+  const device::Driver& driver() override { return *driver_; }
+  bool add(uint64_t number, const void* type, void* handle) override {
+    std::lock_guard hold(lock_);
+    return objects_.add(number, type, handle);
+  }
+  void remove(uint64_t number) override {
+    std::lock_guard hold(lock_);
+    objects_.remove(number);
+  }
+  void send_data(uint64_t transfer, const void* bytes, size_t size) override {
+    void* to = take(transfers_, transfer);
+    if (to) std::memcpy(to, bytes, size);
+  }
+  void run_host_function(uint64_t callback) override {
+    HostFunction function = take(functions_, callback);
+    if (function.run) function.run(function.data);
+  }
+
+  void* find(uint64_t number, const void* type) {
+    std::lock_guard hold(lock_);
+    return objects_.find(number, type);
+  }
+  uint64_t keep(void* destination) { return put(transfers_, destination); }
+  uint64_t keep(HostFunction function) { return put(functions_, function); }
+
+  CUresult start();
+  const client::Inventory& inventory() const { return inventory_; }
+  bool usable() const { return driver_ && process_ == getpid(); }
+
+ private:
+  template <class T>
+  uint64_t put(std::unordered_map<uint64_t, T>& map, T value) {
+    std::lock_guard hold(lock_);
+    map[++numbers_] = value;
+    return numbers_;
+  }
+  template <class T>
+  T take(std::unordered_map<uint64_t, T>& map, uint64_t number) {
+    std::lock_guard hold(lock_);
+    auto found = map.find(number);
+    if (found == map.end()) return T{};
+    T value = found->second;
+    map.erase(found);
+    return value;
+  }
+
+  const device::Driver* driver_ = nullptr;
+  pid_t process_ = 0;
+  client::Inventory inventory_;
+  std::mutex lock_;
+  server::Objects objects_;
+  std::unordered_map<uint64_t, void*> transfers_;
+  std::unordered_map<uint64_t, HostFunction> functions_;
+  uint64_t numbers_ = 0;
+};
+
+Direct& direct() {
+  static Direct* made = new Direct;  // never destroyed: programs call the driver while they exit
+  return *made;
+}
+
+CUresult Direct::start() {
+  driver_ = outboard_device(0);
+  if (!driver_) return CUDA_ERROR_NO_DEVICE;
+  process_ = getpid();
+  if (CUresult result = driver_->cuInit(0)) return result;
+  int count = 0;
+  driver_->cuDriverGetVersion(&inventory_.driver_version);
+  if (!inventory_.driver_version) inventory_.driver_version = 13000;
+  if (CUresult result = driver_->cuDeviceGetCount(&count)) return result;
+  for (CUdevice device = 0; device < count; ++device) {
+    client::DeviceFacts facts{};
+    size_t memory = 0;
+    driver_->cuDeviceGetName(facts.name, sizeof facts.name, device);
+    driver_->cuDeviceGetUuid_v2(&facts.uuid, device);
+    driver_->cuDeviceTotalMem_v2(&memory, device);
+    facts.total_memory = memory;
+    for (int i = 1; i < client::attribute_count; ++i)
+      if (driver_->cuDeviceGetAttribute(&facts.attributes[i], static_cast<CUdevice_attribute>(i), device)) facts.attributes[i] = 0;
+    inventory_.devices.push_back(facts);
+  }
+  return CUDA_SUCCESS;
+}
+
+// --- rows
+
+using Run = CUresult (*)(const Role* roles);
+
+#define RUN(name, function)                                                                                  \
+  CUresult run_##name(const Role* roles) {                                                                   \
+    return [&]<class... P>(CUresult (*run)(P...)) {                                                          \
+      return server::invoke(run, roles, std::index_sequence_for<P...>{});                                    \
+    }(function);                                                                                             \
+  }
+#define CALL(since, name, params, ...) RUN(name, direct().driver().name)
+#define POST(since, name, params, ...) RUN(name, direct().driver().name)
+#define HAND_CALL(since, name, params, ...) RUN(name, direct().driver().name)
+#define HAND_POST(since, name, params, ...) RUN(name, direct().driver().name)
+#include "api/cuda/cuda.def"
+#define CALL(since, name, params, ...) RUN(name, worker::name)
+#define POST(since, name, params, ...) RUN(name, worker::name)
+#include "api/cuda/internal.def"
+
+Run find_run(uint32_t opcode) {
+  static const auto* table = [] {
+    auto* map = new std::unordered_map<uint32_t, Run>;
+#define CALL(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#define POST(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#define HAND_CALL(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#define HAND_POST(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#include "api/cuda/cuda.def"
+#define CALL(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#define POST(since, name, params, ...) map->emplace(api::opcode(#name), run_##name);
+#include "api/cuda/internal.def"
+    return map;
+  }();
+  return table->at(opcode);
+}
+
+CUresult enter_context(uint64_t number) {
+  thread_local uint64_t entered = 0;
+  if (number == entered) return CUDA_SUCCESS;
+  void* context = number ? direct().find(number, &api::type_of<CUcontext>) : nullptr;
+  if (number && !context) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  CUresult result = direct().driver().cuCtxSetCurrent(static_cast<CUcontext>(context));
+  if (result == CUDA_SUCCESS) entered = number;
+  return result;
+}
+
+}  // namespace
+
+worker::Session& worker::session() { return direct(); }
+
+namespace client {
+
+CUresult connect() {
+  static const CUresult result = direct().start();
+  return result;
+}
+
+const Inventory& inventory() { return direct().inventory(); }
+bool usable() { return direct().usable(); }
+bool in_process() { return true; }
+void flush() {}
+
+uint64_t new_number(size_t count) {
+  static std::atomic<uint64_t> next{16};
+  return next.fetch_add(count);
+}
+
+uint64_t& current_context() {
+  thread_local uint64_t number = 0;
+  return number;
+}
+
+uint64_t expect_transfer(void* destination, size_t) { return direct().keep(destination); }
+uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }
+
+CUresult forward(const Row& row, std::span<const Role> roles) {
+  if (CUresult result = enter_context(current_context())) return result;
+  uint64_t gone = 0, made = 0;
+  const Role* new_handle = nullptr;
+  for (const Role& role : roles) {
+    if (role.kind == Role::new_handle && role.pointer()) {
+      new_handle = &role;
+      made = new_number();
+    }
+    if ((role.kind != Role::handle && role.kind != Role::gone) || !role.pointer()) continue;
+    auto number = reinterpret_cast<uint64_t>(role.pointer());
+    if (role.kind == Role::gone) gone = number;
+    role.pointer() = direct().find(number, role.type);
+    if (!role.pointer()) return CUDA_ERROR_INVALID_HANDLE;
+  }
+  CUresult result = find_run(row.opcode)(roles.data());
+  if (new_handle) {
+    void* handle = *static_cast<void**>(new_handle->pointer());
+    if (result == CUDA_SUCCESS) direct().add(made, new_handle->type, handle);
+    *static_cast<uint64_t*>(new_handle->pointer()) = result == CUDA_SUCCESS ? made : 0;
+  }
+  if (gone && result == CUDA_SUCCESS) direct().remove(gone);
+  return result;
+}
+
+}  // namespace client

@@ -1,0 +1,128 @@
+// Modules: loaded through the device's own functions, described for the client, kernels numbered.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <unordered_map>
+#include <mutex>
+#include <vector>
+
+#include "api/cuda/description.h"
+#include "api/roles.h"
+#include "server/cuda/worker.h"
+
+namespace worker {
+namespace {
+
+namespace description = api::description;
+
+// What a module was described as, and the numbers its kernels got; kept until it is unloaded.
+struct Loaded {
+  std::vector<std::byte> description;
+  uint64_t first_function = 0, functions = 0;
+};
+std::mutex lock;
+std::unordered_map<CUmodule, Loaded> loaded;
+
+void append(std::vector<std::byte>& bytes, const void* data, size_t size) {
+  size_t start = bytes.size();
+  bytes.resize(start + (size + 7) / 8 * 8);
+  if (size) std::memcpy(bytes.data() + start, data, size);
+}
+
+CUresult describe_function(CUfunction function, std::vector<std::byte>& bytes) {
+  const device::Driver& driver = session().driver();
+  const char* name = "";
+  if (CUresult result = driver.cuFuncGetName(&name, function)) return result;
+  std::vector<description::ParameterRecord> parameters;
+  description::FunctionRecord record{};
+  for (size_t offset, size; driver.cuFuncGetParamInfo(function, parameters.size(), &offset, &size) == CUDA_SUCCESS;) {
+    parameters.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(size)});
+    record.parameter_bytes = static_cast<uint32_t>(std::max<size_t>(record.parameter_bytes, offset + size));
+  }
+  record.name_length = static_cast<uint32_t>(std::strlen(name));
+  record.parameters = static_cast<uint32_t>(parameters.size());
+  for (int i = 0; i < 16; ++i)
+    driver.cuFuncGetAttribute(&record.attributes[i], static_cast<CUfunction_attribute>(i), function);
+  append(bytes, &record, sizeof record);
+  append(bytes, parameters.data(), parameters.size() * sizeof parameters[0]);
+  append(bytes, name, record.name_length);
+  return CUDA_SUCCESS;
+}
+
+CUresult describe(CUmodule module, uint64_t first, Loaded& entry) {
+  const device::Driver& driver = session().driver();
+  unsigned count = 0;
+  if (CUresult result = driver.cuModuleGetFunctionCount(&count, module)) return result;
+  std::vector<CUfunction> functions(count);
+  if (count)
+    if (CUresult result = driver.cuModuleEnumerateFunctions(functions.data(), count, module)) return result;
+  description::Header header{count, 0};
+  append(entry.description, &header, sizeof header);
+  for (CUfunction function : functions)
+    if (CUresult result = describe_function(function, entry.description)) return result;
+  entry.first_function = first;
+  for (CUfunction function : functions) {
+    if (!session().add(first + entry.functions, &api::type_of<CUfunction>, function)) return CUDA_ERROR_INVALID_VALUE;
+    ++entry.functions;
+  }
+  return CUDA_SUCCESS;
+}
+
+void forget(const Loaded& entry) {
+  for (uint64_t i = 0; i < entry.functions; ++i) session().remove(entry.first_function + i);
+}
+
+}  // namespace
+
+CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t, size_t* described, void* text,
+                      size_t room, size_t* logged, void* log, size_t log_room) {
+  const device::Driver& driver = session().driver();
+  std::string messages(4096, 0);
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* values[] = {messages.data(), reinterpret_cast<void*>(messages.size())};
+  CUresult result = driver.cuModuleLoadDataEx(module, bundle, 2, options, values);
+  *logged = std::min(std::strlen(messages.c_str()), log_room);
+  std::memcpy(log, messages.data(), *logged);
+  *described = 0;
+  if (result) return result;
+  Loaded entry;
+  result = describe(*module, first_function, entry);
+  if (result) {
+    forget(entry);
+    driver.cuModuleUnload(*module);
+    return result;
+  }
+  *described = std::min(entry.description.size(), room);
+  std::memcpy(text, entry.description.data(), *described);
+  std::lock_guard hold(lock);
+  loaded[*module] = std::move(entry);
+  return CUDA_SUCCESS;
+}
+
+CUresult obModuleDescribe(CUmodule module, size_t offset, void* text, size_t size) {
+  std::lock_guard hold(lock);
+  auto found = loaded.find(module);
+  if (found == loaded.end()) return CUDA_ERROR_INVALID_HANDLE;
+  const auto& bytes = found->second.description;
+  if (offset > bytes.size() || size > bytes.size() - offset) return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(text, bytes.data() + offset, size);
+  return CUDA_SUCCESS;
+}
+
+CUresult obModuleGlobal(CUmodule module, const char* name, CUdeviceptr* address, size_t* size) {
+  return session().driver().cuModuleGetGlobal_v2(address, size, module, name);
+}
+
+CUresult obModuleUnload(CUmodule module) {
+  {
+    std::lock_guard hold(lock);
+    auto found = loaded.find(module);
+    if (found != loaded.end()) {
+      forget(found->second);
+      loaded.erase(found);
+    }
+  }
+  return session().driver().cuModuleUnload(module);
+}
+
+}  // namespace worker

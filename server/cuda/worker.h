@@ -1,0 +1,33 @@
+// The functions behind internal.def's rows: what a worker does beside the driver's own functions. They are
+// written against device::Driver alone, so they run alike in a worker and in the program's own process.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "api/cuda/abi.h"
+#include "api/cuda/internal.h"
+#include "device/device.h"
+#include "server/objects.h"
+
+namespace worker {
+
+// What the functions need of their surroundings. One per client, made before its first call.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual const device::Driver& driver() = 0;
+  // Number to handle, thread-safe.
+  virtual bool add(uint64_t number, const void* type, void* handle) = 0;
+  virtual void remove(uint64_t number) = 0;
+  // Bytes of an announced transfer, on their way to the client (obCopyToHostAsync). Thread-safe.
+  virtual void send_data(uint64_t transfer, const void* bytes, size_t size) = 0;
+  // Runs the client's callback and returns when it is done.
+  virtual void run_host_function(uint64_t callback) = 0;
+};
+Session& session();
+
+#define CALL(since, name, params, ...) CUresult name params;
+#define POST(since, name, params, ...) CUresult name params;
+#include "api/cuda/internal.def"
+
+}  // namespace worker
