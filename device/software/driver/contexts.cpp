@@ -1,0 +1,237 @@
+// Contexts: creation, the current one of each thread, limits, synchronisation.
+#include "device/software/driver/functions.h"
+#include "device/software/driver/state.h"
+
+namespace software {
+namespace {
+
+// The calling thread's context stack; the last entry is current.
+std::vector<Context*>& stack() {
+  static thread_local std::vector<Context*> contexts;
+  return contexts;
+}
+
+Context* current() { return stack().empty() ? nullptr : stack().back(); }
+
+CUcontext handle_of(Context* context) { return reinterpret_cast<CUcontext>(context); }
+
+CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (!handle || (flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK))) return CUDA_ERROR_INVALID_VALUE;
+  if (ordinal != 0) return CUDA_ERROR_INVALID_DEVICE;
+  Context* made = device().contexts.add(std::make_shared<Context>(flags, ++device().numbers));
+  stack().push_back(made);
+  *handle = handle_of(made);
+  return CUDA_SUCCESS;
+}
+
+CUresult destroy(CUcontext handle) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  std::shared_ptr<Context> context = device().contexts.find(handle);
+  if (!context || context == device().primary) return CUDA_ERROR_INVALID_CONTEXT;
+  device().contexts.remove(handle);
+  context->alive = false;
+  context->clear();
+  std::erase(stack(), context.get());
+  return CUDA_SUCCESS;
+}
+
+// With primary_lock held.
+void end_primary() {
+  if (!device().primary) return;
+  device().primary->alive = false;
+  device().primary->clear();
+}
+
+CUresult primary_device(CUdevice ordinal) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  return ordinal == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+CUresult synchronise(Context& context) {
+  context.wait_all();
+  context.flush();
+  return context.error();
+}
+
+}  // namespace
+
+CUresult enter_failed(std::shared_ptr<Context>& context) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (in_host_function()) return CUDA_ERROR_NOT_PERMITTED;
+  Context* now = current();
+  if (!now) return CUDA_ERROR_INVALID_CONTEXT;
+  context = device().contexts.find(now);
+  return context && context->alive ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+CUresult enter(std::shared_ptr<Context>& context) {
+  CUresult result = enter_failed(context);
+  return result ? result : context->error();
+}
+
+CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) { return create(pctx, flags, dev); }
+
+CUresult cuCtxCreate_v4(CUcontext* pctx, CUctxCreateParams*, unsigned int flags, CUdevice dev) {
+  return create(pctx, flags, dev);
+}
+
+CUresult cuCtxDestroy_v2(CUcontext ctx) { return destroy(ctx); }
+
+CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  std::shared_ptr<Context> context = device().contexts.find(ctx);
+  if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  stack().push_back(context.get());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (stack().empty()) return CUDA_ERROR_INVALID_CONTEXT;
+  if (pctx) *pctx = handle_of(current());
+  stack().pop_back();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSetCurrent(CUcontext ctx) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (current() == reinterpret_cast<Context*>(ctx)) return CUDA_SUCCESS;
+  if (ctx && !device().contexts.find(ctx)) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!stack().empty()) stack().pop_back();
+  if (ctx) stack().push_back(reinterpret_cast<Context*>(ctx));
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCurrent(CUcontext* pctx) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (!pctx) return CUDA_ERROR_INVALID_VALUE;
+  *pctx = handle_of(current());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetDevice(CUdevice* dev) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter_failed(context)) return bad;
+  if (!dev) return CUDA_ERROR_INVALID_VALUE;
+  *dev = 0;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetFlags(unsigned int* flags) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter_failed(context)) return bad;
+  if (!flags) return CUDA_ERROR_INVALID_VALUE;
+  *flags = context->flags;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (!ctxId) return CUDA_ERROR_INVALID_VALUE;
+  std::shared_ptr<Context> context = device().contexts.find(ctx ? reinterpret_cast<Context*>(ctx) : current());
+  if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  *ctxId = context->id();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (!version) return CUDA_ERROR_INVALID_VALUE;
+  if (ctx && !device().contexts.find(ctx)) return CUDA_ERROR_INVALID_CONTEXT;
+  *version = 3020;  // what NVIDIA's driver has answered since cuCtxCreate_v2
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSynchronize() {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter_failed(context)) return bad;
+  return synchronise(*context);
+}
+
+CUresult cuCtxSynchronize_v2(CUcontext ctx) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  std::shared_ptr<Context> context = device().contexts.find(ctx ? reinterpret_cast<Context*>(ctx) : current());
+  return context ? synchronise(*context) : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  std::lock_guard hold(context->limits_lock);
+  auto found = context->limits.find(limit);
+  if (found == context->limits.end()) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  if (limit == CU_LIMIT_STACK_SIZE && value > (size_t{512} << 10)) return CUDA_ERROR_INVALID_VALUE;
+  if (limit == CU_LIMIT_MALLOC_HEAP_SIZE && !context->heap().resize(value)) return CUDA_ERROR_INVALID_VALUE;
+  found->second = value;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  if (!pvalue) return CUDA_ERROR_INVALID_VALUE;
+  std::lock_guard hold(context->limits_lock);
+  auto found = context->limits.find(limit);
+  if (found == context->limits.end()) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  *pvalue = found->second;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  if (leastPriority) *leastPriority = 0;
+  if (greatestPriority) *greatestPriority = -5;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
+  if (CUresult bad = primary_device(dev)) return bad;
+  if (!pctx) return CUDA_ERROR_INVALID_VALUE;
+  Device& the = device();
+  std::lock_guard hold(the.primary_lock);
+  if (!the.primary) {
+    the.primary = std::make_shared<Context>(the.primary_flags, ++the.numbers);
+    the.contexts.add(the.primary);
+  }
+  the.primary->alive = true;
+  ++the.primary_uses;
+  *pctx = handle_of(the.primary.get());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
+  if (CUresult bad = primary_device(dev)) return bad;
+  std::lock_guard hold(device().primary_lock);
+  if (device().primary_uses == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  if (--device().primary_uses == 0) end_primary();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
+  if (CUresult bad = primary_device(dev)) return bad;
+  std::lock_guard hold(device().primary_lock);
+  device().primary_uses = 0;
+  end_primary();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
+  if (CUresult bad = primary_device(dev)) return bad;
+  if (flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK)) return CUDA_ERROR_INVALID_VALUE;
+  std::lock_guard hold(device().primary_lock);
+  device().primary_flags = flags;
+  if (device().primary) device().primary->flags = flags;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
+  if (CUresult bad = primary_device(dev)) return bad;
+  std::lock_guard hold(device().primary_lock);
+  if (flags) *flags = device().primary_flags;
+  if (active) *active = device().primary_uses > 0;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace software

@@ -1,0 +1,195 @@
+// The device itself: one, with the capability of claimed_capability() and the limits of that generation.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <unordered_map>
+
+#include "device/software/driver/functions.h"
+#include "device/software/driver/limits.h"
+#include "device/software/driver/state.h"
+
+namespace software {
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("model name")) continue;
+    size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+#if defined(__aarch64__)
+  return "aarch64";
+#else
+  return "x86-64";
+#endif
+}
+
+Capability claimed_capability() {
+  static const Capability capability = [] {
+    Capability claimed;
+    if (const char* setting = std::getenv("OUTBOARD_CC")) {
+      char* end = nullptr;
+      long major = std::strtol(setting, &end, 10);
+      long minor = *end == '.' ? std::strtol(end + 1, nullptr, 10) : 0;
+      if (major >= 5 && major <= 12 && minor >= 0 && minor <= 9)
+        claimed = {static_cast<int>(major), static_cast<int>(minor)};
+    }
+    return claimed;
+  }();
+  return capability;
+}
+
+namespace {
+
+// Figures of compute capability 9.0: CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
+// What is not listed is 0: not supported.
+const std::unordered_map<int, int>& attributes() {
+  static const auto* table = new std::unordered_map<int, int>{
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, limit::threads_per_block},
+      {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X, limit::block_x},
+      {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y, limit::block_y},
+      {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z, limit::block_z},
+      {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X, limit::grid_x},
+      {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y, limit::grid_y},
+      {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z, limit::grid_z},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, limit::shared},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, limit::shared_optin},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, limit::shared_per_processor},
+      {CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK, 1024},
+      {CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY, 64 << 10},
+      {CU_DEVICE_ATTRIBUTE_WARP_SIZE, 32},
+      {CU_DEVICE_ATTRIBUTE_MAX_PITCH, 0x7fffffff},
+      {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK, 65536},
+      {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR, 65536},
+      {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, 1'000'000},  // kHz: clock() counts nanoseconds
+      {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, 1'600'000},
+      {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, 128},
+      {CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT, 512},
+      {CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT, 32},
+      {CU_DEVICE_ATTRIBUTE_SURFACE_ALIGNMENT, 512},
+      {CU_DEVICE_ATTRIBUTE_GPU_OVERLAP, 1},
+      {CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT, 2},
+      {CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY, 1},
+      {CU_DEVICE_ATTRIBUTE_CONCURRENT_KERNELS, 1},
+      {CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING, 1},
+      {CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 1},
+      {CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH, 1},
+      {CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_STREAM_PRIORITIES_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_HOST_REGISTER_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM, 1},
+      {CU_DEVICE_ATTRIBUTE_HOST_NATIVE_ATOMIC_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_PREEMPTION_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_GLOBAL_L1_CACHE_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_LOCAL_L1_CACHE_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO, 2},
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, limit::threads_per_processor},
+      {CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR, limit::blocks_per_processor},
+      {CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 32 << 20},
+      {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, static_cast<int>(device().pool.threads())},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, claimed_capability().major},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, claimed_capability().minor},
+      {CU_DEVICE_ATTRIBUTE_NUMA_ID, -1},
+      {CU_DEVICE_ATTRIBUTE_HOST_NUMA_ID, -1},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_WIDTH, 131072},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LINEAR_WIDTH, 1 << 28},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_WIDTH, 131072},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_HEIGHT, 65536},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_WIDTH, 16384},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_HEIGHT, 16384},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_DEPTH, 16384},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_WIDTH, 32768},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_HEIGHT, 32768},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_LAYERS, 2048},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LAYERED_WIDTH, 32768},
+      {CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LAYERED_LAYERS, 2048},
+  };
+  return *table;
+}
+
+CUresult check(CUdevice ordinal, const void* result) {
+  if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (!result) return CUDA_ERROR_INVALID_VALUE;
+  return ordinal == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+}  // namespace
+
+CUresult cuInit(unsigned int Flags) {
+  if (Flags) return CUDA_ERROR_INVALID_VALUE;
+  return device_exists() ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE;
+}
+
+CUresult cuDriverGetVersion(int* driverVersion) {
+  if (!driverVersion) return CUDA_ERROR_INVALID_VALUE;
+  *driverVersion = 13000;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetCount(int* count) {
+  if (CUresult bad = check(0, count)) return bad;
+  *count = 1;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGet(CUdevice* dev, int ordinal) {
+  if (CUresult bad = check(ordinal, dev)) return bad;
+  *dev = 0;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
+  if (CUresult bad = check(dev, name)) return bad;
+  if (len <= 0) return CUDA_ERROR_INVALID_VALUE;
+  size_t size = std::min(static_cast<size_t>(len) - 1, device().name.size());
+  std::memcpy(name, device().name.data(), size);
+  name[size] = 0;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {
+  if (CUresult bad = check(dev, uuid)) return bad;
+  std::memcpy(uuid->bytes, "outboard\0soft\0\0\1", 16);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) { return software::cuDeviceGetUuid_v2(uuid, dev); }
+
+CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice dev) {
+  if (CUresult bad = check(dev, bytes)) return bad;
+  *bytes = device().memory->limit();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice dev) {
+  if (CUresult bad = check(dev, pi)) return bad;
+  auto found = attributes().find(attrib);
+  *pi = found == attributes().end() ? 0 : found->second;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice dev) {
+  if (CUresult bad = check(dev, major)) return bad;
+  if (!minor) return CUDA_ERROR_INVALID_VALUE;
+  *major = claimed_capability().major;
+  *minor = claimed_capability().minor;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
+  if (CUresult bad = check(dev, pciBusId)) return bad;
+  constexpr char id[] = "0000:00:00.0";
+  if (len < static_cast<int>(sizeof id)) return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(pciBusId, id, sizeof id);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev) {
+  if (CUresult bad = check(dev, canAccessPeer)) return bad;
+  if (peerDev != 0) return CUDA_ERROR_INVALID_DEVICE;
+  *canAccessPeer = 0;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace software

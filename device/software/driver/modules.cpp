@@ -1,0 +1,233 @@
+// Modules: finds the PTX in whatever form the program hands over, and names what is in it.
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <span>
+
+#include "base/log.h"
+#include "device/software/driver/functions.h"
+#include "device/software/driver/limits.h"
+#include "device/software/driver/state.h"
+#include "image/fatbin.h"
+
+namespace software {
+namespace {
+
+constexpr uint32_t wrapper_magic = 0x466243b1;  // what __fatBinC_Wrapper_t begins with
+struct Wrapper {
+  uint32_t magic, version;
+  const void* data;
+  const void* file_name;
+};
+
+
+// Where the caller wants the compiler's messages (CU_JIT_ERROR_LOG_BUFFER and its size, which is in and out).
+struct JitLog {
+  char* buffer = nullptr;
+  size_t room = 0;
+  void** used = nullptr;
+
+  JitLog(unsigned count, const CUjit_option* options, void** values) {
+    for (unsigned i = 0; i < count; ++i) {
+      if (options[i] == CU_JIT_ERROR_LOG_BUFFER) buffer = static_cast<char*>(values[i]);
+      if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) {
+        used = &values[i];
+        room = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(values[i]));
+      }
+      if (options[i] == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES) values[i] = nullptr;
+    }
+  }
+  void write(const std::string& text) const {
+    if (!buffer || room == 0) return;
+    size_t size = std::min(text.size(), room - 1);
+    std::memcpy(buffer, text.data(), size);
+    buffer[size] = 0;
+  }
+  void finish(const std::string& text) const {
+    write(text);
+    if (used) *used = reinterpret_cast<void*>(text.empty() ? 0 : std::min(text.size() + 1, room));
+  }
+};
+
+// The PTX text that `image` holds for this device.
+CUresult extract(const void* image, std::string& ptx, std::string& why) {
+  Wrapper wrapper;
+  std::memcpy(&wrapper.magic, image, sizeof wrapper.magic);
+  if (wrapper.magic == wrapper_magic) {
+    std::memcpy(&wrapper, image, sizeof wrapper);
+    if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
+    image = wrapper.data;
+  }
+  if (std::memcmp(image, "\177ELF", 4) == 0) {
+    why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  }
+  size_t extent = image::fatbin_extent(image);
+  if (extent == 0) {
+    ptx = static_cast<const char*>(image);
+    why = "the image is neither a fat binary nor PTX text";
+    return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
+  }
+  auto entries = image::parse_fatbin({static_cast<const std::byte*>(image), extent});
+  if (!entries) {
+    why = entries.error();
+    return CUDA_ERROR_INVALID_IMAGE;
+  }
+  Capability capability = claimed_capability();
+  const image::Entry* entry =
+      image::choose_ptx(entries.value(), static_cast<uint32_t>(capability.major * 10 + capability.minor));
+  if (!entry) {
+    why = "the fat binary has no PTX for compute capability " + std::to_string(capability.major) + "." +
+          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC";
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  }
+  auto text = image::unpack(*entry);
+  if (!text) {
+    why = text.error();
+    return CUDA_ERROR_INVALID_IMAGE;
+  }
+  ptx.assign(reinterpret_cast<const char*>(text.value().data()), text.value().size());
+  ptx.resize(std::strlen(ptx.c_str()));  // without the final NULs
+  return CUDA_SUCCESS;
+}
+
+CUresult build(const std::string& ptx, Context& context, std::shared_ptr<Module>& module, std::string& why) {
+  auto made = std::make_shared<Module>();
+  made->context = &context;
+  auto allocate = [&](uint64_t size, uint64_t alignment) {
+    uint64_t address = device().memory->allocate(size ? size : 1, MemoryKind::module, &context, alignment);
+    if (address) made->variables.push_back(address);
+    return address;
+  };
+  auto program = compile(ptx, allocate);
+  if (!program) {
+    for (uint64_t address : made->variables) device().memory->free(address);
+    why = program.error();
+    return CUDA_ERROR_INVALID_PTX;
+  }
+  made->program = std::move(program.value());
+  for (size_t i = 0; i < made->program->kernels().size(); ++i) {
+    auto function = std::make_unique<Function>();
+    function->module = made.get();
+    function->index = i;
+    function->max_dynamic_shared = std::max(0, limit::shared - static_cast<int>(function->kernel().static_shared));
+    made->functions.push_back(std::move(function));
+  }
+  module = std::move(made);
+  return CUDA_SUCCESS;
+}
+
+CUresult load(CUmodule* handle, const void* image, const JitLog& log) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  if (!handle || !image) return CUDA_ERROR_INVALID_VALUE;
+  std::string ptx, why;
+  std::shared_ptr<Module> module;
+  CUresult result = extract(image, ptx, why);
+  if (result == CUDA_SUCCESS) result = build(ptx, *context, module, why);
+  log.finish(result ? why : "");
+  if (result) {
+    base::log(base::Level::error, "module cannot be loaded", {{"reason", why}});
+    return result;
+  }
+  for (const auto& function : module->functions)
+    device().functions.add(std::shared_ptr<Function>(module, function.get()));
+  *handle = reinterpret_cast<CUmodule>(device().modules.add(std::move(module)));
+  return CUDA_SUCCESS;
+}
+
+CUresult find(CUmodule handle, std::shared_ptr<Module>& module) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  module = device().modules.find(handle);
+  return module ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+}  // namespace
+
+CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options,
+                            void** optionValues) {
+  if (numOptions && (!options || !optionValues)) return CUDA_ERROR_INVALID_VALUE;
+  return load(module, image, JitLog(numOptions, options, optionValues));
+}
+
+CUresult cuModuleLoadData(CUmodule* module, const void* image) { return load(module, image, JitLog(0, nullptr, nullptr)); }
+
+CUresult cuModuleLoadFatBinary(CUmodule* module, const void* fatCubin) {
+  return load(module, fatCubin, JitLog(0, nullptr, nullptr));
+}
+
+CUresult cuModuleLoad(CUmodule* module, const char* fname) {
+  if (!fname) return CUDA_ERROR_INVALID_VALUE;
+  std::ifstream file(fname, std::ios::binary);
+  if (!file) return CUDA_ERROR_FILE_NOT_FOUND;
+  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  bytes.append(sizeof(Wrapper), '\0');
+  // The container's own header says how long it is; the file must be that long.
+  if (image::fatbin_extent(bytes.data()) > bytes.size()) return CUDA_ERROR_INVALID_IMAGE;
+  return load(module, bytes.data(), JitLog(0, nullptr, nullptr));
+}
+
+CUresult cuModuleUnload(CUmodule hmod) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter_failed(context)) return bad;
+  std::shared_ptr<Module> module = device().modules.remove(hmod);
+  if (!module) return CUDA_ERROR_INVALID_HANDLE;
+  context->wait_all();
+  context->flush();
+  device().functions.remove_if([&](const Function& function) { return function.module == module.get(); });
+  module->program.reset();
+  for (uint64_t address : module->variables) device().memory->free(address);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) {
+  if (!mode) return CUDA_ERROR_INVALID_VALUE;
+  *mode = CU_MODULE_LAZY_LOADING;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char* name) {
+  std::shared_ptr<Module> module;
+  if (CUresult bad = find(hmod, module)) return bad;
+  if (!hfunc || !name) return CUDA_ERROR_INVALID_VALUE;
+  for (const auto& function : module->functions) {
+    if (function->kernel().name != name) continue;
+    *hfunc = reinterpret_cast<CUfunction>(function.get());
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_NOT_FOUND;
+}
+
+CUresult cuModuleGetFunctionCount(unsigned int* count, CUmodule mod) {
+  std::shared_ptr<Module> module;
+  if (CUresult bad = find(mod, module)) return bad;
+  if (!count) return CUDA_ERROR_INVALID_VALUE;
+  *count = static_cast<unsigned>(module->functions.size());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunctions, CUmodule mod) {
+  std::shared_ptr<Module> module;
+  if (CUresult bad = find(mod, module)) return bad;
+  if (!functions || numFunctions == 0) return CUDA_ERROR_INVALID_VALUE;
+  size_t count = std::min<size_t>(numFunctions, module->functions.size());
+  for (size_t i = 0; i < count; ++i) functions[i] = reinterpret_cast<CUfunction>(module->functions[i].get());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule hmod, const char* name) {
+  std::shared_ptr<Module> module;
+  if (CUresult bad = find(hmod, module)) return bad;
+  if (!name) return CUDA_ERROR_INVALID_VALUE;
+  for (const auto& variable : module->program->variables()) {
+    if (variable.name != name) continue;
+    if (dptr) *dptr = variable.address;
+    if (bytes) *bytes = variable.size;
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_NOT_FOUND;
+}
+
+}  // namespace software

@@ -1,0 +1,155 @@
+// Contexts as objects: order across streams, the sticky error, printed text.
+#include "device/software/driver/state.h"
+
+#include <cstdio>
+
+namespace software {
+namespace {
+
+constexpr size_t default_stack = 1024, default_heap = 8 << 20, default_fifo = 1 << 20;
+
+}  // namespace
+
+const Kernel& Function::kernel() const { return module->program->kernels()[index]; }
+
+bool& in_host_function() {
+  static thread_local bool is = false;
+  return is;
+}
+
+Context::Context(unsigned context_flags, uint64_t id) : flags(context_flags), id_(id) { set_up(); }
+
+// Defaults: CUDA C++ Programming Guide ("Formatted Output", "Heap Memory Allocation") and cuCtxSetLimit.
+void Context::set_up() {
+  legacy_ = std::make_shared<Stream>(this, 0u, 0, ++device().numbers);
+  heap_ = std::make_unique<Heap>(*device().memory, this, default_heap);
+  limits = {{CU_LIMIT_STACK_SIZE, default_stack},
+            {CU_LIMIT_PRINTF_FIFO_SIZE, default_fifo},
+            {CU_LIMIT_MALLOC_HEAP_SIZE, default_heap},
+            {CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 2},
+            {CU_LIMIT_DEV_RUNTIME_PENDING_LAUNCH_COUNT, 2048},
+            {CU_LIMIT_MAX_L2_FETCH_GRANULARITY, 64},
+            {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0}};
+  error_ = CUDA_SUCCESS;
+}
+
+std::shared_ptr<Stream> Context::create_stream(unsigned stream_flags, int priority) {
+  auto stream = std::make_shared<Stream>(this, stream_flags, priority, ++device().numbers);
+  std::lock_guard hold(order_);
+  std::erase_if(streams_, [](const auto& other) { return other->finished(); });
+  streams_.insert(stream);
+  return stream;
+}
+
+// Its pending work stays in the order of things until it is done.
+void Context::forget_stream(const std::shared_ptr<Stream>& stream) {
+  std::lock_guard hold(order_);
+  stream->close();
+  if (stream->finished()) streams_.erase(stream);
+}
+
+std::shared_ptr<Stream> Context::legacy() {
+  std::lock_guard hold(order_);
+  return legacy_;
+}
+
+std::vector<Place> Context::turn(const std::shared_ptr<Stream>& stream) {
+  std::vector<Place> places;
+  if (stream == legacy_) {
+    for (const auto& other : streams_)
+      if (!(other->flags() & CU_STREAM_NON_BLOCKING) && !other->idle()) places.push_back(other->last());
+  } else if (!(stream->flags() & CU_STREAM_NON_BLOCKING) && !legacy_->idle()) {
+    places.push_back(legacy_->last());
+  }
+  return places;
+}
+
+Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after) {
+  std::lock_guard hold(order_);
+  const auto& target = stream ? stream : legacy_;
+  for (Place& place : turn(target)) after.push_back(std::move(place));
+  return target->submit(std::move(task), std::move(after));
+}
+
+bool Context::idle(const std::shared_ptr<Stream>& stream) {
+  std::lock_guard hold(order_);
+  const auto& target = stream ? stream : legacy_;
+  return target->idle() && turn(target).empty();
+}
+
+void Context::wait_turn(const std::shared_ptr<Stream>& stream) {
+  std::vector<Place> places;
+  {
+    std::lock_guard hold(order_);
+    const auto& target = stream ? stream : legacy_;
+    places = turn(target);
+    places.push_back(target->last());
+  }
+  for (const Place& place : places) place.wait();
+}
+
+void Context::wait_all() {
+  std::vector<Place> places;
+  {
+    std::lock_guard hold(order_);
+    for (const auto& stream : streams_) places.push_back(stream->last());
+    places.push_back(legacy_->last());
+  }
+  for (const Place& place : places) place.wait();
+}
+
+void Context::fail(CUresult result) {
+  CUresult none = CUDA_SUCCESS;
+  error_.compare_exchange_strong(none, result);
+}
+
+void Context::print(std::string standard_output, std::string standard_error) {
+  size_t most;
+  {
+    std::lock_guard hold(limits_lock);
+    most = limits[CU_LIMIT_PRINTF_FIFO_SIZE];
+  }
+  bool full;
+  {
+    std::lock_guard hold(print_lock_);
+    printed_ += standard_output;
+    complaints_ += standard_error;
+    full = printed_.size() > most;
+  }
+  if (full) flush();  // a GPU would drop the oldest text here; nobody misses that
+}
+
+// The C library's streams, so that the text takes its place among the program's own.
+void Context::flush() {
+  std::lock_guard hold(print_lock_);
+  if (!printed_.empty()) {
+    std::fwrite(printed_.data(), 1, printed_.size(), stdout);
+    std::fflush(stdout);
+    printed_.clear();
+  }
+  if (!complaints_.empty()) {
+    std::fwrite(complaints_.data(), 1, complaints_.size(), stderr);
+    std::fflush(stderr);
+    complaints_.clear();
+  }
+}
+
+void Context::clear() {
+  wait_all();
+  flush();
+  Device& all = device();
+  auto mine = [this](const auto& object) { return object.context == this; };
+  all.streams.remove_if([this](const Stream& stream) { return stream.context() == this; });
+  all.events.remove_if(mine);
+  all.functions.remove_if([this](const Function& function) { return function.module->context == this; });
+  all.modules.remove_if(mine);
+  all.arrays.remove_if(mine);
+  std::lock_guard hold(order_);
+  for (const auto& stream : streams_) stream->close();
+  legacy_->close();
+  streams_.clear();
+  all.memory->free_all(this);
+  set_up();
+}
+
+}  // namespace software

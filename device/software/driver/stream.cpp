@@ -1,0 +1,74 @@
+// The thread of a stream keeps the stream alive until its last task is done, so that destroying a stream needs no
+// wait. Waits between streams always point to what was submitted earlier: no cycles.
+#include "device/software/driver/stream.h"
+
+#include <thread>
+
+#include "device/software/run/faults.h"
+
+namespace software {
+
+bool Place::reached() const {
+  if (!stream) return true;
+  std::lock_guard hold(stream->lock_);
+  return stream->completed_ >= count;
+}
+
+void Place::wait() const {
+  if (!stream) return;
+  std::unique_lock hold(stream->lock_);
+  stream->done_.wait(hold, [&] { return stream->completed_ >= count; });
+}
+
+Place Stream::submit(Task task, std::vector<Place> after) {
+  std::lock_guard hold(lock_);
+  if (!started_) {
+    started_ = true;
+    std::thread([self = shared_from_this()] { self->work(); }).detach();
+  }
+  queue_.push_back({std::move(task), std::move(after)});
+  ++submitted_;
+  queued_.notify_one();
+  return {shared_from_this(), submitted_};
+}
+
+Place Stream::last() {
+  std::lock_guard hold(lock_);
+  return {shared_from_this(), submitted_};
+}
+
+bool Stream::idle() {
+  std::lock_guard hold(lock_);
+  return completed_ == submitted_;
+}
+
+bool Stream::finished() {
+  std::lock_guard hold(lock_);
+  return closing_ && completed_ == submitted_;
+}
+
+void Stream::close() {
+  std::lock_guard hold(lock_);
+  closing_ = true;
+  queued_.notify_one();
+}
+
+void Stream::work() {
+  prepare_kernel_thread();
+  std::unique_lock hold(lock_);
+  for (;;) {
+    queued_.wait(hold, [&] { return closing_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Queued next = std::move(queue_.front());
+    queue_.pop_front();
+    hold.unlock();
+    for (const Place& place : next.after) place.wait();
+    next.task();
+    next = {};  // what the task held goes before anyone is told that it is done
+    hold.lock();
+    ++completed_;
+    done_.notify_all();
+  }
+}
+
+}  // namespace software

@@ -1,0 +1,62 @@
+// A stream: tasks that run one after another on a thread of the stream's own, which starts with the first task.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace software {
+
+class Stream;
+
+// A place in a stream: reached when the stream's first `count` tasks are done.
+struct Place {
+  std::shared_ptr<Stream> stream;
+  uint64_t count = 0;
+  bool reached() const;
+  void wait() const;
+};
+
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  using Task = std::function<void()>;
+
+  Stream(const void* context, unsigned flags, int priority, uint64_t id)
+      : context_(context), flags_(flags), priority_(priority), id_(id) {}
+
+  const void* context() const { return context_; }  // a Context
+  unsigned flags() const { return flags_; }
+  int priority() const { return priority_; }
+  uint64_t id() const { return id_; }
+
+  // The task runs after everything submitted before it, and after the places in `after`.
+  Place submit(Task task, std::vector<Place> after = {});
+  Place last();               // everything submitted so far
+  bool idle();
+  bool finished();            // idle, and nothing will come any more
+  // The thread ends when the tasks are done.
+  void close();
+
+ private:
+  friend struct Place;
+  struct Queued {
+    Task task;
+    std::vector<Place> after;
+  };
+  void work();
+
+  const void* const context_;
+  const unsigned flags_;
+  const int priority_;
+  const uint64_t id_;
+  std::mutex lock_;
+  std::condition_variable queued_, done_;
+  std::deque<Queued> queue_;
+  uint64_t submitted_ = 0, completed_ = 0;
+  bool started_ = false, closing_ = false;
+};
+
+}  // namespace software

@@ -1,0 +1,70 @@
+// Fills the driver table: a function that this driver defines, or one that says it is not supported.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "device/device.h"
+#include "device/software/driver/state.h"
+#include "device/software/run/faults.h"
+
+// Weak, so that what nobody defines is null instead of missing. Only here: elsewhere functions.h declares them.
+namespace software {
+#define ROW(since, name, params) extern __attribute__((weak)) CUresult name params;
+#include "api/cuda/cuda.def"
+
+std::string processor_name();
+
+namespace {
+
+template <class... P>
+CUresult not_supported(P...) {
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+template <class... P>
+void fill(CUresult (*&slot)(P...), CUresult (*function)(P...)) {
+  slot = function ? function : &not_supported<P...>;
+}
+
+uint64_t default_memory() {
+  uint64_t ram = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
+  return std::min(ram / 2, uint64_t{16} << 30);
+}
+
+// Never destroyed: stream threads and programs may use it until the process is gone.
+Device* the_device = nullptr;
+
+bool create_device(uint64_t memory_bytes) {
+  base::Result<std::unique_ptr<Memory>> memory = Memory::reserve(memory_bytes ? memory_bytes : default_memory());
+  if (!memory) {
+    base::log(base::Level::error, "software GPU cannot start", {{"reason", memory.error()}});
+    return false;
+  }
+  auto* made = new Device;
+  made->memory = std::move(memory.value());
+  made->name = "Outboard software GPU (" + processor_name() + ")";
+  the_device = made;
+  install_fault_handler();
+  return true;
+}
+
+}  // namespace
+
+Device& device() { return *the_device; }
+bool device_exists() { return the_device != nullptr; }
+
+}  // namespace software
+
+// The device of this process; memory_bytes 0: half of the machine's, at most 16 GiB. The same at every call;
+// nullptr, with the reason in the log, when there can be none.
+extern "C" __attribute__((visibility("default"))) const device::Driver* outboard_device(uint64_t memory_bytes) {
+  static const device::Driver* driver = [memory_bytes]() -> const device::Driver* {
+    if (!software::create_device(memory_bytes)) return nullptr;
+    auto* table = new device::Driver;
+#define ROW(since, name, params) software::fill(table->name, &software::name);
+#include "api/cuda/cuda.def"
+    return table;
+  }();
+  return driver;
+}
