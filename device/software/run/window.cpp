@@ -66,9 +66,9 @@ base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit) {
   return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit));
 }
 
-// The first granule stays unused, so that no allocation starts where an empty range could end.
+// The first page stays unused: an address just below the first allocation faults as well.
 Memory::Memory(uint64_t base, uint64_t size, uint64_t limit)
-    : base_(base), size_(size), limit_(limit < size ? limit : size), free_(base + granule, base + size) {}
+    : base_(base), size_(size), limit_(limit < size ? limit : size), free_(base + page, base + size) {}
 
 Memory::~Memory() { munmap(pointer(base_), size_); }
 
