@@ -64,8 +64,10 @@ CUresult pack(const Kernel& kernel, void** parameters, void** extra, std::vector
     else
       return CUDA_ERROR_INVALID_VALUE;
   }
-  if (!buffer || size < kernel.parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(bytes.data(), buffer, kernel.parameter_bytes);
+  // The buffer may end with the last parameter, without the padding behind it.
+  size_t needed = kernel.parameter_offsets.back() + kernel.parameter_sizes.back();
+  if (!buffer || size < needed) return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(bytes.data(), buffer, needed);
   return CUDA_SUCCESS;
 }
 
@@ -113,6 +115,7 @@ void fill(Job& job, const Shape& shape, const Kernel& kernel, Context& context) 
   launch.grid_id = ++device().numbers;
   launch.device = &job;
   launch.kernel_name = kernel.name.c_str();
+  launch.grid_workspace = shape.cooperative ? reinterpret_cast<uint64_t>(&job.workspace) : 0;
   job.heap = &context.heap();
   job.blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   job.cooperative = shape.cooperative;

@@ -23,6 +23,11 @@ struct Job {
   uint32_t resident = 32;           // blocks that one thread may interleave when they wait for each other
   size_t stack_bytes = 256 << 10;   // of each warp
 
+  // What cooperative groups' grid.sync() counts in (CUDA headers, cooperative_groups/details/driver_abi.h).
+  struct GridWorkspace {
+    uint32_t size = sizeof(GridWorkspace), barrier = 0;
+  } workspace;
+
   std::atomic<uint64_t> next{0};    // first block that nobody took
   std::atomic<CUresult> error{CUDA_SUCCESS};
 

@@ -23,6 +23,7 @@ struct Launch {
   uint64_t grid_id;
   void* device;                     // the runtime's own: where errors, printf and heap live
   const char* kernel_name;
+  uint64_t grid_workspace;          // %envreg1 (upper half) and %envreg2 (lower): cooperative launches only, else 0
 };
 
 // One warp of one block. The runtime fills it before the call.
