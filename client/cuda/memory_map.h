@@ -8,7 +8,7 @@ namespace client {
 
 struct Context;
 
-enum class Kind : uint8_t { device, pinned, managed };
+enum class Kind : uint8_t { device, pinned, registered, managed };
 
 struct Range {
   uint64_t address = 0, size = 0;

@@ -289,9 +289,14 @@ OUTBOARD_EXPORT CUresult cuLibraryGetModule(CUmodule* pMod, CUlibrary library) {
 OUTBOARD_EXPORT CUresult cuLibraryGetKernel(CUkernel* pKernel, CUlibrary library, const char* name) {
   auto* found = find<Library>(library);
   if (!found) return CUDA_ERROR_INVALID_HANDLE;
-  Module* module = nullptr;
-  if (CUresult result = library_module(*found, &module)) return result;
-  if (!function_named(*module, name)) return CUDA_ERROR_NOT_FOUND;
+  if (!pKernel || !name) return CUDA_ERROR_INVALID_VALUE;
+  // Kernels need no context (CUDA Driver API, "Library Management"), and cudart asks for them before it has one: then
+  // the name is checked when the kernel is first used.
+  if (client::require_context() == CUDA_SUCCESS) {
+    Module* module = nullptr;
+    if (CUresult result = library_module(*found, &module)) return result;
+    if (!function_named(*module, name)) return CUDA_ERROR_NOT_FOUND;
+  }
   std::lock_guard hold(lock);
   auto& kernel = found->kernels[name];
   if (!kernel) kernel.reset(new Kernel{found, name}), keep(kernel.get());
