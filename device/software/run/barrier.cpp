@@ -10,6 +10,8 @@ namespace {
 
 enum Kind : uint32_t { popc = 0, all = 1, any = 2 };
 
+constexpr uint32_t polls_per_turn = 16;
+
 Block& block_of(Warp* warp) { return *static_cast<Block*>(warp->block); }
 
 Barrier& arrive(Block& block, uint32_t id, uint32_t count) {
@@ -57,6 +59,10 @@ uint32_t outboard_barrier_reduce(Warp* warp, uint32_t id, uint32_t count, uint32
   return kind == popc ? reduced.count : kind == all ? reduced.all : reduced.any;
 }
 
-void outboard_yield(Warp* warp) { block_of(warp).worker->yield(); }
+// Generated code asks after every access that might be a poll; most are none, and a switch costs more than they do.
+void outboard_yield(Warp* warp) {
+  software::Worker& worker = *block_of(warp).worker;
+  if (++worker.current().polls % polls_per_turn == 0) worker.yield();
+}
 
 }  // extern "C"

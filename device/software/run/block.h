@@ -46,6 +46,7 @@ struct Fiber {
   State state = idle;
   void* context = nullptr;     // where to go on
   uint32_t barrier = 0;        // that it waits at
+  uint32_t polls = 0;          // calls of outboard_yield
   Reduced reduced;             // what that barrier's reduction gave
   Arena local;
 };
