@@ -15,6 +15,7 @@ namespace software {
 namespace {
 
 constexpr uint32_t wrapper_magic = 0x466243b1;  // what __fatBinC_Wrapper_t begins with
+constexpr uint32_t elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
 struct Wrapper {
   uint32_t magic, version;
   const void* data;
@@ -50,20 +51,24 @@ struct JitLog {
   }
 };
 
+// Does the image begin with these bytes? Stops at a NUL: text may be shorter than any magic number.
+bool begins_with(const void* image, uint32_t magic) {
+  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
+}
+
 // The PTX text that `image` holds for this device.
 CUresult extract(const void* image, std::string& ptx, std::string& why) {
-  Wrapper wrapper;
-  std::memcpy(&wrapper.magic, image, sizeof wrapper.magic);
-  if (wrapper.magic == wrapper_magic) {
+  if (begins_with(image, wrapper_magic)) {
+    Wrapper wrapper;
     std::memcpy(&wrapper, image, sizeof wrapper);
     if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
     image = wrapper.data;
   }
-  if (std::memcmp(image, "\177ELF", 4) == 0) {
+  if (begins_with(image, elf_magic)) {
     why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
-  size_t extent = image::fatbin_extent(image);
+  size_t extent = begins_with(image, fatbin_magic) ? image::fatbin_extent(image) : 0;
   if (extent == 0) {
     ptx = static_cast<const char*>(image);
     why = "the image is neither a fat binary nor PTX text";

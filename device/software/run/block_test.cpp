@@ -254,7 +254,7 @@ TEST_F(RunTest, GuardedCopyRefusesWhatCannotBeTouched) {
 using RunDeathTest = RunTest;
 TEST_F(RunDeathTest, OtherFaultsGoTheirWay) {
   install_fault_handler();
-  EXPECT_EXIT(*reinterpret_cast<volatile int*>(0x1000) = 1, testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_DEATH(*reinterpret_cast<volatile int*>(0x1000) = 1, "");
 }
 
 }  // namespace
