@@ -161,6 +161,7 @@ CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   std::lock_guard hold(context->limits_lock);
   auto found = context->limits.find(limit);
   if (found == context->limits.end()) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  if (limit == CU_LIMIT_CIG_ENABLED) return CUDA_ERROR_INVALID_VALUE;  // a property of the context: read-only
   if (limit == CU_LIMIT_STACK_SIZE && value > (size_t{512} << 10)) return CUDA_ERROR_INVALID_VALUE;
   if (limit == CU_LIMIT_MALLOC_HEAP_SIZE && !context->heap().resize(value)) return CUDA_ERROR_INVALID_VALUE;
   found->second = value;

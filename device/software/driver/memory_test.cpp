@@ -229,6 +229,9 @@ TEST_F(MemoryTest, LimitsOfAContext) {
   EXPECT_EQ(driver.cuCtxGetLimit(&value, CU_LIMIT_MALLOC_HEAP_SIZE), CUDA_SUCCESS);
   EXPECT_EQ(value, size_t{1} << 20);
   EXPECT_EQ(driver.cuCtxGetLimit(&value, CU_LIMIT_SHMEM_SIZE), CUDA_ERROR_UNSUPPORTED_LIMIT);
+  EXPECT_EQ(driver.cuCtxGetLimit(&value, CU_LIMIT_CIG_ENABLED), CUDA_SUCCESS);
+  EXPECT_EQ(value, 0u);
+  EXPECT_EQ(driver.cuCtxSetLimit(CU_LIMIT_CIG_ENABLED, 1), CUDA_ERROR_INVALID_VALUE);
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ void Context::set_up() {
             {CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 2},
             {CU_LIMIT_DEV_RUNTIME_PENDING_LAUNCH_COUNT, 2048},
             {CU_LIMIT_MAX_L2_FETCH_GRANULARITY, 64},
-            {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0}};
+            {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0},
+            {CU_LIMIT_CIG_ENABLED, 0}};  // cuBLAS refuses a device that does not know this one
   error_ = CUDA_SUCCESS;
 }
 
