@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/rounding.h"
 
 namespace software {
 namespace {
@@ -48,42 +49,17 @@ struct Conversion {
 
   Value* integer_to_float(Value* value) {
     auto* type = emitter.shaped(emitter.float_type(to), value);
-    if (directed()) return directed_from_integer(value, type);
+    if (is_directed(modifiers.rounding)) {
+      if (to != Type::f32 && to != Type::f64) emitter.unsupported(instruction);
+      return directed_from_integer(emitter, modifiers.rounding, value, ptx::is_signed(from), type);
+    }
     return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
   }
-  bool directed() const {
-    return modifiers.rounding == Rounding::rz || modifiers.rounding == Rounding::rm || modifiers.rounding == Rounding::rp;
-  }
-  Value* directed_from_integer(Value* value, llvm::Type* type) {
-    // Every integer of 32 bits is a double; then it is a narrowing.
-    if (to == Type::f64 && ptx::bits(from) <= 32) return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
-    if (to != Type::f32 || ptx::bits(from) > 32) emitter.unsupported(instruction);
-    auto* wide = emitter.shaped(ir.getDoubleTy(), value);
-    return narrowed(ptx::is_signed(from) ? ir.CreateSIToFP(value, wide) : ir.CreateUIToFP(value, wide), type);
-  }
 
-  // Rounds to nearest, then steps to the neighbour where the direction asks for it.
   Value* narrowed(Value* value, llvm::Type* type) {
-    Value* near = ir.CreateFPTrunc(value, type);
-    if (!directed()) return near;
+    if (!is_directed(modifiers.rounding)) return ir.CreateFPTrunc(value, type);
     if (to != Type::f32) emitter.unsupported(instruction);
-    Value* back = ir.CreateFPExt(near, value->getType());
-    Value *above = ir.CreateFCmpOGT(back, value), *below = ir.CreateFCmpOLT(back, value);
-    Value* negative = ir.CreateFCmpOLT(value, llvm::ConstantFP::get(value->getType(), 0.0));
-    Value* bits = emitter.as_bits(near, 32);
-    Value *one = emitter.like(bits, 1), *none = emitter.like(bits, 0);
-    Value* step = none;
-    if (modifiers.rounding == Rounding::rz)  // the magnitude grew
-      step = ir.CreateSelect(ir.CreateSelect(negative, below, above), ir.CreateNeg(one), none);
-    else if (modifiers.rounding == Rounding::rm)
-      step = ir.CreateSelect(above, ir.CreateSelect(negative, one, ir.CreateNeg(one)), none);
-    else
-      step = ir.CreateSelect(below, ir.CreateSelect(negative, ir.CreateNeg(one), one), none);
-    // -1 from zero would leave the number line: a value between 0 and the smallest subnormal.
-    Value* zero = ir.CreateICmpEQ(ir.CreateShl(bits, one), none);
-    Value* tiny = ir.CreateOr(ir.CreateAnd(bits, emitter.like(bits, 0x80000000)), one);
-    Value* away = ir.CreateICmpNE(step, none);
-    return ir.CreateBitCast(ir.CreateSelect(ir.CreateAnd(zero, away), tiny, ir.CreateAdd(bits, step)), near->getType());
+    return round_from(emitter, modifiers.rounding, value, llvm::Constant::getNullValue(value->getType()), type);
   }
 
   Value* float_to_float(Value* value) {

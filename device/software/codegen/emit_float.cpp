@@ -1,15 +1,14 @@
-// Floating-point arithmetic and approximate functions (PTX ISA, "Floating Point Instructions"). Round to nearest
-// even only; the directed modes are refused.
+// Floating-point arithmetic and approximate functions (PTX ISA, "Floating Point Instructions").
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/rounding.h"
 
 namespace software {
 namespace {
 
 using llvm::Value;
 using ptx::Opcode;
-using ptx::Rounding;
 using ptx::Type;
 
 struct Float {
@@ -18,7 +17,7 @@ struct Float {
   const ptx::Modifiers& modifiers = instruction.modifiers;
   Type type = modifiers.type;
   llvm::IRBuilder<>& ir = emitter.ir;
-  bool shape = false;
+  bool known = false, shape = false;
 
   // Subnormal inputs and results of an .ftz instruction are zeros of the same sign.
   Value* flushed(Value* value) {
@@ -31,10 +30,12 @@ struct Float {
   Value* source(size_t i) { return flushed(emitter.as_float(bits(i), type)); }
   // All sources are varying as soon as one is.
   Value* bits(size_t i) {
+    if (!known) find_shape();
     Value* value = emitter.read(instruction.operands[i], type);
     return shape ? emitter.splat(value) : value;
   }
   void find_shape() {
+    known = true;
     for (size_t i = 1; i < instruction.operands.size(); ++i)
       shape = shape || Emitter::varying(emitter.read(instruction.operands[i], type));
   }
@@ -66,6 +67,13 @@ struct Float {
     result(ir.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c}));
   }
 
+  bool directed() {
+    size_t sources = instruction.operands.size() - 1;
+    result(directed_arithmetic(emitter, instruction, source(1), sources > 1 ? source(2) : nullptr,
+                               sources > 2 ? source(3) : nullptr));
+    return true;
+  }
+
   void test() {  // testp writes a predicate
     Value* value = emitter.as_float(bits(1), type);
     Value* magnitude = unary(llvm::Intrinsic::fabs, value);
@@ -84,8 +92,6 @@ struct Float {
   }
 };
 
-bool directed(Rounding rounding) { return rounding == Rounding::rz || rounding == Rounding::rm || rounding == Rounding::rp; }
-
 }  // namespace
 
 bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
@@ -94,36 +100,32 @@ bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
   if (!ptx::is_float(type) || type == Type::tf32) return false;
   auto& ir = emitter.ir;
   using namespace llvm;
-  auto refuse_directed = [&] {
-    if (directed(instruction.modifiers.rounding)) emitter.unsupported(instruction);
-    floats.find_shape();
-  };
   auto source = [&](size_t i) { return floats.source(i); };
   auto one_over = [&](llvm::Value* value) { return ir.CreateFDiv(floats.number(value, 1), value); };
+  if (is_directed(instruction.modifiers.rounding) && instruction.opcode != Opcode::cvt) return floats.directed();
   switch (instruction.opcode) {
-    case Opcode::add: refuse_directed(); floats.result(ir.CreateFAdd(source(1), source(2))); return true;
-    case Opcode::sub: refuse_directed(); floats.result(ir.CreateFSub(source(1), source(2))); return true;
-    case Opcode::mul: refuse_directed(); floats.result(ir.CreateFMul(source(1), source(2))); return true;
-    case Opcode::div: refuse_directed(); floats.result(ir.CreateFDiv(source(1), source(2))); return true;
+    case Opcode::add: floats.result(ir.CreateFAdd(source(1), source(2))); return true;
+    case Opcode::sub: floats.result(ir.CreateFSub(source(1), source(2))); return true;
+    case Opcode::mul: floats.result(ir.CreateFMul(source(1), source(2))); return true;
+    case Opcode::div: floats.result(ir.CreateFDiv(source(1), source(2))); return true;
     case Opcode::mad:
-    case Opcode::fma: refuse_directed(); floats.fused(); return true;
-    case Opcode::neg: refuse_directed(); floats.result(ir.CreateFNeg(source(1))); return true;
-    case Opcode::abs: refuse_directed(); floats.result(floats.unary(Intrinsic::fabs, source(1))); return true;
+    case Opcode::fma: floats.fused(); return true;
+    case Opcode::neg: floats.result(ir.CreateFNeg(source(1))); return true;
+    case Opcode::abs: floats.result(floats.unary(Intrinsic::fabs, source(1))); return true;
     case Opcode::min:
-    case Opcode::max: refuse_directed(); floats.smaller_or_larger(); return true;
-    case Opcode::sqrt: refuse_directed(); floats.result(floats.unary(Intrinsic::sqrt, source(1))); return true;
-    case Opcode::rcp: refuse_directed(); floats.result(one_over(source(1))); return true;
-    case Opcode::rsqrt: refuse_directed(); floats.result(one_over(floats.unary(Intrinsic::sqrt, source(1)))); return true;
-    case Opcode::ex2: refuse_directed(); floats.result(floats.unary(Intrinsic::exp2, source(1))); return true;
-    case Opcode::lg2: refuse_directed(); floats.result(floats.unary(Intrinsic::log2, source(1))); return true;
-    case Opcode::sin: refuse_directed(); floats.result(floats.unary(Intrinsic::sin, source(1))); return true;
-    case Opcode::cos: refuse_directed(); floats.result(floats.unary(Intrinsic::cos, source(1))); return true;
-    case Opcode::tanh: refuse_directed(); floats.result(floats.unary(Intrinsic::tanh, source(1))); return true;
+    case Opcode::max: floats.smaller_or_larger(); return true;
+    case Opcode::sqrt: floats.result(floats.unary(Intrinsic::sqrt, source(1))); return true;
+    case Opcode::rcp: floats.result(one_over(source(1))); return true;
+    case Opcode::rsqrt: floats.result(one_over(floats.unary(Intrinsic::sqrt, source(1)))); return true;
+    case Opcode::ex2: floats.result(floats.unary(Intrinsic::exp2, source(1))); return true;
+    case Opcode::lg2: floats.result(floats.unary(Intrinsic::log2, source(1))); return true;
+    case Opcode::sin: floats.result(floats.unary(Intrinsic::sin, source(1))); return true;
+    case Opcode::cos: floats.result(floats.unary(Intrinsic::cos, source(1))); return true;
+    case Opcode::tanh: floats.result(floats.unary(Intrinsic::tanh, source(1))); return true;
     case Opcode::copysign:  // PTX: the sign of a on the magnitude of b
-      refuse_directed();
       floats.result(ir.CreateBinaryIntrinsic(Intrinsic::copysign, source(2), source(1)));
       return true;
-    case Opcode::testp: refuse_directed(); floats.test(); return true;
+    case Opcode::testp: floats.test(); return true;
     default: return false;
   }
 }

@@ -7,66 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "device/software/codegen/compiler.h"
-#include "device/software/run/faults.h"
-#include "device/software/run/pool.h"
+#include "device/software/codegen/kernel_harness.h"
 
 namespace {
 
-uint64_t test_memory(uint64_t size, uint64_t alignment) {
-  static std::vector<void*> kept;  // freed at exit
-  kept.push_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
-  return reinterpret_cast<uint64_t>(kept.back());
-}
-
-std::string text(const std::string& rest) { return ".version 8.0\n.target sm_75\n.address_size 64\n" + rest; }
-
-struct Kernel {
-  std::unique_ptr<software::Program> program;
-
-  explicit Kernel(const std::string& ptx) {
-    auto compiled = software::compile(text(ptx), test_memory);
-    EXPECT_TRUE(compiled) << compiled.error();
-    if (compiled) program = std::move(compiled.value());
-  }
-
-  // One launch; `parameters` are 8 bytes each.
-  CUresult run(uint32_t blocks, uint32_t threads, std::vector<uint64_t> parameters, uint32_t threads_y = 1) {
-    auto entry = program->entry(0);
-    EXPECT_TRUE(entry) << entry.error();
-    software::Job job;
-    software::Launch& launch = job.launch;
-    launch.parameters = reinterpret_cast<const uint8_t*>(parameters.data());
-    launch.grid[0] = blocks;
-    launch.grid[1] = launch.grid[2] = launch.block[2] = 1;
-    launch.block[0] = threads;
-    launch.block[1] = threads_y;
-    launch.total_shared = program->kernels()[0].static_shared;
-    launch.local_bytes = entry.value().local_bytes;
-    launch.warps = (threads * threads_y + 31) / 32;
-    launch.kernel_name = "k";
-    launch.device = &job;
-    job.entry = entry.value().general;
-    job.blocks = blocks;
-    software::Pool pool(2);
-    std::thread([&] {
-      software::prepare_kernel_thread();
-      pool.run(job);
-    }).join();
-    return job.error.load();
-  }
-};
-
-uint64_t at(void* data) { return reinterpret_cast<uint64_t>(data); }
-
-// Thread index in %r1, parameter p in %d1, address of the thread's 4-byte element in %d2.
-constexpr const char* prologue = R"(
-  .reg .pred %p<8>; .reg .b16 %h<8>; .reg .b32 %r<32>; .reg .b64 %d<16>; .reg .f32 %f<16>; .reg .f64 %g<8>;
-  mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x; mad.lo.s32 %r1, %r1, %r2, %r3;
-  ld.param.u64 %d1, [p]; cvta.to.global.u64 %d1, %d1; mul.wide.s32 %d3, %r1, 4; add.s64 %d2, %d1, %d3;
-)";
-
-std::string one(const std::string& body) { return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n"; }
+using namespace test;
 
 TEST(kernel, adds_vectors_and_leaves_what_lies_behind) {
   Kernel kernel(R"(.visible .entry k(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n)
@@ -191,9 +136,9 @@ TEST(kernel, initial_values_and_constants_are_there) {
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
-  auto refused = software::compile(text(".visible .entry k()\n{\n.reg .f32 %f<4>;\nadd.rz.f32 %f1, %f2, %f3;\nret;\n}\n"), test_memory);
+  auto refused = software::compile(text(".visible .entry k()\n{\nwgmma.fence.sync.aligned;\nret;\n}\n"), test_memory);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'add.rz.f32'");
+  EXPECT_EQ(refused.error(), "kernel k, line 6: unsupported instruction 'wgmma.fence.sync.aligned'");
 }
 
 TEST(compile, says_the_line_of_a_mistake) {

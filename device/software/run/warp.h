@@ -64,6 +64,13 @@ int32_t outboard_printf(software::Warp*, uint32_t lane, const char* format, cons
 // Device heap.
 void* outboard_malloc(software::Warp*, uint64_t size);
 void outboard_free(software::Warp*, void* pointer);
+// Double precision in a directed rounding mode, `count` lanes: operands is [3][count], the result replaces [0].
+enum : uint32_t { outboard_towards_zero, outboard_down, outboard_up };
+enum : uint32_t {
+  outboard_sum, outboard_difference, outboard_product, outboard_quotient, outboard_root, outboard_fused,
+  outboard_signed_to_float, outboard_unsigned_to_float, outboard_signed_to_double, outboard_unsigned_to_double,
+};
+void outboard_round(uint32_t what, uint32_t mode, uint32_t count, uint64_t* operands);
 uint64_t outboard_clock();          // clock64
 uint64_t outboard_globaltimer();    // nanoseconds
 }
