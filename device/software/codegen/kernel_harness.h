@@ -48,6 +48,7 @@ struct Kernel {
     launch.kernel_name = "k";
     launch.device = &job;
     job.entry = entry.value().general;
+    job.stack_bytes += entry.value().stack_bytes;
     job.blocks = blocks;
     software::Pool pool(2);
     std::thread([&] {
