@@ -119,6 +119,45 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
           emitter.read(modifiers.vector == 1 ? value : value.elements.at(i), modifiers.type), strong(modifiers));
 }
 
+// cp.async copies at once, and waiting for it is waiting for nothing. What lies behind src-size becomes zero.
+void emit_copy(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  const auto& modifiers = instruction.modifiers;
+  bool cache_hint = modifiers.has("L2::cache_hint");
+  size_t operands = instruction.operands.size() - (cache_hint ? 1 : 0);
+  if (modifiers.has("bulk") || operands < 3 || modifiers.words.at(1) == "mbarrier") emitter.unsupported(instruction);
+  Value* to = emitter.address_of(instruction.operands[0], Space::shared);
+  Value* from = emitter.address_of(instruction.operands[1], Space::global);
+  auto bytes = static_cast<unsigned>(instruction.operands[2].value);
+  if (operands > 3) {
+    const auto& limit = instruction.operands[3];
+    Value* count;
+    if (limit.kind == ptx::Operand::reg && emitter.function.registers[limit.index].type == ptx::Type::pred) {  // ignore-src
+      Value* ignored = emitter.read_predicate(limit);
+      auto* words = emitter.shaped(ir.getInt32Ty(), ignored);
+      auto* none = llvm::ConstantInt::get(words, 0);
+      auto* all = llvm::ConstantInt::get(words, bytes);
+      count = ir.CreateSelect(ignored, none, all);
+    } else {
+      count = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, emitter.read(limit, ptx::Type::u32), emitter.like(emitter.read(limit, ptx::Type::u32), bytes));
+    }
+    return emitter.each_active_lane([&](Value* lane) {
+      auto pointer = [&](Value* addresses) { return ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy()); };
+      auto* piece = emitter.scratch(ir.getIntNTy(bytes * 8));
+      ir.CreateStore(llvm::Constant::getNullValue(piece->getAllocatedType()), piece);
+      Value* whole = ir.CreateICmpEQ(emitter.element(count, lane), ir.getInt32(bytes));
+      either(
+          emitter, whole,
+          [&] { ir.CreateStore(ir.CreateAlignedLoad(piece->getAllocatedType(), pointer(from), Align(1)), piece); },
+          [&] { ir.CreateMemCpy(piece, Align(1), pointer(from), Align(1), emitter.element(count, lane)); });
+      ir.CreateAlignedStore(ir.CreateLoad(piece->getAllocatedType(), piece), pointer(to), Align(1));
+    });
+  }
+  ptx::Type part = bytes == 4 ? ptx::Type::b32 : ptx::Type::b64;
+  for (unsigned at = 0; at < bytes; at += access_bytes(part))
+    store(emitter, offset_by(emitter, to, at), load(emitter, offset_by(emitter, from, at), part, false), false);
+}
+
 // Only shared memory has addresses of its own (offsets); all other spaces use generic ones.
 void emit_cvta(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
@@ -140,6 +179,10 @@ bool emit_access(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::ldu: emit_load(emitter, instruction); return true;
     case Opcode::st: emit_store(emitter, instruction); return true;
     case Opcode::cvta: emit_cvta(emitter, instruction); return true;
+    case Opcode::cp:
+      if (instruction.modifiers.has("commit_group") || instruction.modifiers.has("wait_group") || instruction.modifiers.has("wait_all")) return true;
+      emit_copy(emitter, instruction);
+      return true;
     case Opcode::prefetch:
     case Opcode::prefetchu:
     case Opcode::discard:

@@ -231,14 +231,14 @@ bool has_effects(Opcode opcode) {
   switch (opcode) {
     case Opcode::ld: case Opcode::ldu: case Opcode::st: case Opcode::atom: case Opcode::red: case Opcode::call:
     case Opcode::bar: case Opcode::barrier: case Opcode::trap: case Opcode::cp: case Opcode::nanosleep:
-    case Opcode::brkpt: return true;
+    case Opcode::brkpt: case Opcode::ldmatrix: case Opcode::stmatrix: return true;
     default: return false;
   }
 }
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
 constexpr Family families[] = {emit_integer, emit_bits,   emit_float,  emit_convert,
-                               emit_compare, emit_access, emit_atomic, emit_warp};
+                               emit_compare, emit_access, emit_atomic, emit_warp, emit_matrix};
 
 }  // namespace
 

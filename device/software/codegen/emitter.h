@@ -128,5 +128,6 @@ bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_access(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_matrix(Emitter& emitter, const ptx::Instruction& instruction);
 
 }  // namespace software

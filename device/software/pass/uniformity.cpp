@@ -17,6 +17,9 @@ bool born_varying(const Instruction& instruction) {
     case Opcode::shfl:
     case Opcode::match:
     case Opcode::elect:
+    case Opcode::mma:
+    case Opcode::ldmatrix:
+    case Opcode::movmatrix:
     case Opcode::call:
     case Opcode::alloca_:
     case Opcode::stacksave: return true;
