@@ -12,6 +12,7 @@
 #include "client/session.h"
 #include "device/device.h"
 #include "server/call.h"
+#include "server/cuda/inventory.h"
 #include "server/cuda/worker.h"
 #include "server/objects.h"
 
@@ -93,23 +94,7 @@ CUresult Direct::start() {
   driver_ = outboard_device(0);
   if (!driver_) return CUDA_ERROR_NO_DEVICE;
   process_ = getpid();
-  if (CUresult result = driver_->cuInit(0)) return result;
-  int count = 0;
-  driver_->cuDriverGetVersion(&inventory_.driver_version);
-  if (!inventory_.driver_version) inventory_.driver_version = 13000;
-  if (CUresult result = driver_->cuDeviceGetCount(&count)) return result;
-  for (CUdevice device = 0; device < count; ++device) {
-    client::DeviceFacts facts{};
-    size_t memory = 0;
-    driver_->cuDeviceGetName(facts.name, sizeof facts.name, device);
-    driver_->cuDeviceGetUuid_v2(&facts.uuid, device);
-    driver_->cuDeviceTotalMem_v2(&memory, device);
-    facts.total_memory = memory;
-    for (int i = 1; i < client::attribute_count; ++i)
-      if (driver_->cuDeviceGetAttribute(&facts.attributes[i], static_cast<CUdevice_attribute>(i), device)) facts.attributes[i] = 0;
-    inventory_.devices.push_back(facts);
-  }
-  return CUDA_SUCCESS;
+  return worker::take_inventory(*driver_, inventory_);
 }
 
 // --- rows
