@@ -36,6 +36,7 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   unsigned width = ptx::bits(type);
   llvm::Align align(width / 8);
   Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
+  emitter.require_aligned(addresses, width / 8);
   Value* operand = emitter.read(instruction.operands[at + 1], type);
   Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
   auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));

@@ -36,6 +36,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_printf", outboard_printf);
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
+  add("outboard_misaligned", outboard_misaligned);
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_clock", outboard_clock);

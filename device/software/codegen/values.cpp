@@ -121,6 +121,21 @@ void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
   ir.SetInsertPoint(after);
 }
 
+void Emitter::require_aligned(Value* addresses, unsigned bytes) {
+  Value* wrong = ir.CreateICmpNE(ir.CreateAnd(addresses, like(addresses, bytes - 1)), like(addresses, 0));
+  Value* any = wrong;
+  if (varying(addresses)) any = ir.CreateICmpNE(ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_), ir.getInt32(0));
+  auto* failing = BasicBlock::Create(ir.getContext(), "misaligned", target_);
+  auto* fine = BasicBlock::Create(ir.getContext(), "aligned", target_);
+  ir.CreateCondBr(any, failing, fine);
+  ir.SetInsertPoint(failing);
+  Value* lanes_in = varying(addresses) ? ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_) : active_;
+  Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {lanes_in, ir.getTrue()});
+  hook("outboard_misaligned", ir.getVoidTy(), {warp_, lane, element(addresses, lane)});
+  ir.CreateUnreachable();
+  ir.SetInsertPoint(fine);
+}
+
 Emitter::Value* Emitter::element(Value* value, Value* lane) {
   return varying(value) ? ir.CreateExtractElement(value, lane) : value;
 }
@@ -155,6 +170,7 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
     case Operand::integer: return constant(static_cast<uint64_t>(operand.value), width);
     case Operand::real: return constant(real_bits(operand, type), width);
     case Operand::special_register: return resized(ir, special(operand.special), width, false);
+    case Operand::function: return constant(function_address(operand.index), width);
     case Operand::symbol: return resized(ir, symbol_address(operand), width, false);
     case Operand::vector: {  // mov.b64 %d, {%r1, %r2}: the first element is the lowest
       unsigned part = width / static_cast<unsigned>(operand.elements.size());

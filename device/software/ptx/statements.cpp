@@ -178,7 +178,10 @@ void Parsing::instruction(Guard guard) {
   instruction.guard = guard;
   instruction.line = token_.line;
   std::string text = name();
-  if (guard.reg < 0 && accept(':')) return define_label(text);
+  if (guard.reg < 0 && accept(':')) {
+    bool list = token_.is_dot("callprototype") || token_.is_dot("calltargets") || token_.is_dot("branchtargets");
+    return list ? named_list(text) : define_label(text);
+  }
   auto opcode = opcodes().find(text);
   if (opcode == opcodes().end()) return fail("unknown instruction '" + text + "'");
   instruction.opcode = opcode->second;
@@ -189,6 +192,8 @@ void Parsing::instruction(Guard guard) {
   bool second = false;
   if (instruction.opcode == Opcode::call) {
     call_operands(instruction);
+  } else if (instruction.opcode == Opcode::brx) {
+    branch_targets(instruction);
   } else if (!token_.is(';')) {
     do {
       instruction.operands.push_back(operand());
@@ -218,8 +223,60 @@ void Parsing::call_operands(Instruction& instruction) {
     expect(',');
   }
   instruction.operands.push_back(operand());
-  if (accept(',') && token_.is('(')) list(instruction.arguments);
-  if (accept(',')) fail("indirect calls are not understood yet");
+  while (accept(',') && !failed_) {
+    if (token_.is('(')) {
+      list(instruction.arguments);
+      continue;
+    }
+    std::string text = name();
+    const auto& known = function_->prototypes;
+    auto found = std::find_if(known.begin(), known.end(), [&](const Prototype& prototype) { return prototype.name == text; });
+    if (found == known.end()) return fail("'" + text + "' is no prototype");
+    instruction.prototype = static_cast<int32_t>(found - known.begin());
+  }
+}
+
+// brx.idx index, table: the table's labels become operands, so that whoever follows branches needs no table.
+void Parsing::branch_targets(Instruction& instruction) {
+  instruction.operands.push_back(operand());
+  expect(',');
+  std::string text = name();
+  for (const auto& table : function_->branch_tables) {
+    if (table.name != text) continue;
+    for (uint32_t index : table.labels) {
+      Operand target;
+      target.kind = Operand::label;
+      target.index = index;
+      instruction.operands.push_back(target);
+    }
+    return;
+  }
+  fail("'" + text + "' is no list of branch targets");
+}
+
+// name: .branchtargets a, b;  name: .calltargets f, g;  name: .callprototype (result) _ (parameters);
+void Parsing::named_list(const std::string& text) {
+  if (accept_dot("branchtargets")) {
+    Function::BranchTable table{text, {}};
+    do table.labels.push_back(label(name()).index);
+    while (accept(',') && !failed_);
+    function_->branch_tables.push_back(std::move(table));
+    return expect(';');
+  }
+  Prototype prototype;
+  prototype.name = text;
+  if (accept_dot("calltargets")) {
+    do name();
+    while (accept(',') && !failed_);
+  } else {
+    advance();
+    if (token_.is('(')) prototype.results = parameters();
+    name();
+    if (token_.is('(')) prototype.parameters = parameters();
+    accept_dot("noreturn");
+  }
+  function_->prototypes.push_back(std::move(prototype));
+  expect(';');
 }
 
 Operand Parsing::operand() {
