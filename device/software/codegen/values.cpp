@@ -303,6 +303,8 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::globaltimer_hi: return ir.CreateLShr(hook("outboard_globaltimer", ir.getInt64Ty(), {}), 32);
     case Special::dynamic_smem_size: return launch_field(offsetof(Launch, dynamic_shared), ir.getInt32Ty());
     case Special::total_smem_size: case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
+    case Special::envreg1: return ir.CreateLShr(launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty()), 32);
+    case Special::envreg2: return launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty());
     case Special::warp_size: return ir.getInt32(lanes);
     default: throw Unsupported{function.line, "unsupported special register"};
   }

@@ -37,7 +37,7 @@ const std::unordered_map<std::string_view, Special>& specials() {
       {"%dynamic_smem_size", Special::dynamic_smem_size}, {"%total_smem_size", Special::total_smem_size},
       {"%aggr_smem_size", Special::aggr_smem_size}, {"%is_explicit_cluster", Special::is_explicit_cluster},
       {"%cluster_ctarank", Special::cluster_ctarank}, {"%cluster_nctarank", Special::cluster_nctarank},
-      {"WARP_SZ", Special::warp_size},
+      {"%envreg1", Special::envreg1}, {"%envreg2", Special::envreg2}, {"WARP_SZ", Special::warp_size},
   };
   return table;
 }
