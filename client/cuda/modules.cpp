@@ -14,8 +14,8 @@
 #include "api/cuda/description.h"
 #include "base/log.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/images.h"
 #include "client/session.h"
-#include "image/fatbin.h"
 #include "wire/reader.h"
 
 namespace {
@@ -53,23 +53,6 @@ T* keep(T* object) {
   std::lock_guard hold(lock);
   known<T>().insert(object);
   return object;
-}
-
-// cudart's wrapper around a fatbin: magic, version, pointer (cuda-driver facts, "fatbin wrapper").
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* more;
-};
-
-size_t text_or_container(const void*& image) {
-  uint32_t magic;
-  std::memcpy(&magic, image, sizeof magic);
-  if (magic == 0x466243b1) image = static_cast<const Wrapper*>(image)->data;
-  if (size_t extent = image::fatbin_extent(image)) return extent;
-  std::memcpy(&magic, image, sizeof magic);
-  if (magic == 0x464c457f) return 64;  // an ELF: machine code, which only its header is needed to refuse
-  return std::strlen(static_cast<const char*>(image)) + 1;
 }
 
 bool take_function(wire::Reader& reader, Module& module, uint64_t number) {
@@ -120,14 +103,15 @@ void report(std::string_view text, unsigned count, CUjit_option* options, void**
 CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr, void** values = nullptr) {
   if (CUresult result = client::require_context()) return result;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
-  size_t size = text_or_container(image);
+  client::Image read = client::read_image(image);
+  if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
   constexpr size_t numbers = 65536, room = size_t{4} << 20;
   uint64_t first = client::new_number(numbers);
   std::vector<std::byte> bytes(room);
   char log[4096];
   CUmodule number = nullptr;
   size_t described = 0, logged = 0;
-  CUresult result = remote::obModuleLoad(&number, first, image, size, &described, bytes.data(), bytes.size(), &logged, log, sizeof log);
+  CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(), &logged, log, sizeof log);
   if (result) report({log, logged}, count, options, values);
   if (result) return result;
   auto module = std::make_unique<Module>();
@@ -259,9 +243,10 @@ OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code,
     if (libraryOptions[i] == CU_LIBRARY_BINARY_IS_PRESERVED) preserved = libraryOptionValues && libraryOptionValues[i];
   made->image = code;
   if (!preserved) {
-    const void* start = code;
-    size_t size = text_or_container(start);
-    made->copy.assign(static_cast<const std::byte*>(start), static_cast<const std::byte*>(start) + size);
+    client::Image read = client::read_image(code);
+    if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
+    const auto* bytes = static_cast<const std::byte*>(read.data);
+    made->copy.assign(bytes, bytes + read.size);
     made->image = made->copy.data();
   }
   *library = reinterpret_cast<CUlibrary>(keep(made.release()));

@@ -9,6 +9,7 @@
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/jit.h"
+#include "device/software/ptx/link.h"
 #include "device/software/ptx/parser.h"
 
 namespace software {
@@ -38,9 +39,15 @@ void each_operand(const ptx::Function& function, const Visit& visit) {
 
 class CompiledProgram : public Program {
  public:
-  base::Status load(std::string_view text, const Allocate& allocate) {
-    ptx::Error error;
-    if (!ptx::parse(text, module_, error)) return base::Error{"line " + std::to_string(error.line) + ": " + error.text};
+  base::Status load(std::span<const std::string> texts, const Allocate& allocate) {
+    std::vector<ptx::Module> modules(texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::string where = texts.size() == 1 ? "" : "module " + std::to_string(i + 1) + " of " + std::to_string(texts.size()) + ", ";
+      ptx::Error error;
+      if (!ptx::parse(texts[i], modules[i], error)) return base::Error{where + "line " + std::to_string(error.line) + ": " + error.text};
+    }
+    std::string conflict;
+    if (!ptx::link(std::move(modules), module_, conflict)) return base::Error{conflict};
     TRY(place_variables(allocate));
     find_pointed_at();
     for (size_t i = 0; i < module_.functions.size(); ++i)
@@ -222,9 +229,9 @@ class CompiledProgram : public Program {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> compile(std::string_view ptx_text, const Allocate& allocate) {
+base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate) {
   auto program = std::make_unique<CompiledProgram>();
-  auto loaded = program->load(ptx_text, allocate);
+  auto loaded = program->load(ptx_texts, allocate);
   if (!loaded) return base::Error{loaded.error()};
   return std::unique_ptr<Program>(std::move(program));
 }
