@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/images.h"
+#include "client/cuda/memory_map.h"
 #include "client/session.h"
 #include "wire/reader.h"
 
@@ -297,8 +298,22 @@ OUTBOARD_EXPORT CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CU
   return global(*module, name, dptr, bytes);
 }
 
+// cudart asks for managed variables while it starts, when no context is current: then the first device's primary
+// context holds them, and stays.
 OUTBOARD_EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  return cuLibraryGetGlobal(dptr, bytes, library, name);
+  CUcontext primary = nullptr;
+  if (!client::current()) {
+    if (CUresult result = cuDevicePrimaryCtxRetain(&primary, 0)) return result;
+    if (CUresult result = cuCtxPushCurrent_v2(primary)) return result;
+  }
+  CUdeviceptr address = 0;
+  size_t size = 0;
+  CUresult result = cuLibraryGetGlobal(&address, &size, library, name);
+  if (result == CUDA_SUCCESS) client::remember({address, size, client::Kind::managed, client::current(), CU_MEM_ATTACH_GLOBAL, nullptr});
+  if (primary) cuCtxPopCurrent_v2(&primary);
+  if (dptr) *dptr = address;
+  if (bytes) *bytes = size;
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {

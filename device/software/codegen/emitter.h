@@ -77,6 +77,9 @@ class Emitter {
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
   Value* warp() const { return warp_; }
   Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
+  // The neighbour of `near` that a directed rounding asks for; above, below: where `near` lies from the exact value.
+  Value* toward(ptx::Rounding rounding, Value* near, Value* above, Value* below);
+  Value* directed(const Instruction& instruction, std::vector<Value*> sources);  // arithmetic, not to nearest
   void require_aligned(Value* addresses, unsigned bytes);  // of the active lanes; else the launch fails
   // Runs `body(lane)` for every active lane, in order; `lane` is an i32.
   void each_active_lane(const std::function<void(Value* lane)>& body);
