@@ -156,6 +156,10 @@ CUresult global(Module& module, const char* name, CUdeviceptr* address, size_t* 
   size_t bytes = 0;
   if (!name) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = remote::obModuleGlobal(remote_handle(module), name, &found, &bytes)) return result;
+  if (!client::find_range(found)) {
+    client::remember({found, bytes, client::Kind::device, module.context, 0, nullptr});
+    module.variables.push_back(found);
+  }
   if (address) *address = found;
   if (size) *size = bytes;
   return CUDA_SUCCESS;
@@ -201,6 +205,8 @@ OUTBOARD_EXPORT CUresult cuModuleUnload(CUmodule hmod) {
   if (!module) return CUDA_ERROR_INVALID_HANDLE;
   CUmodule number = remote_handle(*module);
   module->number = 0;
+  for (uint64_t variable : module->variables) client::forget(variable);
+  module->variables.clear();
   return remote::obModuleUnload(number);
 }
 
@@ -218,6 +224,15 @@ OUTBOARD_EXPORT CUresult cuModuleGetFunctionCount(unsigned int* count, CUmodule 
   Module* module = client::find_module(mod);
   if (!module) return CUDA_ERROR_INVALID_HANDLE;
   *count = static_cast<unsigned>(module->functions.size());
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunctions, CUmodule mod) {
+  Module* module = client::find_module(mod);
+  if (!module) return CUDA_ERROR_INVALID_HANDLE;
+  if (!functions) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < std::min<size_t>(numFunctions, module->functions.size()); ++i)
+    functions[i] = reinterpret_cast<CUfunction>(module->functions[i].get());
   return CUDA_SUCCESS;
 }
 
@@ -251,6 +266,32 @@ OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code,
     made->image = made->copy.data();
   }
   *library = reinterpret_cast<CUlibrary>(keep(made.release()));
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option* jitOptions,
+                                               void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption*, void**,
+                                               unsigned int) {
+  bool read = false;
+  if (!fileName) return CUDA_ERROR_INVALID_VALUE;
+  auto bytes = whole_file(fileName, read);
+  if (!read) return CUDA_ERROR_FILE_NOT_FOUND;
+  return cuLibraryLoadData(library, bytes.data(), jitOptions, jitOptionsValues, numJitOptions, nullptr, nullptr, 0);
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryGetKernelCount(unsigned int* count, CUlibrary lib) {
+  CUmodule module = nullptr;
+  if (!count) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = cuLibraryGetModule(&module, lib)) return result;
+  return cuModuleGetFunctionCount(count, module);
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryEnumerateKernels(CUkernel* kernels, unsigned int numKernels, CUlibrary lib) {
+  Module* module = nullptr;
+  if (!kernels) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = cuLibraryGetModule(reinterpret_cast<CUmodule*>(&module), lib)) return result;
+  for (size_t i = 0; i < std::min<size_t>(numKernels, module->functions.size()); ++i)
+    if (CUresult result = cuLibraryGetKernel(&kernels[i], lib, module->functions[i]->name.c_str())) return result;
   return CUDA_SUCCESS;
 }
 

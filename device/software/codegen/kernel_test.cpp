@@ -195,9 +195,9 @@ TEST(kernel, initial_values_and_constants_are_there) {
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
-  auto refused = compile_text(text(".visible .entry k()\n{\n.reg .f32 %f<4>;\nadd.rz.f32 %f1, %f2, %f3;\nret;\n}\n"));
+  auto refused = compile_text(text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nstacksave.u64 %d1;\nret;\n}\n"));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'add.rz.f32'");
+  EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'stacksave.u64'");
 }
 
 TEST(compile, says_the_line_of_a_mistake) {
