@@ -9,6 +9,7 @@
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "device/software/codegen/masks.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -93,6 +94,7 @@ base::Result<void*> make_callable(orc::ThreadSafeModule module, const std::strin
     if (!llvm::verifyModule(body, &text)) {
       broken.clear();
       optimise(body, machine->get());
+      pin_masks(body);
     } else if (broken.empty()) {
       broken = "unknown";
     }
