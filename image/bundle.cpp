@@ -48,12 +48,14 @@ base::Result<std::vector<std::span<const std::byte>>> unbundle(std::span<const s
     return value;
   };
   uint64_t count = word(1);
-  if (word(0) != magic || count > most_parts || bytes.size() / 8 < count + 2) return base::Error{"this is no bundle of fat binaries"};
+  if (word(0) != magic || count > most_parts || bytes.size() / 8 < count + 2)
+    return base::Error{"this is no bundle of fat binaries"};
   std::vector<std::span<const std::byte>> parts;
   size_t at = 8 * (count + 2);
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t size = word(2 + i);
-    if (size > bytes.size() - at || padded(size) > bytes.size() - at) return base::Error{"a bundle of fat binaries ends early"};
+    if (size > bytes.size() - at || padded(size) > bytes.size() - at)
+      return base::Error{"a bundle of fat binaries ends early"};
     parts.push_back(bytes.subspan(at, size));
     at += padded(size);
   }

@@ -21,7 +21,8 @@ CUresult advise(CUdeviceptr address, size_t size, CUmem_advise advice, const CUm
   auto which = static_cast<unsigned>(advice);
   if (which < set_read_mostly || which > last) return CUDA_ERROR_INVALID_VALUE;
   bool placed = which > unset_read_mostly && which != unset_preferred;
-  if (placed && location.type == CU_MEM_LOCATION_TYPE_DEVICE && client::server_ordinal(location.id) < 0) return CUDA_ERROR_INVALID_DEVICE;
+  if (placed && location.type == CU_MEM_LOCATION_TYPE_DEVICE && client::server_ordinal(location.id) < 0)
+    return CUDA_ERROR_INVALID_DEVICE;
   return managed(address, size);
 }
 
@@ -47,7 +48,8 @@ OUTBOARD_EXPORT CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_adv
   return advise(devPtr, count, advice, location_of(device));
 }
 
-OUTBOARD_EXPORT CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location, unsigned int flags, CUstream) {
+OUTBOARD_EXPORT CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location,
+                                               unsigned int flags, CUstream) {
   return flags ? CUDA_ERROR_INVALID_VALUE : prefetch(devPtr, count, location);
 }
 OUTBOARD_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream) {
@@ -62,7 +64,8 @@ OUTBOARD_EXPORT CUresult cuStreamAttachMemAsync(CUstream, CUdeviceptr dptr, size
 
 OUTBOARD_EXPORT CUresult cuPointerSetAttribute(const void* value_, CUpointer_attribute attribute, CUdeviceptr ptr) {
   if (CUresult result = client::require_context()) return result;
-  if (!value_ || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS || !client::find_range(ptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (!value_ || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS || !client::find_range(ptr))
+    return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;
 }
 
@@ -73,7 +76,9 @@ OUTBOARD_EXPORT CUresult cuKernelSetCacheConfig(CUkernel kernel, CUfunc_cache co
   return cuFuncSetCacheConfig(reinterpret_cast<CUfunction>(kernel), config);
 }
 
-OUTBOARD_EXPORT CUresult cuProfilerInitialize(const char*, const char*, CUoutput_mode) { return CUDA_ERROR_PROFILER_DISABLED; }
+OUTBOARD_EXPORT CUresult cuProfilerInitialize(const char*, const char*, CUoutput_mode) {
+  return CUDA_ERROR_PROFILER_DISABLED;
+}
 OUTBOARD_EXPORT CUresult cuProfilerStart() { return client::require_context(); }
 OUTBOARD_EXPORT CUresult cuProfilerStop() { return client::require_context(); }
 
@@ -83,11 +88,12 @@ OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo(CUstream, CUstreamCaptureStatus*
   *captureStatus_out = CU_STREAM_CAPTURE_STATUS_NONE;
   return CUDA_SUCCESS;
 }
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                                   CUgraph*, const CUgraphNode**, size_t*) {
+OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                                   cuuint64_t* id_out, CUgraph*, const CUgraphNode**, size_t*) {
   return cuStreamGetCaptureInfo(hStream, captureStatus_out, id_out);
 }
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                                   CUgraph*, const CUgraphNode**, const CUgraphEdgeData**, size_t*) {
+OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                                   cuuint64_t* id_out, CUgraph*, const CUgraphNode**,
+                                                   const CUgraphEdgeData**, size_t*) {
   return cuStreamGetCaptureInfo(hStream, captureStatus_out, id_out);
 }

@@ -69,7 +69,8 @@ CUresult add(CUlinkState state, CUjitInputType type, const void* data, size_t si
       return CUDA_SUCCESS;
     }
     case CU_JIT_INPUT_FATBINARY:
-      if (size < 16 || !begins_with(data, fatbin_magic) || image::fatbin_extent(data) > size) return CUDA_ERROR_INVALID_IMAGE;
+      if (size < 16 || !begins_with(data, fatbin_magic) || image::fatbin_extent(data) > size)
+        return CUDA_ERROR_INVALID_IMAGE;
       link->parts.emplace_back(bytes, bytes + image::fatbin_extent(data));
       return CUDA_SUCCESS;
     case CU_JIT_INPUT_CUBIN:
@@ -93,12 +94,14 @@ client::Image client::read_image(const void* image) {
   }
   if (size_t extent = image::bundle_extent(found.data)) found.size = extent;
   else if (begins_with(found.data, fatbin_magic)) found.size = image::fatbin_extent(found.data);
-  else if (begins_with(found.data, elf_magic)) found.size = 64;  // machine code, which only its header is needed to refuse
+  else if (begins_with(found.data, elf_magic))
+    found.size = 64;  // machine code, which only its header is needed to refuse
   else found.size = std::strlen(static_cast<const char*>(found.data)) + 1;
   return found;
 }
 
-OUTBOARD_EXPORT CUresult cuLinkCreate_v2(unsigned int numOptions, CUjit_option* options, void** optionValues, CUlinkState* stateOut) {
+OUTBOARD_EXPORT CUresult cuLinkCreate_v2(unsigned int numOptions, CUjit_option* options, void** optionValues,
+                                         CUlinkState* stateOut) {
   if (CUresult result = client::require_context()) return result;
   if (!stateOut || (numOptions && (!options || !optionValues))) return CUDA_ERROR_INVALID_VALUE;
   auto link = std::make_unique<Link>();
@@ -113,7 +116,8 @@ OUTBOARD_EXPORT CUresult cuLinkAddData_v2(CUlinkState state, CUjitInputType type
   return add(state, type, data, size);
 }
 
-OUTBOARD_EXPORT CUresult cuLinkAddFile_v2(CUlinkState state, CUjitInputType type, const char* path, unsigned int, CUjit_option*, void**) {
+OUTBOARD_EXPORT CUresult cuLinkAddFile_v2(CUlinkState state, CUjitInputType type, const char* path, unsigned int,
+                                          CUjit_option*, void**) {
   if (!path) return CUDA_ERROR_INVALID_VALUE;
   std::ifstream file(path, std::ios::binary);
   if (!file) return CUDA_ERROR_FILE_NOT_FOUND;

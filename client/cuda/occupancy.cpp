@@ -37,14 +37,16 @@ int blocks_that_fit(const Function& function, int threads, size_t dynamic) {
   int of_warp = function.attributes[CU_FUNC_ATTRIBUTE_NUM_REGS] * warp;
   of_warp = (of_warp + register_unit - 1) / register_unit * register_unit;
   if (of_warp)
-    blocks = std::min(blocks, attribute(function, CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR) / of_warp / warps);
+    blocks =
+        std::min(blocks, attribute(function, CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR) / of_warp / warps);
   return blocks;
 }
 
 }  // namespace
 
-OUTBOARD_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CUfunction func, int blockSize,
-                                                                              size_t dynamicSMemSize, unsigned int flags) {
+OUTBOARD_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CUfunction func,
+                                                                              int blockSize, size_t dynamicSMemSize,
+                                                                              unsigned int flags) {
   if (CUresult result = client::require_context()) return result;
   const Function* function = client::find_function(func);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
@@ -92,8 +94,8 @@ OUTBOARD_EXPORT CUresult cuOccupancyMaxPotentialBlockSize(int* minGridSize, int*
 }
 
 // What is left for each of `numBlocks` blocks on one multiprocessor.
-OUTBOARD_EXPORT CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, CUfunction func, int numBlocks,
-                                                                 int blockSize) {
+OUTBOARD_EXPORT CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, CUfunction func,
+                                                                 int numBlocks, int blockSize) {
   if (CUresult result = client::require_context()) return result;
   const Function* function = client::find_function(func);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;

@@ -70,7 +70,8 @@ CUresult allocate(CUdeviceptr* address, size_t size, Pool* pool, CUstream stream
 // The pool behind a location; only device memory has pools here.
 CUresult device_of(const CUmemLocation* location, CUmemAllocationType type, CUdevice& device) {
   if (!location) return CUDA_ERROR_INVALID_VALUE;
-  if (location->type != CU_MEM_LOCATION_TYPE_DEVICE || type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_NOT_SUPPORTED;
+  if (location->type != CU_MEM_LOCATION_TYPE_DEVICE || type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    return CUDA_ERROR_NOT_SUPPORTED;
   device = location->id;
   return known_device(device);
 }
@@ -84,7 +85,8 @@ OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUs
   return allocate(dptr, bytesize, pools().chosen_of(client::current()->device), hStream);
 }
 
-OUTBOARD_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
+OUTBOARD_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
+                                                 CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
   std::lock_guard hold(pools().lock);
   Pool* found = pools().find(pool);
@@ -210,7 +212,8 @@ OUTBOARD_EXPORT CUresult cuDeviceSetMemPool(CUdevice dev, CUmemoryPool pool) {
   return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuMemGetDefaultMemPool(CUmemoryPool* pool_out, CUmemLocation* location, CUmemAllocationType type) {
+OUTBOARD_EXPORT CUresult cuMemGetDefaultMemPool(CUmemoryPool* pool_out, CUmemLocation* location,
+                                                CUmemAllocationType type) {
   CUdevice device = 0;
   if (CUresult result = device_of(location, type, device)) return result;
   return cuDeviceGetDefaultMemPool(pool_out, device);

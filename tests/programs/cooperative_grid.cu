@@ -39,7 +39,7 @@ int main() {
   }
   EXPECT(got == now);
   // More blocks than fit at once could never meet.
-  EXPECT(cudaLaunchCooperativeKernel(reinterpret_cast<void*>(relax), blocks * processors + 1, 128, arguments, 0, nullptr) ==
-         cudaErrorCooperativeLaunchTooLarge);
+  EXPECT(cudaLaunchCooperativeKernel(reinterpret_cast<void*>(relax), blocks * processors + 1, 128, arguments, 0,
+                                     nullptr) == cudaErrorCooperativeLaunchTooLarge);
   std::printf("cooperative_grid: %d steps, %d\n", steps, got[n / 2]);
 }

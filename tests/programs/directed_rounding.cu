@@ -59,7 +59,8 @@ void check(Kernel kernel, const T* specials, int special_count) {
   };
   for (int i = 0; i < n; ++i) {
     bool special = i < special_count * special_count;
-    a[i] = special ? specials[i / special_count] : next(), b[i] = special ? specials[i % special_count] : next(), c[i] = next();
+    a[i] = special ? specials[i / special_count] : next(), b[i] = special ? specials[i % special_count] : next(),
+    c[i] = next();
     if (i % 5 == 4 && !special) c[i] = -a[i] * b[i];  // what is left is the product's own error
   }
   T *x, *y, *z, *out;
@@ -77,14 +78,18 @@ void check(Kernel kernel, const T* specials, int special_count) {
       std::fesetround(FE_TONEAREST);
       T value = got[i * results + k];
       bool same = value == truth || (std::isnan(value) && std::isnan(truth));
-      if (!same) std::fprintf(stderr, "operation %d, mode %d of %a, %a, %a: %a, not %a\n", k / modes, k % modes, double(a[i]), double(b[i]), double(c[i]), double(value), double(truth));
+      if (!same)
+        std::fprintf(stderr, "operation %d, mode %d of %a, %a, %a: %a, not %a\n", k / modes, k % modes, double(a[i]),
+                     double(b[i]), double(c[i]), double(value), double(truth));
       EXPECT(same);
     }
 }
 
 int main() {
-  const float single[] = {0.0f, 1.0f, -3.0f, INFINITY, NAN, 3.4028235e38f, -3.4028235e38f, 1e-38f, 1e-45f, -7e-44f, 0.1f, 16777217.0f};
-  const double twice[] = {0.0, 1.0, -3.0, HUGE_VAL, NAN, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, 9007199254740993.0};
+  const float single[] = {0.0f,           1.0f,   -3.0f,  INFINITY, NAN,  3.4028235e38f,
+                          -3.4028235e38f, 1e-38f, 1e-45f, -7e-44f,  0.1f, 16777217.0f};
+  const double twice[] = {
+      0.0, 1.0, -3.0, HUGE_VAL, NAN, 1.7976931348623157e308, -1.7976931348623157e308, 0.1, 9007199254740993.0};
   check<float>(singles, single, sizeof single / sizeof *single);
   check<double>(doubles, twice, sizeof twice / sizeof *twice);
   std::printf("directed_rounding: %d operations\n", operations);

@@ -72,7 +72,12 @@ void refusals() {
   EXPECT(cuModuleLoadDataEx(&module, (head + "\nnonsense\n").c_str(), 2, options, values) == CUDA_ERROR_INVALID_PTX);
   EXPECT(std::strstr(log, "line 5"));
   // A fat binary: header of 16 bytes, then entries.
-  struct { uint32_t magic; uint16_t version, header; uint64_t size; uint64_t entries[32]; } fatbin = {0xba55ed50, 1, 16, 256, {}};
+  struct {
+    uint32_t magic;
+    uint16_t version, header;
+    uint64_t size;
+    uint64_t entries[32];
+  } fatbin = {0xba55ed50, 1, 16, 256, {}};
   fatbin.entries[1] = 1 << 20;  // an entry that claims to be longer than the container
   EXPECT(load(&fatbin) == CUDA_ERROR_INVALID_IMAGE);
   fatbin.size = 0;
@@ -91,8 +96,10 @@ void linking(CUdeviceptr memory) {
   CUfunction put;
   int value = 0;
   EXPECT(cuLinkCreate(0, nullptr, nullptr, &state) == CUDA_SUCCESS);
-  EXPECT(cuLinkAddData(state, CU_JIT_INPUT_PTX, const_cast<char*>(caller.c_str()), caller.size() + 1, "caller", 0, nullptr, nullptr) == CUDA_SUCCESS);
-  EXPECT(cuLinkAddData(state, CU_JIT_INPUT_PTX, const_cast<char*>(callee.c_str()), callee.size() + 1, "callee", 0, nullptr, nullptr) == CUDA_SUCCESS);
+  EXPECT(cuLinkAddData(state, CU_JIT_INPUT_PTX, const_cast<char*>(caller.c_str()), caller.size() + 1, "caller", 0,
+                       nullptr, nullptr) == CUDA_SUCCESS);
+  EXPECT(cuLinkAddData(state, CU_JIT_INPUT_PTX, const_cast<char*>(callee.c_str()), callee.size() + 1, "callee", 0,
+                       nullptr, nullptr) == CUDA_SUCCESS);
   EXPECT(cuLinkComplete(state, &image, &size) == CUDA_SUCCESS && image && size);
   EXPECT(cuModuleLoadData(&module, image) == CUDA_SUCCESS);
   EXPECT(cuLinkDestroy(state) == CUDA_SUCCESS);
@@ -134,7 +141,8 @@ int main() {
   // The same once more, with the parameters in one buffer.
   struct { CUdeviceptr memory; unsigned count; } packed = {memory, count};
   size_t packed_size = 12;
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &packed, CU_LAUNCH_PARAM_BUFFER_SIZE, &packed_size, CU_LAUNCH_PARAM_END};
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &packed, CU_LAUNCH_PARAM_BUFFER_SIZE, &packed_size,
+                   CU_LAUNCH_PARAM_END};
   EXPECT(cuLaunchKernel(function, 8, 1, 1, 128, 1, 1, 0, nullptr, nullptr, extra) == CUDA_SUCCESS);
   EXPECT(cuMemcpyDtoH(data.data(), memory, count * 4) == CUDA_SUCCESS);
   for (unsigned i = 0; i < count; ++i) EXPECT(data[i] == i * 15);

@@ -25,7 +25,8 @@ int main() {
   reverse<<<1, 256, most * 8>>>(x, h, most);
   EXPECT(cudaGetLastError() == cudaErrorInvalidValue);
   CHECK(cudaFuncSetAttribute(reverse, cudaFuncAttributeMaxDynamicSharedMemorySize, most * 8));
-  EXPECT(cudaFuncSetAttribute(reverse, cudaFuncAttributeMaxDynamicSharedMemorySize, allowed + 1) == cudaErrorInvalidValue);
+  EXPECT(cudaFuncSetAttribute(reverse, cudaFuncAttributeMaxDynamicSharedMemorySize, allowed + 1) ==
+         cudaErrorInvalidValue);
   EXPECT(cudaGetLastError() == cudaErrorInvalidValue);
   for (int n : {1, 777, most}) {
     std::vector<int> data(n);

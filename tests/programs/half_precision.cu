@@ -36,14 +36,17 @@ __global__ void gather(__half* sum, __half2* pair) {
 }
 
 // `exact`, and what rounding to 11 bits may make of it.
-bool near(float got, float exact, float parts = 1024) { return std::fabs(got - exact) <= std::fabs(exact) / parts + 1e-4f; }
+bool near(float got, float exact, float parts = 1024) {
+  return std::fabs(got - exact) <= std::fabs(exact) / parts + 1e-4f;
+}
 
 int main() {
   const int n = 2000;
   std::vector<__half> x(n), y(n), z(n);
   std::vector<float> reals(n), out(n);
   std::vector<__nv_bfloat16> brained(n);
-  for (int i = 0; i < n; ++i) x[i] = __float2half(reals[i] = i % 64 * 0.125f - 3), y[i] = __float2half(i % 11 * 0.5f - 1);
+  for (int i = 0; i < n; ++i)
+    x[i] = __float2half(reals[i] = i % 64 * 0.125f - 3), y[i] = __float2half(i % 11 * 0.5f - 1);
   __half *a, *b, *c;
   float *r, *o;
   __nv_bfloat16* w;
@@ -65,7 +68,8 @@ int main() {
     EXPECT(__half2float(z[i]) == __half2float(__float2half(exact)));
     sum += __half2float(z[i]);
   }
-  pairs<<<(n / 2 + 127) / 128, 128>>>(reinterpret_cast<__half2*>(a), reinterpret_cast<__half2*>(b), reinterpret_cast<__half2*>(c), n / 2);
+  pairs<<<(n / 2 + 127) / 128, 128>>>(reinterpret_cast<__half2*>(a), reinterpret_cast<__half2*>(b),
+                                      reinterpret_cast<__half2*>(c), n / 2);
   CHECK(cudaMemcpy(z.data(), c, bytes, cudaMemcpyDeviceToHost));
   for (int i = 0; i < n; i += 2) {
     float s[2], m[2];
@@ -84,7 +88,8 @@ int main() {
   }
   brain<<<(n + 127) / 128, 128>>>(r, w, n);
   CHECK(cudaMemcpy(brained.data(), w, bytes, cudaMemcpyDeviceToHost));
-  for (int i = 0; i < n; ++i) EXPECT(__bfloat162float(brained[i]) == __bfloat162float(__float2bfloat16(reals[i] * 1.5f)));
+  for (int i = 0; i < n; ++i)
+    EXPECT(__bfloat162float(brained[i]) == __bfloat162float(__float2bfloat16(reals[i] * 1.5f)));
   __half zeros[4] = {}, sums[4];
   CHECK(cudaMemcpy(c, zeros, sizeof zeros, cudaMemcpyHostToDevice));
   gather<<<4, 64>>>(c, reinterpret_cast<__half2*>(c + 2));

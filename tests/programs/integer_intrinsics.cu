@@ -67,11 +67,13 @@ void expect(uint32_t x, uint32_t y, const uint64_t* r) {
   uint32_t apart = 9 + (x > y ? x - y : y - x), signed_apart = 9 + (sx > sy ? x - y : y - x);
   EXPECT(r[13] == apart + uint64_t{signed_apart} * 3);
   EXPECT(r[14] == static_cast<uint32_t>((int64_t{sx} + sy) >> 1) + ((uint64_t{x} + y + 1) >> 1));
-  EXPECT(r[15] == static_cast<uint32_t>(uint64_t(int64_t{static_cast<int32_t>(x << 8) >> 8} * (static_cast<int32_t>(y << 8) >> 8))));
+  EXPECT(r[15] == static_cast<uint32_t>(
+                      uint64_t(int64_t{static_cast<int32_t>(x << 8) >> 8} * (static_cast<int32_t>(y << 8) >> 8))));
   EXPECT(r[16] == wide / (y | 1) + wide % (x | 1));
   EXPECT(r[17] == uint64_t(static_cast<int64_t>(wide) / (sy | 1)) + uint64_t(int64_t{sx % (sy | 1)}));
   EXPECT(r[18] == lanes(x, y));
-  EXPECT(r[19] == uint64_t(int64_t{static_cast<int8_t>(x)}) + static_cast<uint16_t>(y) + uint64_t(int64_t{sx >> 7}) + (x >> 3));
+  EXPECT(r[19] ==
+         uint64_t(int64_t{static_cast<int8_t>(x)}) + static_cast<uint16_t>(y) + uint64_t(int64_t{sx >> 7}) + (x >> 3));
 }
 
 int main() {

@@ -15,7 +15,9 @@ __host__ __device__ __noinline__ int search(const int* data, int low, int high, 
     for (int i = low; i < high; ++i) sum += data[i];
     return sum;
   }
-  for (int i = 0; i < 8; ++i) samples[(data[low] + i * 3) & 7] = search(data, low + (high - low) * i / 8, low + (high - low) * (i + 1) / 8, depth + 1);
+  for (int i = 0; i < 8; ++i)
+    samples[(data[low] + i * 3) & 7] =
+        search(data, low + (high - low) * i / 8, low + (high - low) * (i + 1) / 8, depth + 1);
   int sum = 0;
   for (int i = 0; i < 8; ++i) sum = sum * 3 + samples[i];
   return sum;

@@ -44,7 +44,8 @@ double check(Operation operation) {
 
 int main() {
   double sum = check<signed char, 1>(Plus{}) + check<short, 2>(ScaledMaximum<3>{}) + check<int, 4>(Plus{}) +
-               check<long long, 3>(ScaledMaximum<-2>{}) + check<float, 2>(Plus{}) + check<double, 1>(ScaledMaximum<5>{});
+               check<long long, 3>(ScaledMaximum<-2>{}) + check<float, 2>(Plus{}) +
+               check<double, 1>(ScaledMaximum<5>{});
   auto lambda = [] __host__ __device__(unsigned a, unsigned b) { return a * b - 1; };
   sum += check<unsigned, 2>(lambda);
   std::printf("templates: %.0f\n", sum);

@@ -53,9 +53,11 @@ int main() {
   double sum = 0;
   for (int i = 0; i < n; ++i) {
     const Particle &before = particles[i], &now = got[i];
-    EXPECT(now.place.x == before.place.x + s.table[i % 10] && now.place.y == before.place.y * 2 + 3 && now.place.z == 3 - 'A');
+    EXPECT(now.place.x == before.place.x + s.table[i % 10] && now.place.y == before.place.y * 2 + 3 &&
+           now.place.z == 3 - 'A');
     EXPECT(now.kind == before.kind - 5);
-    EXPECT(now.moment.x == before.moment.y * 0.5 && now.moment.y == before.moment.x + double(steps[i % 4].x - steps[i % 4].y));
+    EXPECT(now.moment.x == before.moment.y * 0.5 &&
+           now.moment.y == before.moment.x + double(steps[i % 4].x - steps[i % 4].y));
     EXPECT(tags[i].x == (now.kind & 65535) && tags[i].y == (i ^ 250));
     sum += now.moment.y;
   }

@@ -62,7 +62,8 @@ int main() {
     EXPECT(s.up == unsigned(lane % 16 < 3 ? warp[lane] : warp[lane - 3]));
     EXPECT(s.down == unsigned(lane + 5 < 32 ? warp[lane + 5] : warp[lane]));
     EXPECT(s.count == above && (s.any != 0) == (has != 0) && s.all != 0);
-    EXPECT(unsigned(s.active) == (warp[lane] % 3 ? 0 : thirds) && unsigned(s.ballot_in_branch) == (warp[lane] % 3 ? 0 : even_thirds));
+    EXPECT(unsigned(s.active) == (warp[lane] % 3 ? 0 : thirds) &&
+           unsigned(s.ballot_in_branch) == (warp[lane] % 3 ? 0 : even_thirds));
     sum += s.count + static_cast<int>(s.widths);
   }
   std::printf("warp_primitives: %d\n", sum);

@@ -39,7 +39,8 @@ bool Emitter::fits(const Instruction& instruction, const ptx::Function& called) 
   auto same = [&](const std::vector<Operand>& given, const std::vector<ptx::Variable>& declared) {
     if (given.size() != declared.size()) return false;
     for (size_t i = 0; i < given.size(); ++i)
-      if (given[i].kind != Operand::symbol || !given[i].local || function.variables[given[i].index].size != declared[i].size)
+      if (given[i].kind != Operand::symbol || !given[i].local ||
+          function.variables[given[i].index].size != declared[i].size)
         return false;
     return true;
   };
@@ -58,7 +59,8 @@ void Emitter::emit_indirect_call(const Instruction& instruction, const Operand& 
   Value* mask = ir.CreateLoad(ir.getInt32Ty(), left);
   Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {mask, ir.getTrue()});
   Value *one = element(address, lane), *together = mask;
-  if (varying(address)) together = ir.CreateAnd(mask, ir.CreateBitCast(ir.CreateICmpEQ(address, splat(one)), ir.getInt32Ty()));
+  if (varying(address))
+    together = ir.CreateAnd(mask, ir.CreateBitCast(ir.CreateICmpEQ(address, splat(one)), ir.getInt32Ty()));
   auto arguments = call_arguments(instruction, together);
   auto* choice = ir.CreateSwitch(one, nowhere);
   for (uint32_t index : placement_.pointed_at) {
@@ -71,7 +73,8 @@ void Emitter::emit_indirect_call(const Instruction& instruction, const Operand& 
     ir.CreateBr(called);
   }
   ir.SetInsertPoint(nowhere);
-  hook("outboard_trap", ir.getVoidTy(), {warp_, lane, ir.CreateGlobalString("a call to an address where no function is")});
+  hook("outboard_trap", ir.getVoidTy(),
+       {warp_, lane, ir.CreateGlobalString("a call to an address where no function is")});
   ir.CreateUnreachable();
   ir.SetInsertPoint(called);
   Value* rest = ir.CreateAnd(mask, ir.CreateNot(together));
@@ -85,14 +88,16 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
   each_active_lane([&](Value* lane) {
     auto place = [&](const Operand& operand) {
       Value* offset = ir.CreateMul(ir.CreateZExt(lane, ir.getInt64Ty()), ir.getInt64(frame_bytes_));
-      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])), offset), ir.getPtrTy());
+      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])), offset),
+                               ir.getPtrTy());
     };
     auto argument = [&](size_t i, Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };
     auto result = [&](Value* value) {
       if (!instruction.results.empty()) ir.CreateStore(value, place(instruction.results[0]));
     };
     if (name == "vprintf") {
-      result(hook("outboard_printf", ir.getInt32Ty(), {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy())}));
+      result(hook("outboard_printf", ir.getInt32Ty(),
+                  {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy())}));
     } else if (name == "malloc") {
       result(hook("outboard_malloc", ir.getInt64Ty(), {warp_, argument(0, ir.getInt64Ty())}));
     } else if (name == "free") {

@@ -19,7 +19,9 @@ struct Exactly {
   Value* value = nullptr;
   Value* error = nullptr;
 
-  Value* fma(Value* a, Value* b, Value* c) { return ir.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c}); }
+  Value* fma(Value* a, Value* b, Value* c) {
+    return ir.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+  }
   // Knuth's sum of two: value + error is a + b exactly.
   void sum(Value* a, Value* b) {
     value = ir.CreateFAdd(a, b);

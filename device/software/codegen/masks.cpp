@@ -59,7 +59,8 @@ void pin_masks(llvm::Function& function) {
     auto* operation = llvm::dyn_cast<BinaryOperator>(&instruction);
     bool moved = operation && (operation->getOpcode() == Instruction::Or || operation->getOpcode() == Instruction::Xor);
     if (!moved || !is_mask(operation->getType()) || operation->getType()->getPrimitiveSizeInBits() > 64) continue;
-    if (mask_from_integer(operation->getOperand(0)) || mask_from_integer(operation->getOperand(1))) as_integers(*operation);
+    if (mask_from_integer(operation->getOperand(0)) || mask_from_integer(operation->getOperand(1)))
+      as_integers(*operation);
   }
   for (Instruction& instruction : llvm::make_early_inc_range(llvm::instructions(function))) {
     auto* cast = mask_from_integer(&instruction);

@@ -20,11 +20,13 @@ class Linking {
   explicit Linking(Module& linked) : linked_(linked) {}
 
   bool add(Module&& module, std::string& error) {
-    if (std::pair(module.version_major, module.version_minor) > std::pair(linked_.version_major, linked_.version_minor)) {
+    if (std::pair(module.version_major, module.version_minor) >
+        std::pair(linked_.version_major, linked_.version_minor)) {
       linked_.version_major = module.version_major;
       linked_.version_minor = module.version_minor;
     }
-    if (linked_.target.size() < module.target.size() || (linked_.target.size() == module.target.size() && linked_.target < module.target))
+    if (linked_.target.size() < module.target.size() ||
+        (linked_.target.size() == module.target.size() && linked_.target < module.target))
       linked_.target = module.target;
     Map map;
     for (const Variable& variable : module.variables)
@@ -107,7 +109,8 @@ class Linking {
   }
 
   static void point(Operand& operand, const Map& map) {
-    bool symbol = operand.kind == Operand::symbol || (operand.kind == Operand::address && operand.base_kind == Operand::symbol);
+    bool symbol =
+        operand.kind == Operand::symbol || (operand.kind == Operand::address && operand.base_kind == Operand::symbol);
     if (symbol && !operand.local) operand.index = map.variables[operand.index].index;
     if (operand.kind == Operand::function) operand.index = map.functions[operand.index].index;
     for (Operand& element : operand.elements) point(element, map);

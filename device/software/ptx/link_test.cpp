@@ -40,8 +40,10 @@ TEST(Link, DefinitionsMeetDeclarations) {
   for (bool swapped : {false, true}) {
     ptx::Module linked;
     std::string error;
-    ASSERT_TRUE(ptx::link({parsed(swapped ? callee : caller), parsed(swapped ? caller : callee)}, linked, error)) << error;
-    int32_t word = linked.find_variable("shared_word"), twice = linked.find_function("twice"), k = linked.find_function("k");
+    ASSERT_TRUE(ptx::link({parsed(swapped ? callee : caller), parsed(swapped ? caller : callee)}, linked, error))
+        << error;
+    int32_t word = linked.find_variable("shared_word"), twice = linked.find_function("twice"),
+            k = linked.find_function("k");
     ASSERT_GE(word, 0);
     ASSERT_GE(twice, 0);
     ASSERT_GE(k, 0);
@@ -73,7 +75,8 @@ TEST(Link, TwoDefinitionsAreOneTooMany) {
 TEST(Link, AWeakDefinitionGivesWay) {
   ptx::Module linked;
   std::string error;
-  auto weak = parsed(".weak .global .align 4 .u32 w = 1;\n"), strong = parsed(".visible .global .align 4 .u32 w = 2;\n");
+  auto weak = parsed(".weak .global .align 4 .u32 w = 1;\n"),
+       strong = parsed(".visible .global .align 4 .u32 w = 2;\n");
   ASSERT_TRUE(ptx::link({weak, strong, weak}, linked, error)) << error;
   ASSERT_EQ(linked.variables.size(), 1u);
   EXPECT_EQ(linked.variables[0].initial.at(0), 2);
