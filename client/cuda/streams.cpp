@@ -106,6 +106,11 @@ OUTBOARD_EXPORT CUresult cuStreamGetCtx(CUstream hStream, CUcontext* pctx) {
   return CUDA_SUCCESS;
 }
 
+OUTBOARD_EXPORT CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext* pCtx, CUgreenCtx* pGreenCtx) {
+  if (pGreenCtx) *pGreenCtx = nullptr;
+  return cuStreamGetCtx(hStream, pCtx);
+}
+
 OUTBOARD_EXPORT CUresult cuStreamGetDevice(CUstream hStream, CUdevice* device) {
   Stream stream;
   if (CUresult result = facts(hStream, stream)) return result;

@@ -55,11 +55,18 @@ struct Conversion {
     return modifiers.rounding == Rounding::rz || modifiers.rounding == Rounding::rm || modifiers.rounding == Rounding::rp;
   }
   Value* directed_from_integer(Value* value, llvm::Type* type) {
-    // Every integer of 32 bits is a double; then it is a narrowing.
-    if (to == Type::f64 && ptx::bits(from) <= 32) return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
-    if (to != Type::f32 || ptx::bits(from) > 32) emitter.unsupported(instruction);
-    auto* wide = emitter.shaped(ir.getDoubleTy(), value);
-    return narrowed(ptx::is_signed(from) ? ir.CreateSIToFP(value, wide) : ir.CreateUIToFP(value, wide), type);
+    bool sign = ptx::is_signed(from);
+    auto converted = [&](llvm::Type* to_type) { return sign ? ir.CreateSIToFP(value, to_type) : ir.CreateUIToFP(value, to_type); };
+    if (ptx::bits(from) <= 32)  // every integer of 32 bits is a double; then it is a narrowing
+      return to == Type::f64 ? converted(type) : narrowed(converted(emitter.shaped(ir.getDoubleTy(), value)), type);
+    if (to != Type::f64 && to != Type::f32) emitter.unsupported(instruction);
+    Value* near = converted(type);
+    auto id = sign ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+    Value* back = ir.CreateIntrinsic(id, {value->getType(), type}, {near});
+    Value* beyond = ir.CreateFCmpOGE(near, llvm::ConstantFP::get(type, sign ? 0x1p63 : 0x1p64));
+    Value* above = ir.CreateOr(beyond, sign ? ir.CreateICmpSGT(back, value) : ir.CreateICmpUGT(back, value));
+    Value* below = sign ? ir.CreateICmpSLT(back, value) : ir.CreateICmpULT(back, value);
+    return emitter.toward(modifiers.rounding, near, above, below);
   }
 
   // Rounds to nearest, then steps to the neighbour where the direction asks for it.
@@ -69,21 +76,7 @@ struct Conversion {
     if (to != Type::f32) emitter.unsupported(instruction);
     Value* back = ir.CreateFPExt(near, value->getType());
     Value *above = ir.CreateFCmpOGT(back, value), *below = ir.CreateFCmpOLT(back, value);
-    Value* negative = ir.CreateFCmpOLT(value, llvm::ConstantFP::get(value->getType(), 0.0));
-    Value* bits = emitter.as_bits(near, 32);
-    Value *one = emitter.like(bits, 1), *none = emitter.like(bits, 0);
-    Value* step = none;
-    if (modifiers.rounding == Rounding::rz)  // the magnitude grew
-      step = ir.CreateSelect(ir.CreateSelect(negative, below, above), ir.CreateNeg(one), none);
-    else if (modifiers.rounding == Rounding::rm)
-      step = ir.CreateSelect(above, ir.CreateSelect(negative, one, ir.CreateNeg(one)), none);
-    else
-      step = ir.CreateSelect(below, ir.CreateSelect(negative, ir.CreateNeg(one), one), none);
-    // -1 from zero would leave the number line: a value between 0 and the smallest subnormal.
-    Value* zero = ir.CreateICmpEQ(ir.CreateShl(bits, one), none);
-    Value* tiny = ir.CreateOr(ir.CreateAnd(bits, emitter.like(bits, 0x80000000)), one);
-    Value* away = ir.CreateICmpNE(step, none);
-    return ir.CreateBitCast(ir.CreateSelect(ir.CreateAnd(zero, away), tiny, ir.CreateAdd(bits, step)), near->getType());
+    return emitter.toward(modifiers.rounding, near, above, below);
   }
 
   Value* float_to_float(Value* value) {

@@ -1,5 +1,5 @@
 // Floating-point arithmetic and approximate functions (PTX ISA, "Floating Point Instructions"). Round to nearest
-// even only; the directed modes are refused.
+// even; the directed modes are emit_rounding.cpp's.
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
@@ -94,36 +94,39 @@ bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
   if (!ptx::is_float(type) || type == Type::tf32) return false;
   auto& ir = emitter.ir;
   using namespace llvm;
-  auto refuse_directed = [&] {
-    if (directed(instruction.modifiers.rounding)) emitter.unsupported(instruction);
-    floats.find_shape();
-  };
+  floats.find_shape();
   auto source = [&](size_t i) { return floats.source(i); };
   auto one_over = [&](llvm::Value* value) { return ir.CreateFDiv(floats.number(value, 1), value); };
+  if (directed(instruction.modifiers.rounding)) {
+    if (type != ptx::Type::f32 && type != ptx::Type::f64) emitter.unsupported(instruction);
+    std::vector<llvm::Value*> sources;
+    for (size_t i = 1; i < instruction.operands.size(); ++i) sources.push_back(source(i));
+    floats.result(emitter.directed(instruction, std::move(sources)));
+    return true;
+  }
   switch (instruction.opcode) {
-    case Opcode::add: refuse_directed(); floats.result(ir.CreateFAdd(source(1), source(2))); return true;
-    case Opcode::sub: refuse_directed(); floats.result(ir.CreateFSub(source(1), source(2))); return true;
-    case Opcode::mul: refuse_directed(); floats.result(ir.CreateFMul(source(1), source(2))); return true;
-    case Opcode::div: refuse_directed(); floats.result(ir.CreateFDiv(source(1), source(2))); return true;
+    case Opcode::add: floats.result(ir.CreateFAdd(source(1), source(2))); return true;
+    case Opcode::sub: floats.result(ir.CreateFSub(source(1), source(2))); return true;
+    case Opcode::mul: floats.result(ir.CreateFMul(source(1), source(2))); return true;
+    case Opcode::div: floats.result(ir.CreateFDiv(source(1), source(2))); return true;
     case Opcode::mad:
-    case Opcode::fma: refuse_directed(); floats.fused(); return true;
-    case Opcode::neg: refuse_directed(); floats.result(ir.CreateFNeg(source(1))); return true;
-    case Opcode::abs: refuse_directed(); floats.result(floats.unary(Intrinsic::fabs, source(1))); return true;
+    case Opcode::fma: floats.fused(); return true;
+    case Opcode::neg: floats.result(ir.CreateFNeg(source(1))); return true;
+    case Opcode::abs: floats.result(floats.unary(Intrinsic::fabs, source(1))); return true;
     case Opcode::min:
-    case Opcode::max: refuse_directed(); floats.smaller_or_larger(); return true;
-    case Opcode::sqrt: refuse_directed(); floats.result(floats.unary(Intrinsic::sqrt, source(1))); return true;
-    case Opcode::rcp: refuse_directed(); floats.result(one_over(source(1))); return true;
-    case Opcode::rsqrt: refuse_directed(); floats.result(one_over(floats.unary(Intrinsic::sqrt, source(1)))); return true;
-    case Opcode::ex2: refuse_directed(); floats.result(floats.unary(Intrinsic::exp2, source(1))); return true;
-    case Opcode::lg2: refuse_directed(); floats.result(floats.unary(Intrinsic::log2, source(1))); return true;
-    case Opcode::sin: refuse_directed(); floats.result(floats.unary(Intrinsic::sin, source(1))); return true;
-    case Opcode::cos: refuse_directed(); floats.result(floats.unary(Intrinsic::cos, source(1))); return true;
-    case Opcode::tanh: refuse_directed(); floats.result(floats.unary(Intrinsic::tanh, source(1))); return true;
+    case Opcode::max: floats.smaller_or_larger(); return true;
+    case Opcode::sqrt: floats.result(floats.unary(Intrinsic::sqrt, source(1))); return true;
+    case Opcode::rcp: floats.result(one_over(source(1))); return true;
+    case Opcode::rsqrt: floats.result(one_over(floats.unary(Intrinsic::sqrt, source(1)))); return true;
+    case Opcode::ex2: floats.result(floats.unary(Intrinsic::exp2, source(1))); return true;
+    case Opcode::lg2: floats.result(floats.unary(Intrinsic::log2, source(1))); return true;
+    case Opcode::sin: floats.result(floats.unary(Intrinsic::sin, source(1))); return true;
+    case Opcode::cos: floats.result(floats.unary(Intrinsic::cos, source(1))); return true;
+    case Opcode::tanh: floats.result(floats.unary(Intrinsic::tanh, source(1))); return true;
     case Opcode::copysign:  // PTX: the sign of a on the magnitude of b
-      refuse_directed();
       floats.result(ir.CreateBinaryIntrinsic(Intrinsic::copysign, source(2), source(1)));
       return true;
-    case Opcode::testp: refuse_directed(); floats.test(); return true;
+    case Opcode::testp: floats.test(); return true;
     default: return false;
   }
 }

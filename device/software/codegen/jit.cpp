@@ -9,6 +9,7 @@
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "device/software/codegen/masks.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -36,6 +37,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_printf", outboard_printf);
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
+  add("outboard_misaligned", outboard_misaligned);
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_clock", outboard_clock);
@@ -92,6 +94,7 @@ base::Result<void*> make_callable(orc::ThreadSafeModule module, const std::strin
     if (!llvm::verifyModule(body, &text)) {
       broken.clear();
       optimise(body, machine->get());
+      pin_masks(body);
     } else if (broken.empty()) {
       broken = "unknown";
     }
