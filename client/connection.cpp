@@ -40,6 +40,13 @@ bool only_thread() {
   return threads.load(std::memory_order_relaxed) == 1;
 }
 
+// Errors that leave a context unusable (CUDA Driver API, CUresult: "the process must be terminated and relaunched").
+bool is_sticky(CUresult result) {
+  return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == CUDA_ERROR_MISALIGNED_ADDRESS || result == CUDA_ERROR_ASSERT ||
+         result == CUDA_ERROR_LAUNCH_FAILED || result == CUDA_ERROR_ILLEGAL_INSTRUCTION || result == CUDA_ERROR_INVALID_PC ||
+         result == CUDA_ERROR_INVALID_ADDRESS_SPACE || result == CUDA_ERROR_HARDWARE_STACK_ERROR;
+}
+
 std::string program_name() {
   char name[256] = {};
   ssize_t size = readlink("/proc/self/exe", name, sizeof name - 1);
@@ -79,6 +86,11 @@ CUresult Connection::start() {
   link_ = std::move(greeted.value().link);
   input_ = std::make_unique<links::Input>(link_);
   inventory_ = std::move(greeted.value().welcome.inventory);
+  for (DeviceFacts& facts : inventory_.devices) {  // host memory is coherent at launches and waits only (coherence.h)
+    facts.attributes[CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM] = 0;
+    facts.attributes[CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS] = 0;
+    facts.attributes[CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS] = 0;
+  }
   usable_ = true;
   return inventory_.devices.empty() ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }
@@ -162,6 +174,7 @@ void Connection::drain_while_blocked() {
 
 CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {
   if (broken_.load(std::memory_order_relaxed)) return CUDA_ERROR_DEVICE_UNAVAILABLE;
+  if (CUresult sticky = sticky_error()) return sticky;
   only_thread();
   for (const api::Role& role : roles)
     if (role.kind == api::Role::in && role.size >= bulk_from)
@@ -217,7 +230,19 @@ CUresult Connection::call(const Row& row, std::span<const api::Role> roles) {
   }
   bool sent = send_now(row, alone ? Kind::call_alone : Kind::call, number, roles);
   if (!sent || !await(waiter, number)) return CUDA_ERROR_DEVICE_UNAVAILABLE;
-  return decode_reply(waiter.reply, roles);
+  CUresult result = decode_reply(waiter.reply, roles);
+  if (is_sticky(result) && current_context()) {
+    sticky_context_.store(current_context(), std::memory_order_relaxed);
+    sticky_.store(result, std::memory_order_relaxed);
+  }
+  return result;
+}
+
+// One-way calls into a context that has failed fail at once, as they do in a driver.
+CUresult Connection::sticky_error() const {
+  int error = sticky_.load(std::memory_order_relaxed);
+  if (!error || sticky_context_.load(std::memory_order_relaxed) != current_context()) return CUDA_SUCCESS;
+  return static_cast<CUresult>(error);
 }
 
 bool Connection::await(Waiter& waiter, uint64_t number) {

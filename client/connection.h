@@ -50,6 +50,7 @@ class Connection {
 
   // sending
   void append(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles, Bulk* bulk);
+  CUresult sticky_error() const;
   bool send_now(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles);
   bool write(std::span<iovec> pieces);
   void drain_while_blocked();
@@ -72,6 +73,9 @@ class Connection {
   Inventory inventory_;
   std::string target_;
   std::atomic<bool> usable_{false}, broken_{false};
+
+  std::atomic<int> sticky_{0};  // the error that made sticky_context_ unusable
+  std::atomic<uint64_t> sticky_context_{0};
 
   std::mutex queue_lock_;    // queue_
   wire::Writer queue_;       // frames not sent yet

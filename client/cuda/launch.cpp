@@ -2,6 +2,7 @@
 #include <cstring>
 #include <vector>
 
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/modules.h"
@@ -32,6 +33,16 @@ CUresult check(const Function& function, const LaunchShape& shape) {
   return shape.shared_bytes > dynamic ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
+// All blocks of a cooperative launch must be resident at once (CUDA Driver API, cuLaunchCooperativeKernel).
+CUresult check_cooperative(CUfunction handle, const Function& function, const LaunchShape& shape) {
+  int blocks = 0;
+  auto threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
+  if (CUresult result = cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, handle, threads, shape.shared_bytes)) return result;
+  uint64_t room = static_cast<uint64_t>(blocks) * static_cast<uint64_t>(attribute(function, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  uint64_t wanted = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
+  return wanted > room ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
+}
+
 // The parameter buffer from either form (CUDA Driver API, cuLaunchKernel).
 CUresult pack(const Function& function, void** parameters, void** extra, std::vector<std::byte>& buffer) {
   buffer.resize(function.parameter_bytes);
@@ -58,8 +69,11 @@ CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, vo
   Function* function = client::find_function(handle);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   if (CUresult result = check(*function, shape)) return result;
+  if (shape.cooperative)
+    if (CUresult result = check_cooperative(handle, *function, shape)) return result;
   thread_local std::vector<std::byte> buffer;
   if (CUresult result = pack(*function, parameters, extra, buffer)) return result;
+  if (CUresult result = client::before_launch(buffer, client::resolve(stream))) return result;
   return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(), client::resolve(stream));
 }
 

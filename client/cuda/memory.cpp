@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/session.h"
@@ -83,8 +84,10 @@ OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr) return CUDA_SUCCESS;
   auto range = client::find_range(dptr);
-  if (!range || range->address != dptr || range->kind != client::Kind::device) return CUDA_ERROR_INVALID_VALUE;
+  if (!range || range->address != dptr || (range->kind != client::Kind::device && range->kind != client::Kind::managed))
+    return CUDA_ERROR_INVALID_VALUE;
   client::forget(dptr);
+  client::unshare(dptr);
   return remote::cuMemFree_v2(dptr);
 }
 

@@ -1,5 +1,6 @@
 // Modules and libraries: images go to the device, which describes what is in them; everything asked about a function
 // afterwards is answered from that description.
+#include "client/cuda/coherence.h"
 #include "client/cuda/modules.h"
 
 #include <cstdlib>
@@ -350,7 +351,10 @@ OUTBOARD_EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, C
   CUdeviceptr address = 0;
   size_t size = 0;
   CUresult result = cuLibraryGetGlobal(&address, &size, library, name);
-  if (result == CUDA_SUCCESS) client::remember({address, size, client::Kind::managed, client::current(), CU_MEM_ATTACH_GLOBAL, nullptr});
+  if (result == CUDA_SUCCESS && !client::find_range(address)) {
+    client::remember({address, size, client::Kind::managed, client::current(), CU_MEM_ATTACH_GLOBAL, nullptr});
+    result = client::share_managed(address, size, true);
+  }
   if (primary) cuCtxPopCurrent_v2(&primary);
   if (dptr) *dptr = address;
   if (bytes) *bytes = size;
