@@ -351,7 +351,8 @@ OUTBOARD_EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, C
   CUdeviceptr address = 0;
   size_t size = 0;
   CUresult result = cuLibraryGetGlobal(&address, &size, library, name);
-  if (result == CUDA_SUCCESS && !client::find_range(address)) {
+  auto known = client::find_range(address);
+  if (result == CUDA_SUCCESS && (!known || known->kind != client::Kind::managed)) {
     client::remember({address, size, client::Kind::managed, client::current(), CU_MEM_ATTACH_GLOBAL, nullptr});
     result = client::share_managed(address, size, true);
   }
