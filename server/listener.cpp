@@ -39,6 +39,7 @@ class Listener {
   std::vector<base::Fd> sockets_;
   base::Fd signals_;
   std::set<pid_t> workers_;
+  bool ending_ = false;  // workers that end now do so at our word
 };
 
 base::Status Listener::start() {
@@ -87,7 +88,7 @@ void Listener::reap() {
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     workers_.erase(pid);
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && !ending_)
       base::log(base::Level::error, "worker-killed", {{"worker", std::to_string(pid)}, {"signal", strsignal(WTERMSIG(status))}});
     else
       base::log(base::Level::info, "client-left", {{"worker", std::to_string(pid)}, {"exit", std::to_string(WEXITSTATUS(status))}});
@@ -129,6 +130,7 @@ void Listener::become_worker(base::Fd client) {
 }
 
 void Listener::end_workers() {
+  ending_ = true;
   for (pid_t pid : workers_) kill(pid, SIGTERM);
   for (int waited = 0; !workers_.empty() && waited < 50; ++waited) {
     reap();
