@@ -1,14 +1,23 @@
 // Moving bytes through descriptors; knows nothing of what they mean.
 #include "link/link.h"
 
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstring>
 
 namespace links {
+namespace {
+
+constexpr std::chrono::microseconds look_for{40};
+constexpr int give_up_after = 4;    // looks in vain: the peer is slow or idle, so sleep at once
+constexpr int try_again_after = 20;
+
+}  // namespace
 
 Link::Link(base::Fd socket) : in_(std::move(socket)), socket_(true) {}
 Link::Link(base::Fd in, base::Fd out) : in_(std::move(in)), out_(std::move(out)) {}
@@ -38,12 +47,14 @@ bool Link::write_all(std::span<iovec> pieces) {
   return true;
 }
 
-ssize_t Link::read_some(void* to, size_t room) {
+ssize_t Link::read_some(void* to, size_t room, bool wait_for_all) {
   for (;;) {
-    ssize_t got = ::read(in_.get(), to, room);
+    ssize_t got = socket_ && wait_for_all ? recv(in_.get(), to, room, MSG_WAITALL) : ::read(in_.get(), to, room);
     if (got >= 0 || errno != EINTR) return got;
   }
 }
+
+ssize_t Link::read_now(void* to, size_t room) { return recv(in_.get(), to, room, MSG_DONTWAIT); }
 
 std::span<iovec> after(std::span<iovec> pieces, size_t done) {
   while (!pieces.empty() && done >= pieces[0].iov_len) {
@@ -55,6 +66,29 @@ std::span<iovec> after(std::span<iovec> pieces, size_t done) {
     pieces[0].iov_len -= done;
   }
   return pieces;
+}
+
+// Gives the processor to whoever else wants it between two looks: the peer may need this very core.
+ssize_t Input::look_for_a_while(void* to, size_t room) {
+  using Clock = std::chrono::steady_clock;
+  auto end = Clock::now() + look_for;
+  do {
+    ssize_t got = link_.read_now(to, room);
+    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) return looked_in_vain_ = 0, got;
+    sched_yield();
+  } while (Clock::now() < end);
+  ++looked_in_vain_;
+  return -1;
+}
+
+ssize_t Input::read_some(void* to, size_t room, bool all) {
+  if (link_.is_socket()) {
+    bool look = looked_in_vain_ < give_up_after;
+    if (!look && ++looked_in_vain_ >= try_again_after) looked_in_vain_ = 0;
+    ssize_t got = look ? look_for_a_while(to, room) : -1;
+    if (got >= 0) return got;
+  }
+  return link_.read_some(to, room, all);
 }
 
 bool Input::read(void* to, size_t size) {
@@ -69,7 +103,7 @@ bool Input::read(void* to, size_t size) {
       continue;
     }
     bool large = size >= sizeof buffer_ / 2;  // past the buffer
-    ssize_t got = large ? link_.read_some(place, size) : link_.read_some(buffer_, sizeof buffer_);
+    ssize_t got = large ? read_some(place, size, true) : read_some(buffer_, sizeof buffer_, false);
     if (got <= 0) return false;
     if (large) {
       place += got;

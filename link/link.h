@@ -23,8 +23,12 @@ class Link {
   ssize_t write_some(std::span<iovec> pieces, bool wait);
   // Everything, waiting as long as it takes. False: the peer is gone.
   bool write_all(std::span<iovec> pieces);
-  // At least one byte, waiting; 0: the peer closed; -1 with errno.
-  ssize_t read_some(void* to, size_t room);
+  // At least one byte, waiting; 0: the peer closed; -1 with errno. `wait_for_all`: preferably all that `room` holds,
+  // with fewer system calls.
+  ssize_t read_some(void* to, size_t room, bool wait_for_all = false);
+  // What is there now; -1 with EAGAIN: nothing. Sockets only.
+  ssize_t read_now(void* to, size_t room);
+  bool is_socket() const { return socket_; }
 
  private:
   base::Fd in_, out_;  // out_ is empty where in_ serves both ways
@@ -34,7 +38,8 @@ class Link {
 // Drops `done` bytes from the front of `pieces`.
 std::span<iovec> after(std::span<iovec> pieces, size_t done);
 
-// Reads whole things from a link, few system calls for small ones and no copy for large ones.
+// Reads whole things from a link, few system calls for small ones and no copy for large ones. Before it sleeps it looks
+// for what may come at once: waking a sleeping thread costs more than a round trip.
 class Input {
  public:
   explicit Input(Link& link) : link_(link) {}
@@ -44,8 +49,12 @@ class Input {
   bool buffered() const { return begin_ != end_; }
 
  private:
+  ssize_t read_some(void* to, size_t room, bool all);
+  ssize_t look_for_a_while(void* to, size_t room);
+
   Link& link_;
   size_t begin_ = 0, end_ = 0;
+  int looked_in_vain_ = 0;  // times in a row
   std::byte buffer_[64 << 10];
 };
 
