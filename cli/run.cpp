@@ -41,7 +41,9 @@ void put_in_front(const char* variable, const std::string& folder) {
 
 std::string library_folder(const char* name) {
   std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / name;
+  fs::path lib = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib";
+  fs::path installed = lib / "outboard" / name;
+  return fs::exists(installed, error) ? installed : lib / name;
 }
 
 int run(const std::string& wanted, bool verbose, std::vector<std::string> command) {

@@ -5,7 +5,7 @@
 
 namespace cli {
 
-// build/lib/NAME, or the same folder where Outboard is installed.
+// build/lib/NAME, or lib/outboard/NAME where Outboard is installed.
 std::string library_folder(const char* name);
 
 // Returns only on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying

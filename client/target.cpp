@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "api/window.h"
+#include "client/capability.h"
 #include "link/address.h"
 #include "wire/message.h"
 
@@ -44,7 +45,7 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   links::Address address = TRY(links::parse(target));
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
-  wire::Hello hello{wire::oldest_version, wire::newest_version, api::window_base, api::window_size, "outboard " OUTBOARD_VERSION, program};
+  wire::Hello hello{wire::oldest_version, wire::newest_version, api::window_base, api::window_size, "outboard " OUTBOARD_VERSION, program, wanted_capability()};
   wire::Writer writer;
   wire::write(writer, hello);
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};

@@ -97,6 +97,7 @@ void run_worker(links::Link link, const WorkerOptions& options) {
   if (!output) refuse(link, output.error());
   auto library = load_device(options.device);
   if (!library) refuse(link, library.error());
+  if (!hello.capability.empty()) setenv("OUTBOARD_CC", hello.capability.c_str(), 1);
   auto open = reinterpret_cast<Open>(dlsym(library.value(), "outboard_device"));
   const device::Driver* driver = open ? open(options.memory_bytes) : nullptr;
   if (!driver) refuse(link, "the server's device does not start; its log says why");

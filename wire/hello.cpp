@@ -38,6 +38,7 @@ void write(Writer& writer, const Hello& hello) {
   writer.put(hello.window_size);
   put_text(writer, hello.build);
   put_text(writer, hello.program);
+  put_text(writer, hello.capability);
   writer.align();
 }
 
@@ -51,6 +52,7 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   hello.window_size = reader.get<uint64_t>();
   hello.build = get_text(reader);
   hello.program = get_text(reader);
+  hello.capability = get_text(reader);
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};  // later versions may append
   return hello;
 }

@@ -14,9 +14,12 @@
 namespace {
 
 uint64_t test_memory(uint64_t size, uint64_t alignment) {
-  static std::vector<void*> kept;  // freed at exit
-  kept.push_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
-  return reinterpret_cast<uint64_t>(kept.back());
+  struct Free {
+    void operator()(void* block) const { std::free(block); }
+  };
+  static std::vector<std::unique_ptr<void, Free>> kept;
+  kept.emplace_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+  return reinterpret_cast<uint64_t>(kept.back().get());
 }
 
 std::string text(const std::string& rest) { return ".version 8.0\n.target sm_75\n.address_size 64\n" + rest; }

@@ -68,7 +68,7 @@ CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
       image::choose_ptx(entries.value(), static_cast<uint32_t>(capability.major * 10 + capability.minor));
   if (!entry) {
     why = "the fat binary has no PTX for compute capability " + std::to_string(capability.major) + "." +
-          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC";
+          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC=13.0";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   auto text = image::unpack(*entry);
