@@ -11,7 +11,7 @@
 namespace {
 
 const CUstream legacy = reinterpret_cast<CUstream>(1);  // CU_STREAM_LEGACY
-constexpr size_t piece = size_t{1} << 20;  // a core's cache still holds it when the other side copies it on
+constexpr size_t piece = size_t{256} << 10;  // small enough for the socket to hold what comes while the last one is copied on
 
 // copy(offset, size) for every piece; the first failure ends it.
 template <class Copy>

@@ -18,16 +18,24 @@ int attribute(const Function& function, CUdevice_attribute which) {
   return client::inventory().devices[static_cast<size_t>(ordinal)].attributes[which];
 }
 
+// Dimensions that no launch may have. To cudart a driver says 9, which is no CUresult: cudart 13.0 passes it on as
+// cudaErrorInvalidConfiguration, and CUDA_ERROR_INVALID_VALUE as cudaErrorInvalidValue (measured; the CUDA Runtime API
+// documents the former for such a launch). Programs on the driver API are told CUDA_ERROR_INVALID_VALUE, as documented.
+CUresult bad_dimensions() {
+  constexpr auto invalid_configuration = static_cast<CUresult>(9);
+  return client::runtime_is_present() ? invalid_configuration : CUDA_ERROR_INVALID_VALUE;
+}
+
 CUresult check(const Function& function, const LaunchShape& shape) {
   uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
-  if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return CUDA_ERROR_INVALID_VALUE;
+  if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return bad_dimensions();
   auto limit = static_cast<uint64_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK]);
-  if (threads > limit) return CUDA_ERROR_INVALID_VALUE;
+  if (threads > limit) return bad_dimensions();
   for (int axis = 0; axis < 3; ++axis) {
     auto block = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + axis);
     auto grid = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + axis);
-    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return CUDA_ERROR_INVALID_VALUE;
-    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return CUDA_ERROR_INVALID_VALUE;
+    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return bad_dimensions();
+    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return bad_dimensions();
   }
   auto dynamic = static_cast<uint32_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES]);
   return shape.shared_bytes > dynamic ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
