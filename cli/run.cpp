@@ -33,7 +33,7 @@ void complain(const std::vector<Target>& tried) {
 void put_in_front(const char* variable, const std::string& folder) {
   const char* before = std::getenv(variable);
   std::string path = folder;
-  if (before && *before) path += std::string(":") + before;
+  if (before && *before) path.append(":").append(before);
   setenv(variable, path.c_str(), 1);
 }
 
