@@ -253,25 +253,28 @@ CUresult Connection::sticky_error() const {
 
 bool Connection::await(Waiter& waiter, uint64_t number) {
   std::unique_lock state(state_lock_);
-  while (!waiter.done && !broken_) {
-    if (reading_) {
-      ++waiting_;
-      progress_.wait(state);
-      --waiting_;
-      continue;
-    }
-    reading_ = true;
-    state.unlock();
-    receive();
-    state.lock();
-    reading_ = false;
-    if (waiting_) progress_.notify_all();
-  }
+  while (!waiter.done && !broken_) read_or_wait(state);
   waiters_.erase(number);
   return waiter.done;
 }
 
 // --- receiving
+
+// One frame if nobody reads; otherwise until whoever reads has read one.
+void Connection::read_or_wait(std::unique_lock<std::mutex>& state) {
+  if (reading_) {
+    ++waiting_;
+    progress_.wait(state);
+    --waiting_;
+    return;
+  }
+  reading_ = true;
+  state.unlock();
+  receive();
+  state.lock();
+  reading_ = false;
+  if (waiting_) progress_.notify_all();
+}
 
 bool Connection::receive() {
   wire::FrameHead head;
@@ -371,20 +374,7 @@ uint64_t Connection::register_host_function(void (*run)(void*), void* data) {
 // From the first host function on somebody always reads, because the server may ask at any time.
 void Connection::run_reader() {
   std::unique_lock state(state_lock_);
-  while (!broken_) {
-    if (reading_) {
-      ++waiting_;
-      progress_.wait(state);
-      --waiting_;
-      continue;
-    }
-    reading_ = true;
-    state.unlock();
-    receive();
-    state.lock();
-    reading_ = false;
-    if (waiting_) progress_.notify_all();
-  }
+  while (!broken_) read_or_wait(state);
 }
 
 void Connection::run_host_functions() {
@@ -429,16 +419,6 @@ const Inventory& inventory() { return connection().inventory(); }
 bool usable() { return connection().usable(); }
 bool in_process() { return false; }
 void flush() { connection().flush(); }
-
-uint64_t new_number(size_t count) {
-  static std::atomic<uint64_t> next{16};
-  return next.fetch_add(count);
-}
-
-uint64_t& current_context() {
-  thread_local uint64_t number = 0;
-  return number;
-}
 
 uint64_t expect_transfer(void* destination, size_t size) { return connection().expect_transfer(destination, size); }
 

@@ -58,6 +58,7 @@ class Connection {
   void run_flusher();
 
   // receiving
+  void read_or_wait(std::unique_lock<std::mutex>& state);
   bool await(Waiter& waiter, uint64_t number);
   bool receive();  // one frame; the caller is the reader
   bool receive_reply(const wire::FrameHead& head);

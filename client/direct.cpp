@@ -160,16 +160,6 @@ bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 void flush() {}
 
-uint64_t new_number(size_t count) {
-  static std::atomic<uint64_t> next{16};
-  return next.fetch_add(count);
-}
-
-uint64_t& current_context() {
-  thread_local uint64_t number = 0;
-  return number;
-}
-
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(destination); }
 uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }
 
