@@ -16,3 +16,21 @@ test: build
 
 clean:
 	rm -rf build build-address build-thread
+
+.PHONY: demo bench install format tidy
+demo: build
+	demo/run.sh $(BUILD)
+
+bench: build
+	$(BUILD)/bin/outboard_bench $(BUILD)
+
+PREFIX ?= /usr/local
+install: build
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+SOURCES = $(shell git ls-files '*.cpp' '*.h' ':!tests/programs')
+format:
+	clang-format -i $(SOURCES)
+
+tidy: build
+	clang-tidy -p $(BUILD) --quiet $(filter %.cpp,$(SOURCES))

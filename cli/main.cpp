@@ -1,20 +1,72 @@
-// Command line of Outboard.
+// Command line of Outboard: one subcommand, one file.
 #include <CLI/CLI.hpp>
+#include <iostream>
 
+#include "cli/completion.h"
 #include "cli/run.h"
+#include "cli/serve.h"
+#include "cli/targets.h"
+
+namespace {
+
+constexpr const char* target_help =
+    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or via:COMMAND";
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Outboard gives a GPU to programs that cannot reach one."};
   app.set_version_flag("--version", "outboard " OUTBOARD_VERSION);
   app.require_subcommand(1);
+
   auto* run = app.add_subcommand("run", "Run a program with a GPU: outboard run [--on TARGET] -- CMD...");
   std::string target = "auto";
   bool verbose = false;
   std::vector<std::string> command;
-  run->add_option("--on", target, "auto or cpu (the software GPU); servers are not available in this version");
-  run->add_flag("--verbose", verbose, "Say which GPU the program gets");
+  run->add_option("--on", target, target_help);
+  run->add_flag("--verbose", verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", command, "The program and its arguments")->required();
   run->positionals_at_end();
-  CLI11_PARSE(app, argc, argv);
-  return cli::run(target, verbose, std::move(command));
+
+  auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
+  cli::ServeOptions serving;
+  serve->add_option("--listen", serving.listen, "unix:PATH or tcp:127.0.0.1:PORT; may be repeated (default: this user's socket)");
+  serve->add_flag("--stdio", serving.stdio, "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
+  serve->add_option("--device", serving.device, "cpu: the software GPU")->capture_default_str();
+  serve->add_option("--memory", serving.memory, "Device memory for each client, for example 8GiB");
+  serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
+  serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
+
+  auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
+
+  auto* help = app.add_subcommand("help", "Explain a command: outboard help run");
+  std::string topic;
+  help->add_option("command", topic, "The command to explain");
+
+  auto* completion = app.add_subcommand("completion", "Print a completion script: outboard completion bash|zsh");
+  std::string shell;
+  completion->add_option("shell", shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& asked) {
+    return app.exit(asked);
+  } catch (const CLI::CallForVersion& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return 2;
+  }
+  if (*run) return cli::run(target, verbose, std::move(command));
+  if (*serve) return cli::serve(serving);
+  if (*targets) return cli::list_targets();
+  if (*completion) return cli::print_completion(app, shell);
+  const CLI::App* explained = topic.empty() ? &app : nullptr;
+  for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; })) explained = each;
+  if (!explained) {
+    std::cerr << "outboard: there is no command '" << topic << "'; outboard help lists them\n";
+    return 2;
+  }
+  std::cout << explained->help();
+  return 0;
 }

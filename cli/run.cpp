@@ -8,35 +8,56 @@
 #include <cstring>
 #include <filesystem>
 
+#include "cli/targets.h"
+
 namespace cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-// build/bin/outboard and build/lib/..., or the same two folders where it is installed.
-fs::path library_folder() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / "software";
+// The first target that works; all that were tried are in `tried`.
+bool choose(const std::string& wanted, std::vector<Target>& tried) {
+  std::vector<std::string> names = wanted == "auto" ? automatic_targets() : std::vector<std::string>{wanted};
+  for (const std::string& name : names) {
+    tried.push_back(probe(name));
+    if (tried.back().works) return true;
+  }
+  return false;
+}
+
+void complain(const std::vector<Target>& tried) {
+  std::fprintf(stderr, "outboard: no GPU for this program; tried:\n");
+  for (const Target& target : tried) std::fprintf(stderr, "  %s: %s\n", target.name.c_str(), target.detail.c_str());
+}
+
+void put_in_front(const char* variable, const std::string& folder) {
+  const char* before = std::getenv(variable);
+  std::string path = folder;
+  if (before && *before) path.append(":").append(before);
+  setenv(variable, path.c_str(), 1);
 }
 
 }  // namespace
 
-int run(const std::string& target, bool verbose, std::vector<std::string> command) {
-  if (target != "cpu" && target != "auto") {
-    std::fprintf(stderr, "outboard: target '%s' is not available in this version; use --on cpu\n", target.c_str());
-    return 2;
-  }
-  fs::path folder = library_folder();
+std::string library_folder(const char* name) {
   std::error_code error;
-  if (!fs::exists(folder / "libcuda.so.1", error)) {
-    std::fprintf(stderr, "outboard: %s/libcuda.so.1 is missing; build it with make build\n", folder.c_str());
+  fs::path lib = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib";
+  fs::path installed = lib / "outboard" / name;
+  return fs::exists(installed, error) ? installed : lib / name;
+}
+
+int run(const std::string& wanted, bool verbose, std::vector<std::string> command) {
+  std::vector<Target> tried;
+  if (!choose(wanted, tried)) {
+    complain(tried);
     return 2;
   }
-  const char* before = std::getenv("LD_LIBRARY_PATH");
-  std::string path = folder.string();
-  if (before && *before) path += std::string(":") + before;
-  setenv("LD_LIBRARY_PATH", path.c_str(), 1);
-  if (verbose) std::fprintf(stderr, "outboard: the software GPU on this machine's CPU (%s)\n", folder.c_str());
+  const Target& target = tried.back();
+  if (verbose)
+    for (const Target& each : tried)
+      std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(), each.detail.c_str());
+  put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
+  if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

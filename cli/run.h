@@ -5,7 +5,11 @@
 
 namespace cli {
 
-// Returns only on failure, with the exit code (126: cannot be executed, 127: not found) after one sentence on stderr.
+// build/lib/NAME, or lib/outboard/NAME where Outboard is installed.
+std::string library_folder(const char* name);
+
+// Returns only on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying
+// why on standard error.
 int run(const std::string& target, bool verbose, std::vector<std::string> command);
 
 }  // namespace cli

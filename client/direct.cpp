@@ -9,9 +9,11 @@
 
 #include "api/opcode.h"
 #include "base/log.h"
+#include "client/capability.h"
 #include "client/session.h"
 #include "device/device.h"
 #include "server/call.h"
+#include "server/cuda/inventory.h"
 #include "server/cuda/worker.h"
 #include "server/objects.h"
 
@@ -90,26 +92,11 @@ Direct& direct() {
 }
 
 CUresult Direct::start() {
+  if (std::string capability = client::wanted_capability(); !capability.empty()) setenv("OUTBOARD_CC", capability.c_str(), 1);
   driver_ = outboard_device(0);
   if (!driver_) return CUDA_ERROR_NO_DEVICE;
   process_ = getpid();
-  if (CUresult result = driver_->cuInit(0)) return result;
-  int count = 0;
-  driver_->cuDriverGetVersion(&inventory_.driver_version);
-  if (!inventory_.driver_version) inventory_.driver_version = 13000;
-  if (CUresult result = driver_->cuDeviceGetCount(&count)) return result;
-  for (CUdevice device = 0; device < count; ++device) {
-    client::DeviceFacts facts{};
-    size_t memory = 0;
-    driver_->cuDeviceGetName(facts.name, sizeof facts.name, device);
-    driver_->cuDeviceGetUuid_v2(&facts.uuid, device);
-    driver_->cuDeviceTotalMem_v2(&memory, device);
-    facts.total_memory = memory;
-    for (int i = 1; i < client::attribute_count; ++i)
-      if (driver_->cuDeviceGetAttribute(&facts.attributes[i], static_cast<CUdevice_attribute>(i), device)) facts.attributes[i] = 0;
-    inventory_.devices.push_back(facts);
-  }
-  return CUDA_SUCCESS;
+  return worker::take_inventory(*driver_, inventory_);
 }
 
 // --- rows
@@ -172,16 +159,6 @@ const Inventory& inventory() { return direct().inventory(); }
 bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 void flush() {}
-
-uint64_t new_number(size_t count) {
-  static std::atomic<uint64_t> next{16};
-  return next.fetch_add(count);
-}
-
-uint64_t& current_context() {
-  thread_local uint64_t number = 0;
-  return number;
-}
 
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(destination); }
 uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }

@@ -17,6 +17,10 @@ uint32_t null_pointers(std::span<const Role> roles) {
   return nulls;
 }
 
+bool travels(const Role& role) {
+  return role.kind == Role::in || role.kind == Role::inout || role.kind == Role::new_handle || role.kind == Role::text;
+}
+
 void put_data(wire::Writer& writer, const Role& role) {
   if (!role.pointer()) return;
   switch (role.kind) {
@@ -42,17 +46,28 @@ bool filled_on_failure(std::span<const Role> roles, const Role& role) {
 
 }  // namespace
 
-void encode_request(wire::Writer& writer, uint32_t opcode, uint64_t context, std::span<const Role> roles) {
+void encode_request(wire::Writer& writer, uint32_t opcode, uint64_t context, std::span<const Role> roles, Bulk* bulk) {
   writer.put(wire::CallHead{opcode, null_pointers(roles), context});
   for (const Role& role : roles)
     if (!role.is_pointer()) writer.put(role.parameter, role.size);
+  const Role* last = nullptr;
   for (const Role& role : roles)
-    if (role.is_pointer()) put_data(writer, role);
+    if (role.is_pointer() && role.pointer() && travels(role)) last = &role;
+  for (const Role& role : roles) {
+    if (!role.is_pointer()) continue;
+    if (bulk && &role == last && role.kind == Role::in && role.size >= bulk_from)
+      *bulk = {role.pointer(), role.size};
+    else
+      put_data(writer, role);
+  }
+  writer.align();
 }
 
 CUresult decode_reply(std::span<std::byte> reply, std::span<const Role> roles) {
   wire::Reader reader(reply);
   auto head = reader.get<wire::ReplyHead>();
+  auto answer = static_cast<CUresult>(head.pending ? head.pending : head.result);
+  if (head.result != CUDA_SUCCESS && reader.at_end()) return answer;  // refused before it ran: no outputs
   const void* places[32] = {};
   size_t sizes[32] = {};
   for (size_t i = 0; i < roles.size(); ++i) {
@@ -67,7 +82,7 @@ CUresult decode_reply(std::span<std::byte> reply, std::span<const Role> roles) {
   for (size_t i = 0; i < roles.size(); ++i)
     if (places[i] && (head.result == CUDA_SUCCESS || filled_on_failure(roles, roles[i])))
       std::memcpy(roles[i].pointer(), places[i], sizes[i]);
-  return static_cast<CUresult>(head.pending ? head.pending : head.result);
+  return answer;
 }
 
 }  // namespace client

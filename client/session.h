@@ -10,23 +10,12 @@
 #include <vector>
 
 #include "api/cuda/abi.h"
+#include "api/cuda/device_facts.h"
 #include "api/roles.h"
 
 namespace client {
 
-inline constexpr int attribute_count = 160;  // CUdevice_attribute values 0..159; unknown ones are 0
-
-struct DeviceFacts {
-  char name[256];
-  CUuuid uuid;
-  uint64_t total_memory;  // bytes
-  int32_t attributes[attribute_count];
-};
-
-struct Inventory {  // what the hello brought
-  int driver_version = 0;  // 13000 for CUDA 13.0
-  std::vector<DeviceFacts> devices;
-};
+using api::attribute_count, api::DeviceFacts, api::Inventory;
 
 // One wire row: a function that travels.
 struct Row {

@@ -96,6 +96,22 @@ base::Result<std::vector<std::byte>> unpack(const Entry& entry) {
   return unpacked;
 }
 
+std::vector<std::byte> make_fatbin(Kind kind, uint32_t architecture, std::span<const std::byte> payload) {
+  Header header{magic, 1, sizeof(Header), sizeof(EntryHeader) + payload.size()};
+  EntryHeader entry{};
+  entry.kind = static_cast<uint16_t>(kind);
+  entry.unknown_2 = 0x0101;  // what every compiler writes
+  entry.header_size = sizeof entry;
+  entry.payload_size = payload.size();
+  entry.architecture = architecture;
+  entry.flags = 0x11;  // 64-bit addresses, made on Linux: what nvcc writes for plain PTX
+  std::vector<std::byte> bytes(sizeof header + sizeof entry + payload.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + sizeof header, &entry, sizeof entry);
+  if (!payload.empty()) std::memcpy(bytes.data() + sizeof header + sizeof entry, payload.data(), payload.size());
+  return bytes;
+}
+
 const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability) {
   const Entry* best = nullptr;
   for (const Entry& entry : entries) {

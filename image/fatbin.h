@@ -31,6 +31,9 @@ base::Result<std::vector<Entry>> parse_fatbin(std::span<const std::byte> bytes);
 // anything that does not unpack to exactly the size it announces.
 base::Result<std::vector<std::byte>> unpack(const Entry& entry);
 
+// A container with one entry, stored as it is.
+std::vector<std::byte> make_fatbin(Kind kind, uint32_t architecture, std::span<const std::byte> payload);
+
 // The newest PTX that a device of compute capability `capability` (75 for 7.5) can run; nullptr: none.
 const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability);
 

@@ -11,6 +11,7 @@
 #include "api/opcode.h"
 #include "api/window.h"
 #include "client/encode.h"
+#include "device/refusing.h"
 #include "server/rows.h"
 
 namespace {
@@ -23,22 +24,11 @@ std::vector<std::byte>& memory() {
 }
 constexpr CUdeviceptr base = api::window_base + 0x1000;
 
-template <class... P>
-CUresult unsupported(P...) {
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-template <class... P>
-void fill(CUresult (*&function)(P...)) {
-  function = &unsupported<P...>;
-}
-
 int destroyed = 0;
 int fake_stream, fake_event;
 
 device::Driver make_driver() {
-  device::Driver driver;
-#define ROW(since, name, params) fill(driver.name);
-#include "api/cuda/cuda.def"
+  device::Driver driver = device::refusing_driver();
   driver.cuMemAlloc_v2 = [](CUdeviceptr* p, size_t) { return *p = base, CUDA_SUCCESS; };
   driver.cuMemcpyHtoD_v2 = [](CUdeviceptr d, const void* s, size_t n) {
     return std::memcpy(memory().data() + (d - base), s, n), CUDA_SUCCESS;

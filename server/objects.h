@@ -1,6 +1,8 @@
-// What one client may name: its handles, by the number the client picked and by type.
+// What one client may name: its handles, by the number the client picked and by type. Thread-safe: calls of several
+// client threads run side by side.
 #pragma once
 #include <cstdint>
+#include <mutex>
 #include <unordered_map>
 
 namespace server {
@@ -8,20 +10,31 @@ namespace server {
 class Objects {
  public:
   // False when the number is taken: a client that numbers twice is broken.
-  bool add(uint64_t number, const void* type, void* handle) { return objects_.try_emplace(number, Entry{type, handle}).second; }
+  bool add(uint64_t number, const void* type, void* handle) {
+    std::lock_guard hold(lock_);
+    return objects_.try_emplace(number, Entry{type, handle}).second;
+  }
   // nullptr: not this client's, or of another type.
   void* find(uint64_t number, const void* type) const {
+    std::lock_guard hold(lock_);
     auto found = objects_.find(number);
     return found != objects_.end() && found->second.type == type ? found->second.handle : nullptr;
   }
-  void remove(uint64_t number) { objects_.erase(number); }
-  size_t size() const { return objects_.size(); }
+  void remove(uint64_t number) {
+    std::lock_guard hold(lock_);
+    objects_.erase(number);
+  }
+  size_t size() const {
+    std::lock_guard hold(lock_);
+    return objects_.size();
+  }
 
  private:
   struct Entry {
     const void* type;
     void* handle;
   };
+  mutable std::mutex lock_;
   std::unordered_map<uint64_t, Entry> objects_;
 };
 

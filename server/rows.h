@@ -15,6 +15,7 @@ struct Function {
 };
 
 // nullptr: no such function travels.
-const Function* find_function(uint32_t opcode);
+const Function* find_function(uint32_t opcode);           // of the driver (cuda.def)
+const Function* find_internal_function(uint32_t opcode);  // of the worker (internal.def)
 
 }  // namespace server

@@ -1,10 +1,29 @@
-// The head of a request and of a reply, as they lie in a frame. Little-endian; every field after a head
-// starts at a multiple of 8 bytes, with zeros between.
+// What lies in a frame, byte for byte (PROTOCOL.md). Little-endian; every field after a head starts at a
+// multiple of 8 bytes, with zeros between, and the size of every frame's payload is a multiple of 8.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace wire {
+
+enum class Kind : uint32_t {
+  hello = 1,               // client: who it is and which versions it speaks
+  welcome = 2,             // server: the version, what the device is; or why not
+  call = 3,                // client: CallHead and parameters; a reply with the same number comes
+  call_alone = 4,          // the same, and no other thread of the client sends before the reply
+  post = 5,                // client: the same; no reply comes
+  reply = 6,               // server: ReplyHead and outputs; number: the call's
+  data = 7,                // server: the bytes of an announced transfer; number: the transfer's
+  host_function = 8,       // server: run this callback; number: the callback's
+  host_function_done = 9,  // client: it has run
+  output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
+};
+
+struct FrameHead {
+  uint32_t size;  // bytes of payload, a multiple of 8
+  Kind kind;
+  uint64_t number;
+};
 
 struct CallHead {
   uint32_t opcode;   // api::opcode of the function's name
@@ -17,8 +36,20 @@ struct ReplyHead {
   int32_t pending;   // the first error of the one-way calls before it, 0: none
 };
 
+// Output and data frames: how many bytes of the payload count; those follow.
+struct BytesHead {
+  uint64_t size;
+};
+
+// Versions of the protocol that this build speaks. A change of a row's roles or of anything here is a new one.
+inline constexpr uint32_t oldest_version = 1, newest_version = 1;
+
 // Bulk data travels in pieces of at most 16 MiB; a module may be larger. Nothing legal exceeds this.
 inline constexpr size_t max_request = size_t{1} << 30;
 inline constexpr size_t max_reply = size_t{64} << 20;
+inline constexpr size_t max_hello = size_t{64} << 10;
+inline constexpr size_t max_welcome = size_t{1} << 20;
+
+constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
 
 }  // namespace wire

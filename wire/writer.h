@@ -16,13 +16,17 @@ class Writer {
     return bytes_.data() + start;
   }
   void put(const void* data, size_t size) {
-    void* place = reserve(size);
-    if (size) std::memcpy(place, data, size);
+    align();
+    auto* bytes = static_cast<const std::byte*>(data);
+    bytes_.insert(bytes_.end(), bytes, bytes + size);
   }
   template <class T>
   void put(const T& value) {
     put(&value, sizeof value);
   }
+  // Zeros up to the next multiple of 8.
+  void align() { bytes_.resize((bytes_.size() + 7) & ~size_t{7}); }
+  void clear() { bytes_.clear(); }
   std::span<std::byte> bytes() { return bytes_; }
 
  private:

@@ -13,8 +13,9 @@
 namespace client {
 namespace {
 
-// Depth beyond which a push is refused; programs use a handful.
-constexpr int stack_limit = 256;
+// Depth beyond which a push is refused; programs use a handful. Small, because a library that a program loads late has
+// little room for thread-local data (glibc, "static TLS").
+constexpr int stack_limit = 32;
 
 // Trivially destructible, because cudart calls the driver after thread_local destructors have run.
 thread_local Context* stack[stack_limit];

@@ -22,6 +22,9 @@ struct Context {
 // Start: every function but a handful answers CUDA_ERROR_NOT_INITIALIZED before cuInit.
 bool initialised();
 
+// NVIDIA's runtime library is in this process: it has asked for its table (export_tables.cpp).
+bool runtime_is_present();
+
 // The devices the program may see, as ordinals of the inventory (CUDA_VISIBLE_DEVICES is the driver's
 // to obey: cuda-driver facts, section 5.1). Valid after cuInit.
 int visible_devices();

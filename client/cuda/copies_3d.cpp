@@ -1,16 +1,98 @@
-// Pitched copies. Where the device lives in this process the descriptor goes to it as it is; over a link they still
-// answer CUDA_ERROR_NOT_SUPPORTED.
+// Pitched copies. Where the device lives in this process the descriptor goes to it as it is; over a link a host side
+// travels packed, row behind row. Arrays are not there yet: CUDA_ERROR_NOT_SUPPORTED.
+#include <cstring>
+#include <vector>
+
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/streams.h"
+#include "client/cuda/memory_map.h"
 #include "client/session.h"
 
 namespace {
 
+constexpr size_t largest = size_t{48} << 20;  // of one travelling copy; a larger one goes slice by slice, row by row
+
+bool on_host(CUmemorytype type, CUdeviceptr unified) {
+  if (type == CU_MEMORYTYPE_HOST) return true;
+  if (type != CU_MEMORYTYPE_UNIFIED) return false;
+  auto range = client::find_range(unified);
+  return !range || range->kind != client::Kind::device;
+}
+
+// Copies rows between a pitched place and packed bytes.
+template <class Move>
+void each_row(const CUDA_MEMCPY3D& copy, Move move) {
+  for (size_t z = 0; z < copy.Depth; ++z)
+    for (size_t y = 0; y < copy.Height; ++y) move(z, y, (z * copy.Height + y) * copy.WidthInBytes);
+}
+
+const std::byte* source_row(const CUDA_MEMCPY3D& copy, size_t z, size_t y) {
+  return static_cast<const std::byte*>(copy.srcHost) + ((copy.srcZ + z) * copy.srcHeight + copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
+}
+std::byte* target_row(const CUDA_MEMCPY3D& copy, size_t z, size_t y) {
+  return static_cast<std::byte*>(copy.dstHost) + ((copy.dstZ + z) * copy.dstHeight + copy.dstY + y) * copy.dstPitch + copy.dstXInBytes;
+}
+
+CUresult copy_from_host(const CUDA_MEMCPY3D& copy, CUstream stream, bool asynchronous) {
+  std::vector<std::byte> packed(copy.WidthInBytes * copy.Height * copy.Depth);
+  each_row(copy, [&](size_t z, size_t y, size_t at) { std::memcpy(packed.data() + at, source_row(copy, z, y), copy.WidthInBytes); });
+  return remote::obCopy3DFromHost(&copy, packed.data(), packed.size(), nullptr, stream, asynchronous);
+}
+
+CUresult copy_to_host(const CUDA_MEMCPY3D& copy, CUstream stream) {
+  std::vector<std::byte> packed(copy.WidthInBytes * copy.Height * copy.Depth);
+  if (CUresult result = remote::obCopy3DToHost(&copy, packed.data(), packed.size(), nullptr, stream)) return result;
+  each_row(copy, [&](size_t z, size_t y, size_t at) { std::memcpy(target_row(copy, z, y), packed.data() + at, copy.WidthInBytes); });
+  return CUDA_SUCCESS;
+}
+
+// part(copy) for pieces of at most `largest` bytes.
+template <class Part>
+CUresult in_parts(const CUDA_MEMCPY3D& copy, Part part) {
+  if (copy.WidthInBytes * copy.Height * copy.Depth <= largest) return part(copy);
+  CUDA_MEMCPY3D slice = copy;
+  slice.Depth = 1;
+  slice.Height = std::max<size_t>(1, std::min(copy.Height, largest / copy.WidthInBytes));
+  for (size_t z = 0; z < copy.Depth; ++z)
+    for (size_t y = 0; y < copy.Height; y += slice.Height) {
+      CUDA_MEMCPY3D one = slice;
+      one.Height = std::min(slice.Height, copy.Height - y);
+      one.srcZ += z, one.dstZ += z, one.srcY += y, one.dstY += y;
+      if (CUresult result = part(one)) return result;
+    }
+  return CUDA_SUCCESS;
+}
+
+// Over a link: what is on the host is here, what is on the device is there.
+CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) {
+  if (!copy.WidthInBytes || !copy.Height || !copy.Depth) return CUDA_SUCCESS;
+  bool from_host = on_host(copy.srcMemoryType, copy.srcDevice), to_host = on_host(copy.dstMemoryType, copy.dstDevice);
+  if (from_host && copy.srcMemoryType == CU_MEMORYTYPE_UNIFIED) copy.srcHost = reinterpret_cast<const void*>(copy.srcDevice);
+  if (to_host && copy.dstMemoryType == CU_MEMORYTYPE_UNIFIED) copy.dstHost = reinterpret_cast<void*>(copy.dstDevice);
+  if (copy.srcPitch == 0) copy.srcPitch = copy.WidthInBytes + copy.srcXInBytes;
+  if (copy.dstPitch == 0) copy.dstPitch = copy.WidthInBytes + copy.dstXInBytes;
+  if (copy.srcHeight == 0) copy.srcHeight = copy.Height + copy.srcY;
+  if (copy.dstHeight == 0) copy.dstHeight = copy.Height + copy.dstY;
+  if (from_host)
+    if (CUresult result = client::before_host_use(copy.srcHost, stream)) return result;
+  CUstream own = client::resolve(stream);
+  if (from_host && to_host) {
+    if (CUresult result = cuStreamSynchronize(stream)) return result;
+    each_row(copy, [&](size_t z, size_t y, size_t) { std::memmove(target_row(copy, z, y), source_row(copy, z, y), copy.WidthInBytes); });
+    return CUDA_SUCCESS;
+  }
+  if (from_host) return in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_from_host(part, own, asynchronous); });
+  if (to_host) return client::after_wait(in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_to_host(part, own); }), false);
+  return remote::obCopy3D(&copy, nullptr, nullptr, own, asynchronous);
+}
+
 CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronous) {
   if (CUresult result = client::require_context()) return result;
   bool arrays = descriptor.srcMemoryType == CU_MEMORYTYPE_ARRAY || descriptor.dstMemoryType == CU_MEMORYTYPE_ARRAY;
-  if (!client::in_process() || arrays) return CUDA_ERROR_NOT_SUPPORTED;
+  if (arrays) return CUDA_ERROR_NOT_SUPPORTED;
+  if (!client::in_process()) return copy_over_link(descriptor, stream, asynchronous);
   CUDA_MEMCPY3D own = descriptor;
   // Same addresses on both sides: host and unified memory are one here.
   auto unify = [](CUmemorytype& type, CUdeviceptr& device, const void* host) {

@@ -1,6 +1,7 @@
 // cuGetExportTable: the undocumented tables that NVIDIA's runtimes and libraries ask for. Only the slots
 // that were seen in use do something; every other slot says its number in the log and refuses.
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -70,6 +71,8 @@ CUresult load_fatbin(const void* fatbin, CUmodule* module, void*, void*, unsigne
   return cuModuleLoadData(module, fatbin);
 }
 CUresult load_compilers() { return CUDA_SUCCESS; }
+
+std::atomic<bool> runtime_present{false};
 
 // --- TOOLS_RUNTIME_CALLBACK_HOOKS: flags that stay zero, or cudart would call the profiler's slots ---
 
@@ -165,7 +168,7 @@ struct Known {
 };
 constexpr Known known[] = {
     {{0x6b, 0xd5, 0xfb, 0x6c, 0x5b, 0xf4, 0xe7, 0x4a, 0x89, 0x87, 0xd9, 0x39, 0x12, 0xfd, 0x9d, 0xf9},
-     [] { return tables().cudart_interface.data(); }},
+     [] { return runtime_present = true, tables().cudart_interface.data(); }},
     {{0xa0, 0x94, 0x79, 0x8c, 0x2e, 0x74, 0x2e, 0x74, 0x93, 0xf2, 0x08, 0x00, 0x20, 0x0c, 0x0a, 0x66},
      [] { return tables().callback_hooks.data(); }},
     {{0x42, 0xd8, 0x5a, 0x81, 0x23, 0xf6, 0xcb, 0x47, 0x82, 0x98, 0xf6, 0xe7, 0x8a, 0x3a, 0xec, 0xdc},
@@ -205,3 +208,5 @@ OUTBOARD_EXPORT CUresult cuGetExportTable(const void** ppExportTable, const CUuu
   *ppExportTable = nullptr;
   return CUDA_ERROR_INVALID_VALUE;
 }
+
+bool client::runtime_is_present() { return runtime_present; }

@@ -3,6 +3,7 @@
 
 #include "api/opcode.h"
 #include "base/log.h"
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/streams.h"
@@ -13,9 +14,13 @@ namespace {
 // Default streams become what the server knows before a call leaves (streams.h).
 CUresult forward_in_context(const client::Row& row, std::span<const api::Role> roles) {
   if (CUresult result = client::require_context()) return result;
+  CUstream stream = nullptr;
   for (const api::Role& role : roles)
     if (role.kind == api::Role::handle && role.type == &api::type_of<CUstream>)
-      role.pointer() = client::resolve(static_cast<CUstream>(role.pointer()));
+      role.pointer() = stream = client::resolve(static_cast<CUstream>(role.pointer()));
+  for (const api::Role& role : roles)
+    if (role.kind == api::Role::address)
+      if (CUresult result = client::before_device_use(*static_cast<CUdeviceptr*>(role.parameter), stream)) return result;
   return client::forward(row, roles);
 }
 

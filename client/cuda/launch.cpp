@@ -2,6 +2,7 @@
 #include <cstring>
 #include <vector>
 
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/modules.h"
@@ -17,19 +18,37 @@ int attribute(const Function& function, CUdevice_attribute which) {
   return client::inventory().devices[static_cast<size_t>(ordinal)].attributes[which];
 }
 
+// Dimensions that no launch may have. To cudart a driver says 9, which is no CUresult: cudart 13.0 passes it on as
+// cudaErrorInvalidConfiguration, and CUDA_ERROR_INVALID_VALUE as cudaErrorInvalidValue (measured; the CUDA Runtime API
+// documents the former for such a launch). Programs on the driver API are told CUDA_ERROR_INVALID_VALUE, as documented.
+CUresult bad_dimensions() {
+  constexpr auto invalid_configuration = static_cast<CUresult>(9);
+  return client::runtime_is_present() ? invalid_configuration : CUDA_ERROR_INVALID_VALUE;
+}
+
 CUresult check(const Function& function, const LaunchShape& shape) {
   uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
-  if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return CUDA_ERROR_INVALID_VALUE;
+  if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return bad_dimensions();
   auto limit = static_cast<uint64_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK]);
-  if (threads > limit) return CUDA_ERROR_INVALID_VALUE;
+  if (threads > limit) return bad_dimensions();
   for (int axis = 0; axis < 3; ++axis) {
     auto block = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + axis);
     auto grid = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + axis);
-    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return CUDA_ERROR_INVALID_VALUE;
-    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return CUDA_ERROR_INVALID_VALUE;
+    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return bad_dimensions();
+    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return bad_dimensions();
   }
   auto dynamic = static_cast<uint32_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES]);
   return shape.shared_bytes > dynamic ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}
+
+// All blocks of a cooperative launch must be resident at once (CUDA Driver API, cuLaunchCooperativeKernel).
+CUresult check_cooperative(CUfunction handle, const Function& function, const LaunchShape& shape) {
+  int blocks = 0;
+  auto threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
+  if (CUresult result = cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, handle, threads, shape.shared_bytes)) return result;
+  uint64_t room = static_cast<uint64_t>(blocks) * static_cast<uint64_t>(attribute(function, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  uint64_t wanted = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
+  return wanted > room ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
 }
 
 // The parameter buffer from either form (CUDA Driver API, cuLaunchKernel).
@@ -58,8 +77,11 @@ CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, vo
   Function* function = client::find_function(handle);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   if (CUresult result = check(*function, shape)) return result;
+  if (shape.cooperative)
+    if (CUresult result = check_cooperative(handle, *function, shape)) return result;
   thread_local std::vector<std::byte> buffer;
   if (CUresult result = pack(*function, parameters, extra, buffer)) return result;
+  if (CUresult result = client::before_launch(buffer, client::resolve(stream))) return result;
   return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(), client::resolve(stream));
 }
 

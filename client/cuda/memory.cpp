@@ -4,9 +4,9 @@
 #include <map>
 #include <mutex>
 
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
-#include "client/cuda/streams.h"
 #include "client/session.h"
 
 namespace client {
@@ -39,6 +39,14 @@ std::optional<Range> find_range(uint64_t address) {
   return range;
 }
 
+uint64_t bytes_of_pool(const void* pool) {
+  std::lock_guard hold(lock);
+  uint64_t bytes = 0;
+  for (const auto& [address, range] : ranges())
+    if (range.pool == pool) bytes += range.size;
+  return bytes;
+}
+
 void forget_ranges(const Context& context) {
   std::lock_guard hold(lock);
   std::erase_if(ranges(), [&](const auto& entry) { return entry.second.context == &context; });
@@ -49,7 +57,7 @@ void forget_ranges(const Context& context) {
 namespace {
 
 CUresult allocated(CUresult result, CUdeviceptr* address, size_t size, client::Kind kind) {
-  if (result == CUDA_SUCCESS) client::remember({*address, size, kind, client::current(), 0});
+  if (result == CUDA_SUCCESS) client::remember({*address, size, kind, client::current(), 0, nullptr});
   return result;
 }
 
@@ -76,21 +84,11 @@ OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr) return CUDA_SUCCESS;
   auto range = client::find_range(dptr);
-  if (!range || range->address != dptr || range->kind != client::Kind::device) return CUDA_ERROR_INVALID_VALUE;
+  if (!range || range->address != dptr || (range->kind != client::Kind::device && range->kind != client::Kind::managed))
+    return CUDA_ERROR_INVALID_VALUE;
   client::forget(dptr);
+  client::unshare(dptr);
   return remote::cuMemFree_v2(dptr);
-}
-
-OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
-  if (CUresult result = client::require_context()) return result;
-  if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
-  return allocated(remote::cuMemAllocAsync(dptr, bytesize, client::resolve(hStream)), dptr, bytesize, client::Kind::device);
-}
-
-OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
-  if (CUresult result = client::require_context()) return result;
-  if (!client::forget(dptr)) return CUDA_ERROR_INVALID_VALUE;
-  return remote::cuMemFreeAsync(dptr, client::resolve(hStream));
 }
 
 OUTBOARD_EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {

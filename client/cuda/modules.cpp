@@ -1,5 +1,6 @@
 // Modules and libraries: images go to the device, which describes what is in them; everything asked about a function
 // afterwards is answered from that description.
+#include "client/cuda/coherence.h"
 #include "client/cuda/modules.h"
 
 #include <cstdlib>
@@ -14,8 +15,9 @@
 #include "api/cuda/description.h"
 #include "base/log.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/images.h"
+#include "client/cuda/memory_map.h"
 #include "client/session.h"
-#include "image/fatbin.h"
 #include "wire/reader.h"
 
 namespace {
@@ -53,23 +55,6 @@ T* keep(T* object) {
   std::lock_guard hold(lock);
   known<T>().insert(object);
   return object;
-}
-
-// cudart's wrapper around a fatbin: magic, version, pointer (cuda-driver facts, "fatbin wrapper").
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* more;
-};
-
-size_t text_or_container(const void*& image) {
-  uint32_t magic;
-  std::memcpy(&magic, image, sizeof magic);
-  if (magic == 0x466243b1) image = static_cast<const Wrapper*>(image)->data;
-  if (size_t extent = image::fatbin_extent(image)) return extent;
-  std::memcpy(&magic, image, sizeof magic);
-  if (magic == 0x464c457f) return 64;  // an ELF: machine code, which only its header is needed to refuse
-  return std::strlen(static_cast<const char*>(image)) + 1;
 }
 
 bool take_function(wire::Reader& reader, Module& module, uint64_t number) {
@@ -120,14 +105,15 @@ void report(std::string_view text, unsigned count, CUjit_option* options, void**
 CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr, void** values = nullptr) {
   if (CUresult result = client::require_context()) return result;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
-  size_t size = text_or_container(image);
+  client::Image read = client::read_image(image);
+  if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
   constexpr size_t numbers = 65536, room = size_t{4} << 20;
   uint64_t first = client::new_number(numbers);
   std::vector<std::byte> bytes(room);
   char log[4096];
   CUmodule number = nullptr;
   size_t described = 0, logged = 0;
-  CUresult result = remote::obModuleLoad(&number, first, image, size, &described, bytes.data(), bytes.size(), &logged, log, sizeof log);
+  CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(), &logged, log, sizeof log);
   if (result) report({log, logged}, count, options, values);
   if (result) return result;
   auto module = std::make_unique<Module>();
@@ -171,6 +157,10 @@ CUresult global(Module& module, const char* name, CUdeviceptr* address, size_t* 
   size_t bytes = 0;
   if (!name) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = remote::obModuleGlobal(remote_handle(module), name, &found, &bytes)) return result;
+  if (!client::find_range(found)) {
+    client::remember({found, bytes, client::Kind::device, module.context, 0, nullptr});
+    module.variables.push_back(found);
+  }
   if (address) *address = found;
   if (size) *size = bytes;
   return CUDA_SUCCESS;
@@ -216,6 +206,8 @@ OUTBOARD_EXPORT CUresult cuModuleUnload(CUmodule hmod) {
   if (!module) return CUDA_ERROR_INVALID_HANDLE;
   CUmodule number = remote_handle(*module);
   module->number = 0;
+  for (uint64_t variable : module->variables) client::forget(variable);
+  module->variables.clear();
   return remote::obModuleUnload(number);
 }
 
@@ -233,6 +225,15 @@ OUTBOARD_EXPORT CUresult cuModuleGetFunctionCount(unsigned int* count, CUmodule 
   Module* module = client::find_module(mod);
   if (!module) return CUDA_ERROR_INVALID_HANDLE;
   *count = static_cast<unsigned>(module->functions.size());
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunctions, CUmodule mod) {
+  Module* module = client::find_module(mod);
+  if (!module) return CUDA_ERROR_INVALID_HANDLE;
+  if (!functions) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < std::min<size_t>(numFunctions, module->functions.size()); ++i)
+    functions[i] = reinterpret_cast<CUfunction>(module->functions[i].get());
   return CUDA_SUCCESS;
 }
 
@@ -259,12 +260,39 @@ OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code,
     if (libraryOptions[i] == CU_LIBRARY_BINARY_IS_PRESERVED) preserved = libraryOptionValues && libraryOptionValues[i];
   made->image = code;
   if (!preserved) {
-    const void* start = code;
-    size_t size = text_or_container(start);
-    made->copy.assign(static_cast<const std::byte*>(start), static_cast<const std::byte*>(start) + size);
+    client::Image read = client::read_image(code);
+    if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
+    const auto* bytes = static_cast<const std::byte*>(read.data);
+    made->copy.assign(bytes, bytes + read.size);
     made->image = made->copy.data();
   }
   *library = reinterpret_cast<CUlibrary>(keep(made.release()));
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option* jitOptions,
+                                               void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption*, void**,
+                                               unsigned int) {
+  bool read = false;
+  if (!fileName) return CUDA_ERROR_INVALID_VALUE;
+  auto bytes = whole_file(fileName, read);
+  if (!read) return CUDA_ERROR_FILE_NOT_FOUND;
+  return cuLibraryLoadData(library, bytes.data(), jitOptions, jitOptionsValues, numJitOptions, nullptr, nullptr, 0);
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryGetKernelCount(unsigned int* count, CUlibrary lib) {
+  CUmodule module = nullptr;
+  if (!count) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = cuLibraryGetModule(&module, lib)) return result;
+  return cuModuleGetFunctionCount(count, module);
+}
+
+OUTBOARD_EXPORT CUresult cuLibraryEnumerateKernels(CUkernel* kernels, unsigned int numKernels, CUlibrary lib) {
+  Module* module = nullptr;
+  if (!kernels) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = cuLibraryGetModule(reinterpret_cast<CUmodule*>(&module), lib)) return result;
+  for (size_t i = 0; i < std::min<size_t>(numKernels, module->functions.size()); ++i)
+    if (CUresult result = cuLibraryGetKernel(&kernels[i], lib, module->functions[i]->name.c_str())) return result;
   return CUDA_SUCCESS;
 }
 
@@ -312,8 +340,26 @@ OUTBOARD_EXPORT CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CU
   return global(*module, name, dptr, bytes);
 }
 
+// cudart asks for managed variables while it starts, when no context is current: then the first device's primary
+// context holds them, and stays.
 OUTBOARD_EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  return cuLibraryGetGlobal(dptr, bytes, library, name);
+  CUcontext primary = nullptr;
+  if (!client::current()) {
+    if (CUresult result = cuDevicePrimaryCtxRetain(&primary, 0)) return result;
+    if (CUresult result = cuCtxPushCurrent_v2(primary)) return result;
+  }
+  CUdeviceptr address = 0;
+  size_t size = 0;
+  CUresult result = cuLibraryGetGlobal(&address, &size, library, name);
+  auto known = client::find_range(address);
+  if (result == CUDA_SUCCESS && (!known || known->kind != client::Kind::managed)) {
+    client::remember({address, size, client::Kind::managed, client::current(), CU_MEM_ATTACH_GLOBAL, nullptr});
+    result = client::share_managed(address, size, true);
+  }
+  if (primary) cuCtxPopCurrent_v2(&primary);
+  if (dptr) *dptr = address;
+  if (bytes) *bytes = size;
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {

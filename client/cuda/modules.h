@@ -30,6 +30,7 @@ struct Module {
   uint64_t number = 0;  // 0: unloaded
   Context* context = nullptr;
   std::vector<std::unique_ptr<Function>> functions;
+  std::vector<uint64_t> variables;  // addresses that the program asked for
 };
 
 // The function behind a CUfunction, or behind a CUkernel in the current context; null: neither.

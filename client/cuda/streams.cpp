@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/memory_map.h"
@@ -106,6 +107,11 @@ OUTBOARD_EXPORT CUresult cuStreamGetCtx(CUstream hStream, CUcontext* pctx) {
   return CUDA_SUCCESS;
 }
 
+OUTBOARD_EXPORT CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext* pCtx, CUgreenCtx* pGreenCtx) {
+  if (pGreenCtx) *pGreenCtx = nullptr;
+  return cuStreamGetCtx(hStream, pCtx);
+}
+
 OUTBOARD_EXPORT CUresult cuStreamGetDevice(CUstream hStream, CUdevice* device) {
   Stream stream;
   if (CUresult result = facts(hStream, stream)) return result;
@@ -154,7 +160,20 @@ OUTBOARD_EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback 
 
 OUTBOARD_EXPORT CUresult cuCtxSynchronize() {
   if (CUresult result = client::require_context()) return result;
-  return remote::cuCtxSynchronize();
+  if (CUresult result = client::before_wait()) return result;
+  return client::after_wait(remote::cuCtxSynchronize(), true);
+}
+
+OUTBOARD_EXPORT CUresult cuStreamSynchronize(CUstream hStream) {
+  if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::before_wait()) return result;
+  return client::after_wait(remote::cuStreamSynchronize(client::resolve(hStream)), false);
+}
+
+OUTBOARD_EXPORT CUresult cuStreamQuery(CUstream hStream) {
+  if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::before_wait()) return result;
+  return client::after_wait(remote::cuStreamQuery(client::resolve(hStream)), false);
 }
 
 // --- events
@@ -170,12 +189,25 @@ OUTBOARD_EXPORT CUresult cuEventDestroy_v2(CUevent hEvent) {
   return hEvent ? remote::cuEventDestroy_v2(hEvent) : CUDA_ERROR_INVALID_HANDLE;
 }
 
+OUTBOARD_EXPORT CUresult cuEventSynchronize(CUevent hEvent) {
+  if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::before_wait()) return result;
+  return client::after_wait(remote::cuEventSynchronize(hEvent), false);
+}
+
+OUTBOARD_EXPORT CUresult cuEventQuery(CUevent hEvent) {
+  if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::before_wait()) return result;
+  return client::after_wait(remote::cuEventQuery(hEvent), false);
+}
+
 OUTBOARD_EXPORT CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hStart, CUevent hEnd) {
   return cuEventElapsedTime(pMilliseconds, hStart, hEnd);
 }
 
 void client::forget_objects(Context& context) {
   forget_ranges(context);
+  forget_shared(context);
   std::lock_guard hold(lock);
   std::erase_if(streams(), [&](const auto& entry) { return entry.second.context == &context; });
 }

@@ -1,5 +1,7 @@
 // Launches, host functions and copies whose bytes go to the client by themselves.
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "server/cuda/worker.h"
 
@@ -41,31 +43,69 @@ CUresult obHostFunction(CUstream stream, uint64_t callback) {
 
 namespace {
 
+// Staging memory of one transfer; kept for the next one, because fresh memory costs more than the copy into it.
 struct Transfer {
-  uint64_t number;
-  size_t size;
-  std::unique_ptr<std::byte[]> bytes;
+  uint64_t number = 0;
+  size_t size = 0;
+  std::vector<std::byte> bytes;
+  const void* view = nullptr;  // instead of `bytes`: device memory that the processor can read
 };
+
+class Staging {
+ public:
+  std::unique_ptr<Transfer> take(uint64_t number, size_t size) {
+    std::unique_ptr<Transfer> transfer;
+    {
+      std::lock_guard hold(lock_);
+      if (!free_.empty()) transfer = std::move(free_.back()), free_.pop_back();
+    }
+    if (!transfer) transfer = std::make_unique<Transfer>();
+    transfer->number = number;
+    transfer->size = size;
+    if (transfer->bytes.size() < size) transfer->bytes.resize(size);
+    return transfer;
+  }
+  void give(std::unique_ptr<Transfer> transfer) {
+    std::lock_guard hold(lock_);
+    if (free_.size() < most_kept) free_.push_back(std::move(transfer));
+  }
+
+ private:
+  static constexpr size_t most_kept = 32;
+  std::mutex lock_;
+  std::vector<std::unique_ptr<Transfer>> free_;
+};
+
+Staging& staging() {  // one per worker; its threads outlive main
+  static auto* made = new Staging;
+  return *made;
+}
 
 }  // namespace
 
-CUresult obCopyToHostAsync(uint64_t transfer, CUdeviceptr source, size_t size, CUstream stream) {
-  auto* pending = new (std::nothrow) Transfer{transfer, size, nullptr};
-  if (!pending) return CUDA_ERROR_OUT_OF_MEMORY;
-  std::unique_ptr<Transfer> owner(pending);
-  owner->bytes.reset(new (std::nothrow) std::byte[size]);
-  if (!owner->bytes) return CUDA_ERROR_OUT_OF_MEMORY;
+CUresult obCopyToHostAsync(uint64_t transfer, CUdeviceptr source, size_t size, CUstream stream) try {
   const device::Driver& driver = session().driver();
-  if (CUresult result = driver.cuMemcpyDtoHAsync_v2(owner->bytes.get(), source, size, stream)) return result;
+  void* view = nullptr;
+  bool readable = driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source) == CUDA_SUCCESS &&
+                  driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source + size - 1) == CUDA_SUCCESS;
+  std::unique_ptr<Transfer> owner = staging().take(transfer, readable ? 0 : size);
+  Transfer* pending = owner.get();
+  pending->size = size;
+  pending->view = readable ? reinterpret_cast<const void*>(source) : nullptr;
+  if (!readable)
+    if (CUresult result = driver.cuMemcpyDtoHAsync_v2(pending->bytes.data(), source, size, stream)) return result;
   CUresult result = driver.cuLaunchHostFunc(
       stream,
       [](void* data) {
         std::unique_ptr<Transfer> done(static_cast<Transfer*>(data));
-        session().send_data(done->number, done->bytes.get(), done->size);
+        session().send_data(done->number, done->view ? done->view : done->bytes.data(), done->size);
+        staging().give(std::move(done));
       },
       pending);
   if (result == CUDA_SUCCESS) owner.release();
   return result;
+} catch (const std::bad_alloc&) {
+  return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 }  // namespace worker

@@ -8,6 +8,8 @@
 
 #include "api/cuda/description.h"
 #include "api/roles.h"
+#include "image/bundle.h"
+#include "image/fatbin.h"
 #include "server/cuda/worker.h"
 
 namespace worker {
@@ -74,13 +76,44 @@ void forget(const Loaded& entry) {
 
 }  // namespace
 
-CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t, size_t* described, void* text,
+namespace {
+
+// The wrapper by which cudart hands parts to the driver that are to be linked (cuda-driver facts, "Wrapper version 2").
+struct LinkWrapper {
+  uint32_t magic = 0x466243b1, version = 2;
+  const void* data = nullptr;
+  const void* const* parts = nullptr;
+};
+
+CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, CUjit_option* options, void** values) {
+  const device::Driver& driver = session().driver();
+  auto parts = image::unbundle({static_cast<const std::byte*>(image), size});
+  if (!parts) return driver.cuModuleLoadDataEx(module, image, count, options, values);
+  std::vector<const void*> list;
+  for (const auto& part : parts.value()) {
+    if (part.size() < 16 || image::fatbin_extent(part.data()) > part.size()) return CUDA_ERROR_INVALID_IMAGE;
+    list.push_back(part.data());
+  }
+  if (list.empty()) return CUDA_ERROR_INVALID_IMAGE;
+  list.push_back(nullptr);
+  std::vector<std::byte> nothing = image::make_fatbin(image::Kind::ptx, 0, {});
+  nothing.resize(16);
+  std::memset(nothing.data() + 8, 0, 8);  // a container without entries
+  LinkWrapper wrapper;
+  wrapper.data = nothing.data();
+  wrapper.parts = list.data();
+  return driver.cuModuleLoadDataEx(module, &wrapper, count, options, values);
+}
+
+}  // namespace
+
+CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t size, size_t* described, void* text,
                       size_t room, size_t* logged, void* log, size_t log_room) {
   const device::Driver& driver = session().driver();
   std::string messages(4096, 0);
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   void* values[] = {messages.data(), reinterpret_cast<void*>(messages.size())};
-  CUresult result = driver.cuModuleLoadDataEx(module, bundle, 2, options, values);
+  CUresult result = load(module, bundle, size, 2, options, values);
   *logged = std::min(std::strlen(messages.c_str()), log_room);
   std::memcpy(log, messages.data(), *logged);
   *described = 0;

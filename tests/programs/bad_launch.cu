@@ -7,9 +7,11 @@ int main() {
   int *data, value = 0;
   CHECK(cudaMalloc(&data, 4096 * sizeof(int)));
   mark<<<1, 2048>>>(data);
-  EXPECT(cudaGetLastError() != cudaSuccess);
+  EXPECT(cudaGetLastError() == cudaErrorInvalidConfiguration);
+  mark<<<0, 32>>>(data);
+  EXPECT(cudaGetLastError() == cudaErrorInvalidConfiguration);
   mark<<<1, 32, 1 << 20>>>(data);
-  EXPECT(cudaGetLastError() != cudaSuccess);
+  EXPECT(cudaGetLastError() == cudaErrorInvalidValue);
   EXPECT(cudaGetLastError() == cudaSuccess);
   EXPECT(cudaFree((void*)64) == cudaErrorInvalidValue);
   mark<<<1, 32>>>(data);

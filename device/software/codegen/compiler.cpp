@@ -3,11 +3,13 @@
 #include "device/software/codegen/compiler.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/jit.h"
+#include "device/software/ptx/link.h"
 #include "device/software/ptx/parser.h"
 
 namespace software {
@@ -37,10 +39,17 @@ void each_operand(const ptx::Function& function, const Visit& visit) {
 
 class CompiledProgram : public Program {
  public:
-  base::Status load(std::string_view text, const Allocate& allocate) {
-    ptx::Error error;
-    if (!ptx::parse(text, module_, error)) return base::Error{"line " + std::to_string(error.line) + ": " + error.text};
+  base::Status load(std::span<const std::string> texts, const Allocate& allocate) {
+    std::vector<ptx::Module> modules(texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::string where = texts.size() == 1 ? "" : "module " + std::to_string(i + 1) + " of " + std::to_string(texts.size()) + ", ";
+      ptx::Error error;
+      if (!ptx::parse(texts[i], modules[i], error)) return base::Error{where + "line " + std::to_string(error.line) + ": " + error.text};
+    }
+    std::string conflict;
+    if (!ptx::link(std::move(modules), module_, conflict)) return base::Error{conflict};
     TRY(place_variables(allocate));
+    find_pointed_at();
     for (size_t i = 0; i < module_.functions.size(); ++i)
       if (module_.functions[i].is_entry && module_.functions[i].defined) TRY(load_kernel(i));
     return base::Done{};
@@ -92,12 +101,28 @@ class CompiledProgram : public Program {
     std::memset(bytes, 0, variable.size);
     std::memcpy(bytes, variable.initial.data(), std::min<uint64_t>(variable.initial.size(), variable.size));
     for (const auto& relocation : variable.relocations) {
-      if (relocation.function) return base::Error{"variable " + variable.name + ": a function's address in an initialiser is not supported"};
-      uint64_t value = addresses_[relocation.index] + static_cast<uint64_t>(relocation.addend);
+      uint64_t value = relocation.function ? function_address(relocation.index) : addresses_[relocation.index];
+      value += static_cast<uint64_t>(relocation.addend);
       if (relocation.offset + relocation.size <= variable.size) std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
     }
     variables_.push_back({variable.name, address, variable.size, variable.managed});
     return base::Done{};
+  }
+
+  // The functions whose address a variable holds or an instruction other than a call takes.
+  void find_pointed_at() {
+    std::vector<bool> seen(module_.functions.size(), false);
+    for (const ptx::Variable& variable : module_.variables)
+      for (const auto& relocation : variable.relocations)
+        if (relocation.function) seen[relocation.index] = true;
+    auto visit = [&](const ptx::Operand& operand) {
+      if (operand.kind == ptx::Operand::function) seen[operand.index] = true;
+    };
+    for (const ptx::Function& function : module_.functions)
+      for (const ptx::Instruction& instruction : function.body)
+        if (instruction.opcode != ptx::Opcode::call) each_operand(instruction.operands, visit);
+    for (uint32_t i = 0; i < seen.size(); ++i)
+      if (seen[i] && module_.functions[i].defined && !module_.functions[i].is_entry) pointed_at_.push_back(i);
   }
 
   // The kernel itself and every function it may call, callers first.
@@ -105,12 +130,18 @@ class CompiledProgram : public Program {
     std::vector<size_t> found{kernel};
     std::vector<bool> seen(module_.functions.size(), false);
     seen[kernel] = true;
+    auto reach = [&](uint32_t index) {
+      if (seen[index] || !module_.functions[index].defined) return;
+      seen[index] = true;
+      found.push_back(index);
+    };
     for (size_t i = 0; i < found.size(); ++i)
-      each_operand(module_.functions[found[i]], [&](const ptx::Operand& operand) {
-        if (operand.kind != ptx::Operand::function || seen[operand.index] || !module_.functions[operand.index].defined) return;
-        seen[operand.index] = true;
-        found.push_back(operand.index);
-      });
+      for (const ptx::Instruction& instruction : module_.functions[found[i]].body) {
+        if (instruction.opcode != ptx::Opcode::call) continue;
+        const ptx::Operand& callee = instruction.operands.at(0);
+        if (callee.kind == ptx::Operand::function) reach(callee.index);
+        else for (uint32_t index : pointed_at_) reach(index);
+      }
     return found;
   }
 
@@ -145,7 +176,7 @@ class CompiledProgram : public Program {
   base::Status load_kernel(size_t index) {
     const ptx::Function& function = module_.functions[index];
     auto functions = reachable(index);
-    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0)};
+    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
     Kernel kernel;
     kernel.name = function.name;
     kernel.static_shared = place_shared(functions, placement);
@@ -153,6 +184,7 @@ class CompiledProgram : public Program {
     for (const ptx::Variable& parameter : function.parameters) kernel.parameter_sizes.push_back(static_cast<uint32_t>(parameter.size));
     kernel.parameter_bytes = function.parameter_bytes;
     std::memcpy(kernel.required_block, function.reqntid, sizeof kernel.required_block);
+    if (module_.target.starts_with("sm_")) kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_.target.c_str() + 3));
     uint64_t limit = function.maxntid[0];
     for (unsigned axis = 1; axis < 3; ++axis) limit *= std::max(function.maxntid[axis], 1u);
     kernel.max_threads = static_cast<uint32_t>(limit);
@@ -191,6 +223,7 @@ class CompiledProgram : public Program {
 
   ptx::Module module_;
   std::vector<uint64_t> addresses_;
+  std::vector<uint32_t> pointed_at_;
   std::vector<Kernel> kernels_;
   std::vector<Variable> variables_;
   std::vector<std::unique_ptr<Body>> bodies_;
@@ -198,9 +231,9 @@ class CompiledProgram : public Program {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> compile(std::string_view ptx_text, const Allocate& allocate) {
+base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate) {
   auto program = std::make_unique<CompiledProgram>();
-  auto loaded = program->load(ptx_text, allocate);
+  auto loaded = program->load(ptx_texts, allocate);
   if (!loaded) return base::Error{loaded.error()};
   return std::unique_ptr<Program>(std::move(program));
 }

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +19,7 @@ struct Kernel {  // one .entry
   uint32_t static_shared = 0;          // bytes
   uint32_t required_block[3] = {};     // .reqntid, 0: none
   uint32_t max_threads = 0;            // .maxntid, 0: no limit
+  uint32_t ptx_target = 0;             // 75 for sm_75
 };
 
 struct Entry {
@@ -45,7 +46,8 @@ class Program {  // one loaded module; thread-safe
 // Device memory for a module's variables, 0: none left. The caller frees it after the Program.
 using Allocate = std::function<uint64_t(uint64_t size, uint64_t alignment)>;
 
-// The error says where: "kernel NAME, line N: unsupported instruction 'X'".
-base::Result<std::unique_ptr<Program>> compile(std::string_view ptx_text, const Allocate& allocate);
+// One program from one PTX text, or from several that are linked. The error says where: "kernel NAME, line N:
+// unsupported instruction 'X'".
+base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate);
 
 }  // namespace software

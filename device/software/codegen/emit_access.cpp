@@ -49,6 +49,13 @@ void either(Emitter& emitter, Value* condition, const std::function<void()>& yes
   ir.SetInsertPoint(after);
 }
 
+// PTX ISA, "Addresses as Operands": an access is aligned to its size, or fails.
+void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand, Value* addresses) {
+  unsigned bytes = access_bytes(instruction.modifiers.type) * instruction.modifiers.vector;
+  if (bytes == 1 || operand.base_kind == ptx::Operand::symbol) return;
+  emitter.require_aligned(addresses, bytes);
+}
+
 Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile) {
   auto& ir = emitter.ir;
   unsigned bytes = access_bytes(type);
@@ -100,6 +107,7 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   bool is_strong = strong(modifiers);
   if (is_strong) emitter.hook("outboard_yield", emitter.ir.getVoidTy(), {emitter.warp()});
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
+  require_aligned(emitter, instruction, instruction.operands[1], addresses);
   const auto& destination = instruction.operands[0];
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
@@ -113,6 +121,7 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   if (modifiers.has("release")) emitter.ir.CreateFence(llvm::AtomicOrdering::Release);
   Value* addresses = emitter.address_of(instruction.operands[0], modifiers.space);
+  require_aligned(emitter, instruction, instruction.operands[0], addresses);
   const auto& value = instruction.operands[1];
   for (unsigned i = 0; i < modifiers.vector; ++i)
     store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)),

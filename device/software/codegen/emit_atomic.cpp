@@ -32,10 +32,11 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   bool swap = modifiers.operation == "cas";
   auto chosen = operation(modifiers.operation, type);
   bool packed = type == Type::f16x2 || type == Type::bf16x2;
-  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 || packed || ptx::bits(type) > 64) emitter.unsupported(instruction);
+  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 || (packed && chosen != AtomicRMWInst::FAdd) || ptx::bits(type) > 64) emitter.unsupported(instruction);
   unsigned width = ptx::bits(type);
   llvm::Align align(width / 8);
   Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
+  emitter.require_aligned(addresses, width / 8);
   Value* operand = emitter.read(instruction.operands[at + 1], type);
   Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
   auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
@@ -47,7 +48,7 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
       old = ir.CreateExtractValue(ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
                                                          AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent), 0);
     } else {
-      if (chosen == AtomicRMWInst::FAdd) value = ir.CreateBitCast(value, emitter.float_type(type));
+      if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
       old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
       if (chosen == AtomicRMWInst::FAdd) old = ir.CreateBitCast(old, ir.getIntNTy(width));
     }

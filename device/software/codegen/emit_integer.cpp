@@ -140,6 +140,19 @@ struct Integer {
     result(value);
   }
 
+  // add, min and max of two 16-bit integers in a register (PTX ISA, "Integer Arithmetic Instructions": .u16x2, .s16x2).
+  void packed() {
+    Value *a = emitter.read(instruction.operands[1], Type::b32), *b = emitter.read(instruction.operands[2], Type::b32);
+    emitter.unify(a, b);
+    auto* halves = llvm::FixedVectorType::get(ir.getInt16Ty(), Emitter::varying(a) ? 2 * lanes : 2);
+    a = ir.CreateBitCast(a, halves), b = ir.CreateBitCast(b, halves);
+    bool min = instruction.opcode == Opcode::min;
+    auto id = is_signed ? (min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax) : (min ? llvm::Intrinsic::umin : llvm::Intrinsic::umax);
+    Value* value = instruction.opcode == Opcode::add ? ir.CreateAdd(a, b) : ir.CreateBinaryIntrinsic(id, a, b);
+    if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, llvm::Constant::getNullValue(halves));
+    emitter.write(instruction.operands[0], emitter.as_bits(value, 32), Type::b32);
+  }
+
   Value* difference(Value* a, Value* b) {  // |a - b|
     Value* larger = is_signed ? ir.CreateICmpSGT(a, b) : ir.CreateICmpUGT(a, b);
     return ir.CreateSelect(larger, ir.CreateSub(a, b), ir.CreateSub(b, a));
@@ -179,6 +192,9 @@ struct Integer {
 bool emit_integer(Emitter& emitter, const ptx::Instruction& instruction) {
   Integer integer{emitter, instruction};
   if (instruction.opcode == Opcode::dp4a || instruction.opcode == Opcode::dp2a) return integer.dot(), true;
+  bool packed = instruction.modifiers.type == Type::u16x2 || instruction.modifiers.type == Type::s16x2;
+  if (packed && (instruction.opcode == Opcode::add || instruction.opcode == Opcode::min || instruction.opcode == Opcode::max))
+    return integer.packed(), true;
   if (!is_integer(instruction)) return false;
   auto& ir = emitter.ir;
   Value *a, *b;

@@ -55,21 +55,24 @@ Value* mask_of(Emitter& emitter, Value* predicate) {
   return emitter.ir.CreateAnd(emitter.ir.CreateBitCast(emitter.splat(predicate), emitter.ir.getInt32Ty()), emitter.active());
 }
 
-// Lanes that take part: those of the member mask that run.
+// Lanes that take part: those of the member mask that run. One mask, or one per lane where lanes name different
+// members (tiles of a warp).
 Value* members(Emitter& emitter, const ptx::Instruction& instruction, size_t operand) {
   if (!instruction.modifiers.sync || instruction.operands.size() <= operand) return emitter.active();
-  Value* mask = emitter.read(instruction.operands[operand], Type::b32);
-  if (Emitter::varying(mask)) return emitter.active();
-  return emitter.ir.CreateAnd(mask, emitter.active());
+  Value *mask = emitter.read(instruction.operands[operand], Type::b32), *active = emitter.active();
+  emitter.unify(mask, active);
+  return emitter.ir.CreateAnd(mask, active);
 }
 
 void emit_vote(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   Value* lanes_in = members(emitter, instruction, 2);
-  Value* yes = ir.CreateAnd(mask_of(emitter, emitter.read_predicate(instruction.operands[1])), lanes_in);
+  Value* yes = mask_of(emitter, emitter.read_predicate(instruction.operands[1]));
+  emitter.unify(yes, lanes_in);
+  yes = ir.CreateAnd(yes, lanes_in);
   const std::string& mode = instruction.modifiers.operation;
   if (mode == "ballot") return emitter.write(instruction.operands[0], yes, Type::b32);
-  Value* none = ir.CreateICmpEQ(yes, ir.getInt32(0));
+  Value* none = ir.CreateICmpEQ(yes, emitter.like(yes, 0));
   Value* all = ir.CreateICmpEQ(yes, lanes_in);
   Value* result = mode == "any" ? ir.CreateNot(none) : mode == "all" ? all : mode == "uni" ? ir.CreateOr(none, all) : nullptr;
   if (!result) emitter.unsupported(instruction);
@@ -80,6 +83,7 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   size_t at = instruction.destinations;
   Value* value = emitter.splat(emitter.read(instruction.operands[at], instruction.modifiers.type));
+  Value* lanes_in = emitter.splat(members(emitter, instruction, at + 1));
   auto* masks = emitter.scratch(FixedVectorType::get(ir.getInt32Ty(), lanes));
   auto* type = masks->getAllocatedType();
   ir.CreateStore(llvm::Constant::getNullValue(type), masks);
@@ -87,11 +91,27 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
     Value* same = ir.CreateICmpEQ(value, emitter.splat(ir.CreateExtractElement(value, lane)));
     ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(type, masks), mask_of(emitter, same), lane), masks);
   });
-  Value* same = ir.CreateLoad(type, masks);
+  Value* same = ir.CreateAnd(ir.CreateLoad(type, masks), lanes_in);
   if (instruction.modifiers.operation == "any") return emitter.write(instruction.operands[0], same, Type::b32);
-  Value* agreed = ir.CreateICmpEQ(same, emitter.splat(emitter.active()));
+  Value* agreed = ir.CreateICmpEQ(same, lanes_in);
   emitter.write(instruction.operands[0], ir.CreateSelect(agreed, same, emitter.like(same, 0)), Type::b32);
   if (instruction.destinations > 1) emitter.write(instruction.operands[1], agreed);
+}
+
+Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* value, Value* mask) {
+  auto& ir = emitter.ir;
+  const std::string& name = instruction.modifiers.operation;
+  bool sign = ptx::is_signed(instruction.modifiers.type);
+  uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0} : name == "min" ? 0x7fffffff : name == "max" && sign ? 0x80000000 : 0;
+  Value* chosen = ir.CreateBitCast(mask, FixedVectorType::get(ir.getInt1Ty(), lanes));
+  Value* kept = ir.CreateSelect(chosen, value, emitter.like(value, neutral));
+  if (name == "add") return ir.CreateAddReduce(kept);
+  if (name == "and") return ir.CreateAndReduce(kept);
+  if (name == "or") return ir.CreateOrReduce(kept);
+  if (name == "xor") return ir.CreateXorReduce(kept);
+  if (name == "min") return ir.CreateIntMinReduce(kept, sign);
+  if (name == "max") return ir.CreateIntMaxReduce(kept, sign);
+  emitter.unsupported(instruction);
 }
 
 void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
@@ -99,19 +119,14 @@ void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
   Type type = instruction.modifiers.type;
   if (ptx::is_float(type)) emitter.unsupported(instruction);
   Value* value = emitter.splat(emitter.read(instruction.operands[1], type));
-  const std::string& name = instruction.modifiers.operation;
-  bool sign = ptx::is_signed(type);
-  uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0} : name == "min" ? 0x7fffffff : name == "max" && sign ? 0x80000000 : 0;
-  Value* kept = ir.CreateSelect(emitter.active_lanes(), value, emitter.like(value, neutral));
-  Value* result = name == "add"   ? ir.CreateAddReduce(kept)
-                  : name == "and" ? ir.CreateAndReduce(kept)
-                  : name == "or"  ? ir.CreateOrReduce(kept)
-                  : name == "xor" ? ir.CreateXorReduce(kept)
-                  : name == "min" ? ir.CreateIntMinReduce(kept, sign)
-                  : name == "max" ? ir.CreateIntMaxReduce(kept, sign)
-                                  : nullptr;
-  if (!result) emitter.unsupported(instruction);
-  emitter.write(instruction.operands[0], result, type);
+  Value* lanes_in = members(emitter, instruction, 2);
+  if (!Emitter::varying(lanes_in)) return emitter.write(instruction.operands[0], reduced(emitter, instruction, value, lanes_in), type);
+  auto* results = emitter.scratch(value->getType());
+  emitter.each_active_lane([&](Value* lane) {
+    Value* result = reduced(emitter, instruction, value, ir.CreateExtractElement(lanes_in, lane));
+    ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(value->getType(), results), result, lane), results);
+  });
+  emitter.write(instruction.operands[0], ir.CreateLoad(value->getType(), results), type);
 }
 
 void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {

@@ -185,7 +185,7 @@ void Emitter::emit_terminator(uint32_t block, uint32_t position) {
     send(fall(), block_mask_);
     return leave(position);
   }
-  if (last.opcode == Opcode::brx) unsupported(last);
+  if (last.opcode == Opcode::brx) return emit_branch_table(block, position);
   uint32_t taken = no_block;
   if (last.opcode == Opcode::bra) taken = block_at(function.labels[last.operands[0].index]);
   if (last.guard.reg < 0) {
@@ -222,6 +222,36 @@ void Emitter::emit_terminator(uint32_t block, uint32_t position) {
   go(taken);
   ir.SetInsertPoint(no);
   go(next);
+}
+
+// brx.idx: every lane goes to the label that its index counts to.
+void Emitter::emit_branch_table(uint32_t block, uint32_t position) {
+  const Block& range = flow_.blocks[block];
+  const Instruction& last = function.body[range.last - 1];
+  Value* index = read(last.operands[0], ptx::Type::b32);
+  auto mask = [&](Value* condition) -> Value* {
+    return varying(condition) ? ir.CreateBitCast(condition, ir.getInt32Ty())
+                              : ir.CreateSelect(condition, ir.getInt32(~0u), ir.getInt32(0));
+  };
+  auto block_at = [&](uint32_t instruction) {
+    for (uint32_t next : range.successors)
+      if (flow_.blocks[next].first == instruction) return next;
+    return no_block;
+  };
+  Value* going = block_mask_;
+  if (last.guard.reg >= 0) {
+    Operand guard;
+    guard.kind = Operand::reg;
+    guard.index = static_cast<uint32_t>(last.guard.reg);
+    guard.negated = last.guard.negated;
+    going = ir.CreateAnd(going, mask(read_predicate(guard)));
+    if (uint32_t next = block_at(range.last); next != no_block) send(next, ir.CreateAnd(block_mask_, ir.CreateNot(going)));
+  }
+  for (size_t i = 1; i < last.operands.size(); ++i) {
+    uint32_t target = block_at(function.labels[last.operands[i].index]);
+    if (target != no_block) send(target, ir.CreateAnd(going, mask(ir.CreateICmpEQ(index, like(index, i - 1)))));
+  }
+  leave(position);
 }
 
 namespace {
@@ -271,54 +301,6 @@ void Emitter::unsupported(const Instruction& instruction, const char* why) const
   text = "unsupported instruction '" + text + "'";
   if (why) text += std::string(": ") + why;
   throw Unsupported{instruction.line, text};
-}
-
-// --- calls
-
-void Emitter::emit_call(const Instruction& instruction) {
-  const Operand* callee = nullptr;
-  for (const Operand& operand : instruction.operands)
-    if (operand.kind == Operand::function) callee = &operand;
-  if (!callee) unsupported(instruction, "a call through a register");
-  const ptx::Function& called = source.functions[callee->index];
-  if (!called.defined) return emit_system_call(instruction, called.name);
-  auto* made = target_->getParent()->getFunction("ptx." + called.name);
-  std::vector<Value*> arguments{warp_, active(),
-                                ir.CreateAdd(frame_, ir.getInt64(frame_bytes_ * lanes)), ir.getInt64(frame_bytes_)};
-  auto pass = [&](const Operand& operand) {
-    if (operand.kind != Operand::symbol || frame_offset_[operand.index] == nowhere) unsupported(instruction, "an argument that is no .param variable");
-    arguments.push_back(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])));
-  };
-  for (const Operand& result : instruction.results) pass(result);
-  for (const Operand& argument : instruction.arguments) pass(argument);
-  if (arguments.size() != made->arg_size()) unsupported(instruction, "a call with other parameters than its function");
-  ir.CreateCall(made, arguments);
-}
-
-// vprintf, malloc, free and __assertfail (CUDA Programming Guide, "System calls" of the PTX interoperability guide).
-void Emitter::emit_system_call(const Instruction& instruction, const std::string& name) {
-  each_active_lane([&](Value* lane) {
-    auto place = [&](const Operand& operand) {
-      Value* offset = ir.CreateMul(ir.CreateZExt(lane, ir.getInt64Ty()), ir.getInt64(frame_bytes_));
-      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])), offset), ir.getPtrTy());
-    };
-    auto argument = [&](size_t i, Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };
-    auto result = [&](Value* value) {
-      if (!instruction.results.empty()) ir.CreateStore(value, place(instruction.results[0]));
-    };
-    if (name == "vprintf") {
-      result(hook("outboard_printf", ir.getInt32Ty(), {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy())}));
-    } else if (name == "malloc") {
-      result(hook("outboard_malloc", ir.getInt64Ty(), {warp_, argument(0, ir.getInt64Ty())}));
-    } else if (name == "free") {
-      hook("outboard_free", ir.getVoidTy(), {warp_, argument(0, ir.getPtrTy())});
-    } else if (name == "__assertfail") {
-      hook("outboard_assert", ir.getVoidTy(), {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy()),
-                                               argument(2, ir.getInt32Ty()), argument(3, ir.getPtrTy())});
-    } else {
-      unsupported(instruction, ("no function " + name).c_str());
-    }
-  });
 }
 
 }  // namespace software

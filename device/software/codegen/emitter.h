@@ -21,7 +21,11 @@ inline constexpr unsigned lanes = 32;
 struct Placement {
   std::vector<uint64_t> address;           // by module variable: native address, or offset in shared memory
   std::vector<uint32_t> function_shared;   // by function: where its own shared variables start
+  std::vector<uint32_t> pointed_at;        // functions whose address something holds
 };
+// A function's address as kernels see it: a number, the same in every kernel of the module. Machine code has others,
+// which no kernel gets to see.
+constexpr uint64_t function_address(uint64_t index) { return 0x100 + 16 * index; }
 // Bytes of shared memory that a function's own variables take when they start at `start`.
 uint32_t shared_end(const ptx::Function& function, uint32_t start);
 
@@ -73,6 +77,7 @@ class Emitter {
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
   Value* warp() const { return warp_; }
   Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
+  void require_aligned(Value* addresses, unsigned bytes);  // of the active lanes; else the launch fails
   // Runs `body(lane)` for every active lane, in order; `lane` is an i32.
   void each_active_lane(const std::function<void(Value* lane)>& body);
   // Runs body only when `condition` (i1) holds.
@@ -91,7 +96,12 @@ class Emitter {
   void emit_instruction(const Instruction& instruction);
   void emit_terminator(uint32_t block, uint32_t position);
   void emit_call(const Instruction& instruction);
+  void emit_indirect_call(const Instruction& instruction, const Operand& callee);
+  std::vector<Value*> call_arguments(const Instruction& instruction, Value* mask);
+  bool fits(const Instruction& instruction, const ptx::Function& called) const;
+  void emit_branch_table(uint32_t block, uint32_t position);
   void emit_system_call(const Instruction& instruction, const std::string& name);
+  bool in_frame(uint32_t variable) const { return frame_offset_[variable] != ~uint64_t{0}; }
   void send(uint32_t block, Value* mask);
   void leave(uint32_t position);
   Value* symbol_address(const Operand& operand);

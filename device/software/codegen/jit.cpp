@@ -12,6 +12,7 @@
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "device/software/codegen/masks.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -67,6 +68,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_printf", outboard_printf);
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
+  add("outboard_misaligned", outboard_misaligned);
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_round", outboard_round);
@@ -129,6 +131,7 @@ base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::st
     if (!llvm::verifyModule(body, &text)) {
       broken.clear();
       optimise(body, machine->get());
+      pin_masks(body);
     } else if (broken.empty()) {
       broken = "unknown";
     }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,18 +16,25 @@
 namespace test {
 
 inline uint64_t test_memory(uint64_t size, uint64_t alignment) {
-  static std::vector<void*> kept;  // freed at exit
-  kept.push_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
-  return reinterpret_cast<uint64_t>(kept.back());
+  struct Free {
+    void operator()(void* block) const { std::free(block); }
+  };
+  static std::vector<std::unique_ptr<void, Free>> kept;
+  kept.emplace_back(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+  return reinterpret_cast<uint64_t>(kept.back().get());
 }
 
 inline std::string text(const std::string& rest) { return ".version 8.0\n.target sm_75\n.address_size 64\n" + rest; }
+
+inline base::Result<std::unique_ptr<software::Program>> compile_text(const std::string& ptx) {
+  return software::compile(std::span(&ptx, 1), test_memory);
+}
 
 struct Kernel {
   std::unique_ptr<software::Program> program;
 
   explicit Kernel(const std::string& ptx) {
-    auto compiled = software::compile(text(ptx), test_memory);
+    auto compiled = compile_text(text(ptx));
     EXPECT_TRUE(compiled) << compiled.error();
     if (compiled) program = std::move(compiled.value());
   }

@@ -159,13 +159,13 @@ TEST(kernel, says_how_large_its_frame_is) {
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
-  auto refused = software::compile(text(".visible .entry k()\n{\nwgmma.fence.sync.aligned;\nret;\n}\n"), test_memory);
+  auto refused = compile_text(text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nstacksave.u64 %d1;\nret;\n}\n"));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), "kernel k, line 6: unsupported instruction 'wgmma.fence.sync.aligned'");
+  EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'stacksave.u64'");
 }
 
 TEST(compile, says_the_line_of_a_mistake) {
-  auto refused = software::compile(text(".visible .entry k()\n{\nfrobnicate;\n}\n"), test_memory);
+  auto refused = compile_text(text(".visible .entry k()\n{\nfrobnicate;\n}\n"));
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().find("line 6"), std::string::npos) << refused.error();
 }

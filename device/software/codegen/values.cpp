@@ -121,6 +121,21 @@ void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
   ir.SetInsertPoint(after);
 }
 
+void Emitter::require_aligned(Value* addresses, unsigned bytes) {
+  Value* wrong = ir.CreateICmpNE(ir.CreateAnd(addresses, like(addresses, bytes - 1)), like(addresses, 0));
+  Value* any = wrong;
+  if (varying(addresses)) any = ir.CreateICmpNE(ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_), ir.getInt32(0));
+  auto* failing = BasicBlock::Create(ir.getContext(), "misaligned", target_);
+  auto* fine = BasicBlock::Create(ir.getContext(), "aligned", target_);
+  ir.CreateCondBr(any, failing, fine);
+  ir.SetInsertPoint(failing);
+  Value* lanes_in = varying(addresses) ? ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_) : active_;
+  Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {lanes_in, ir.getTrue()});
+  hook("outboard_misaligned", ir.getVoidTy(), {warp_, lane, element(addresses, lane)});
+  ir.CreateUnreachable();
+  ir.SetInsertPoint(fine);
+}
+
 Emitter::Value* Emitter::element(Value* value, Value* lane) {
   return varying(value) ? ir.CreateExtractElement(value, lane) : value;
 }
@@ -155,6 +170,7 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
     case Operand::integer: return constant(static_cast<uint64_t>(operand.value), width);
     case Operand::real: return constant(real_bits(operand, type), width);
     case Operand::special_register: return resized(ir, special(operand.special), width, false);
+    case Operand::function: return constant(function_address(operand.index), width);
     case Operand::symbol: return resized(ir, symbol_address(operand), width, false);
     case Operand::vector: {  // mov.b64 %d, {%r1, %r2}: the first element is the lowest
       unsigned part = width / static_cast<unsigned>(operand.elements.size());
@@ -289,6 +305,8 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::globaltimer_hi: return ir.CreateLShr(hook("outboard_globaltimer", ir.getInt64Ty(), {}), 32);
     case Special::dynamic_smem_size: return launch_field(offsetof(Launch, dynamic_shared), ir.getInt32Ty());
     case Special::total_smem_size: case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
+    case Special::envreg1: return ir.CreateLShr(launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty()), 32);
+    case Special::envreg2: return launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty());
     case Special::warp_size: return ir.getInt32(lanes);
     default: throw Unsupported{function.line, "unsupported special register"};
   }

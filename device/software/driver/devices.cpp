@@ -32,7 +32,7 @@ Capability claimed_capability() {
       char* end = nullptr;
       long major = std::strtol(setting, &end, 10);
       long minor = *end == '.' ? std::strtol(end + 1, nullptr, 10) : 0;
-      if (major >= 5 && major <= 15 && minor >= 0 && minor <= 9)
+      if (major >= 5 && major <= 13 && minor >= 0 && minor <= 9)
         claimed = {static_cast<int>(major), static_cast<int>(minor)};
     }
     return claimed;

@@ -75,8 +75,8 @@ class FakeProgram : public Program {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> compile(std::string_view text, const Allocate& allocate) {
-  if (text.find("broken") != std::string_view::npos) return base::Error{"line 7: unknown instruction 'broken'"};
+base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> texts, const Allocate& allocate) {
+  if (texts.front().find("broken") != std::string::npos) return base::Error{"line 7: unknown instruction 'broken'"};
   return std::unique_ptr<Program>(new FakeProgram(allocate(64, 8)));
 }
 

@@ -186,8 +186,7 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevi
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return answer(host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return answer(ptr);
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
-      if (found->kind == MemoryKind::device) return CUDA_ERROR_INVALID_VALUE;
-      return answer(ptr);
+      return answer(ptr);  // all of this device's memory is the process's own, and readable where it lies
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return answer(static_cast<unsigned long long>(found->number));
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: return answer(static_cast<unsigned>(found->kind == MemoryKind::managed));
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return answer(0);

@@ -28,9 +28,9 @@ class EmptyProgram : public Program {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> compile(std::string_view text, const Allocate& allocate) {
+base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> texts, const Allocate& allocate) {
   uint64_t variable = allocate(64, 8);
-  if (text.find("broken") != std::string_view::npos) return base::Error{"line 7: unknown instruction 'broken'"};
+  if (texts.front().find("broken") != std::string::npos) return base::Error{"line 7: unknown instruction 'broken'"};
   return std::unique_ptr<Program>(new EmptyProgram(variable));
 }
 

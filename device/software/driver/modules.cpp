@@ -15,13 +15,13 @@ namespace software {
 namespace {
 
 constexpr uint32_t wrapper_magic = 0x466243b1;  // what __fatBinC_Wrapper_t begins with
+constexpr uint32_t link_version = 2;  // `more` is then a null-terminated list of fat binaries to link
 constexpr uint32_t elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
 struct Wrapper {
   uint32_t magic, version;
   const void* data;
-  const void* file_name;
+  const void* more;
 };
-
 
 // Where the caller wants the compiler's messages (CU_JIT_ERROR_LOG_BUFFER and its size, which is in and out).
 struct JitLog {
@@ -56,25 +56,9 @@ bool begins_with(const void* image, uint32_t magic) {
   return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
 }
 
-// The PTX text that `image` holds for this device.
-CUresult extract(const void* image, std::string& ptx, std::string& why) {
-  if (begins_with(image, wrapper_magic)) {
-    Wrapper wrapper;
-    std::memcpy(&wrapper, image, sizeof wrapper);
-    if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
-    image = wrapper.data;
-  }
-  if (begins_with(image, elf_magic)) {
-    why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
-    return CUDA_ERROR_NO_BINARY_FOR_GPU;
-  }
-  size_t extent = begins_with(image, fatbin_magic) ? image::fatbin_extent(image) : 0;
-  if (extent == 0) {
-    ptx = static_cast<const char*>(image);
-    why = "the image is neither a fat binary nor PTX text";
-    return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
-  }
-  auto entries = image::parse_fatbin({static_cast<const std::byte*>(image), extent});
+// The PTX in a fat binary that suits this device; null with a reason: there is none.
+CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
+  auto entries = image::parse_fatbin({static_cast<const std::byte*>(fatbin), image::fatbin_extent(fatbin)});
   if (!entries) {
     why = entries.error();
     return CUDA_ERROR_INVALID_IMAGE;
@@ -84,7 +68,7 @@ CUresult extract(const void* image, std::string& ptx, std::string& why) {
       image::choose_ptx(entries.value(), static_cast<uint32_t>(capability.major * 10 + capability.minor));
   if (!entry) {
     why = "the fat binary has no PTX for compute capability " + std::to_string(capability.major) + "." +
-          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC";
+          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC=13.0";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   auto text = image::unpack(*entry);
@@ -97,7 +81,39 @@ CUresult extract(const void* image, std::string& ptx, std::string& why) {
   return CUDA_SUCCESS;
 }
 
-CUresult build(const std::string& ptx, Context& context, std::shared_ptr<Module>& module, std::string& why) {
+// Parts to be linked: a null-terminated list of fat binaries. Those without PTX (libcudadevrt has none for most
+// devices) are left out; what is missing then shows when it is used.
+CUresult unpack_parts(const void* const* parts, std::vector<std::string>& texts, std::string& why) {
+  for (; *parts; ++parts) {
+    std::string ptx;
+    CUresult result = begins_with(*parts, fatbin_magic) ? unpack(*parts, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
+    if (result == CUDA_SUCCESS) texts.push_back(std::move(ptx));
+    else if (result != CUDA_ERROR_NO_BINARY_FOR_GPU) return result;
+  }
+  return texts.empty() ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_SUCCESS;
+}
+
+// The PTX texts that `image` holds for this device: one, or those to be linked.
+CUresult extract(const void* image, std::vector<std::string>& texts, std::string& why) {
+  if (begins_with(image, wrapper_magic)) {
+    Wrapper wrapper;
+    std::memcpy(&wrapper, image, sizeof wrapper);
+    if (wrapper.version == link_version && wrapper.more) return unpack_parts(static_cast<const void* const*>(wrapper.more), texts, why);
+    if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
+    image = wrapper.data;
+  }
+  if (begins_with(image, elf_magic)) {
+    why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  }
+  std::string& ptx = texts.emplace_back();
+  if (begins_with(image, fatbin_magic)) return unpack(image, ptx, why);
+  ptx = static_cast<const char*>(image);
+  why = "the image is neither a fat binary nor PTX text";
+  return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
+}
+
+CUresult build(std::span<const std::string> texts, Context& context, std::shared_ptr<Module>& module, std::string& why) {
   auto made = std::make_shared<Module>();
   made->context = &context;
   auto allocate = [&](uint64_t size, uint64_t alignment) {
@@ -105,7 +121,7 @@ CUresult build(const std::string& ptx, Context& context, std::shared_ptr<Module>
     if (address) made->variables.push_back(address);
     return address;
   };
-  auto program = compile(ptx, allocate);
+  auto program = compile(texts, allocate);
   if (!program) {
     for (uint64_t address : made->variables) device().memory->free(address);
     why = program.error();
@@ -127,10 +143,11 @@ CUresult load(CUmodule* handle, const void* image, const JitLog& log) {
   std::shared_ptr<Context> context;
   if (CUresult bad = enter(context)) return bad;
   if (!handle || !image) return CUDA_ERROR_INVALID_VALUE;
-  std::string ptx, why;
+  std::vector<std::string> texts;
+  std::string why;
   std::shared_ptr<Module> module;
-  CUresult result = extract(image, ptx, why);
-  if (result == CUDA_SUCCESS) result = build(ptx, *context, module, why);
+  CUresult result = extract(image, texts, why);
+  if (result == CUDA_SUCCESS) result = build(texts, *context, module, why);
   log.finish(result ? why : "");
   if (result) {
     base::log(base::Level::error, "module cannot be loaded", {{"reason", why}});

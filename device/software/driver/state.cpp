@@ -23,7 +23,9 @@ Context::Context(unsigned context_flags, uint64_t id) : flags(context_flags), id
 void Context::set_up() {
   legacy_ = std::make_shared<Stream>(this, 0u, 0, ++device().numbers);
   heap_ = std::make_unique<Heap>(*device().memory, this, default_heap);
-  limits = {{CU_LIMIT_STACK_SIZE, default_stack},
+  limits = {{CU_LIMIT_CIG_ENABLED, 0},  // no graphics share the device; cuBLAS asks
+            {CU_LIMIT_CIG_SHMEM_FALLBACK_ENABLED, 0},
+            {CU_LIMIT_STACK_SIZE, default_stack},
             {CU_LIMIT_PRINTF_FIFO_SIZE, default_fifo},
             {CU_LIMIT_MALLOC_HEAP_SIZE, default_heap},
             {CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 2},

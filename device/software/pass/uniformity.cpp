@@ -127,8 +127,10 @@ class Analysis {
   bool varying_result(const Instruction& instruction) const {
     if (born_varying(instruction)) return true;
     if (instruction.guard.reg >= 0 && result_.varying[static_cast<size_t>(instruction.guard.reg)]) return true;
-    if (instruction.opcode == Opcode::vote || instruction.opcode == Opcode::redux || instruction.opcode == Opcode::activemask)
-      return false;
+    if (instruction.opcode == Opcode::activemask) return false;
+    // One answer for all lanes, unless they name different members.
+    if (instruction.opcode == Opcode::vote || instruction.opcode == Opcode::redux)
+      return instruction.modifiers.sync && varying_operand(instruction.operands.back());
     for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i)
       if (varying_operand(instruction.operands[i])) return true;
     return carry_varies(instruction);

@@ -45,6 +45,7 @@ enum class Special : uint8_t {  // PTX ISA, "Special Registers"
   clusterid_x, clusterid_y, clusterid_z, nclusterid_x, nclusterid_y, nclusterid_z,
   cluster_ctaid_x, cluster_ctaid_y, cluster_ctaid_z, cluster_nctaid_x, cluster_nctaid_y, cluster_nctaid_z,
   cluster_ctarank, cluster_nctarank,
+  envreg1, envreg2,
   warp_size,  // WARP_SZ
   other,      // known to the ISA, not to us: the verifier refuses it by name
 };

@@ -71,6 +71,8 @@ class Parsing {
   void instruction(Guard guard);
   void guarded();
   void call_operands(Instruction& instruction);
+  void branch_targets(Instruction& instruction);
+  void named_list(const std::string& text);
   Operand operand();
   Operand word_operand();
   Operand special(const std::string& text);

@@ -37,7 +37,7 @@ const std::unordered_map<std::string_view, Special>& specials() {
       {"%dynamic_smem_size", Special::dynamic_smem_size}, {"%total_smem_size", Special::total_smem_size},
       {"%aggr_smem_size", Special::aggr_smem_size}, {"%is_explicit_cluster", Special::is_explicit_cluster},
       {"%cluster_ctarank", Special::cluster_ctarank}, {"%cluster_nctarank", Special::cluster_nctarank},
-      {"WARP_SZ", Special::warp_size},
+      {"%envreg1", Special::envreg1}, {"%envreg2", Special::envreg2}, {"WARP_SZ", Special::warp_size},
   };
   return table;
 }
@@ -178,7 +178,10 @@ void Parsing::instruction(Guard guard) {
   instruction.guard = guard;
   instruction.line = token_.line;
   std::string text = name();
-  if (guard.reg < 0 && accept(':')) return define_label(text);
+  if (guard.reg < 0 && accept(':')) {
+    bool list = token_.is_dot("callprototype") || token_.is_dot("calltargets") || token_.is_dot("branchtargets");
+    return list ? named_list(text) : define_label(text);
+  }
   auto opcode = opcodes().find(text);
   if (opcode == opcodes().end()) return fail("unknown instruction '" + text + "'");
   instruction.opcode = opcode->second;
@@ -189,6 +192,8 @@ void Parsing::instruction(Guard guard) {
   bool second = false;
   if (instruction.opcode == Opcode::call) {
     call_operands(instruction);
+  } else if (instruction.opcode == Opcode::brx) {
+    branch_targets(instruction);
   } else if (!token_.is(';')) {
     do {
       instruction.operands.push_back(operand());
@@ -201,25 +206,6 @@ void Parsing::instruction(Guard guard) {
   expect(';');
   instruction.destinations = static_cast<uint8_t>(destinations_of(instruction) + second);
   function_->body.push_back(std::move(instruction));
-}
-
-// call (results), callee, (arguments), prototype;
-void Parsing::call_operands(Instruction& instruction) {
-  auto list = [&](std::vector<Operand>& operands) {
-    expect('(');
-    while (!failed_ && !token_.is(')')) {
-      operands.push_back(operand());
-      if (!accept(',')) break;
-    }
-    expect(')');
-  };
-  if (token_.is('(')) {
-    list(instruction.results);
-    expect(',');
-  }
-  instruction.operands.push_back(operand());
-  if (accept(',') && token_.is('(')) list(instruction.arguments);
-  if (accept(',')) fail("indirect calls are not understood yet");
 }
 
 Operand Parsing::operand() {

@@ -55,6 +55,17 @@ void record_trap(Warp* warp, uint32_t lane, const char* reason) {
   job.fail(CUDA_ERROR_LAUNCH_FAILED);
 }
 
+void record_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
+  Job& job = *block_of(warp).job;
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(address));
+  if (!job.failed())
+    base::log(base::Level::error, "kernel touches a misaligned address",
+              {{"kernel", warp->launch->kernel_name}, {"address", text}, {"block", triple(warp->block_index)},
+               {"thread", triple(thread_of(*warp, lane).at)}});
+  job.fail(CUDA_ERROR_MISALIGNED_ADDRESS);
+}
+
 bool record_bad_free(Warp* warp, void* pointer) {
   Job& job = *block_of(warp).job;
   if (job.heap && job.heap->free(pointer)) return false;
@@ -93,6 +104,11 @@ void outboard_assert(Warp* warp, uint32_t lane, const char* message, const char*
 
 void outboard_trap(Warp* warp, uint32_t lane, const char* reason) {
   record_trap(warp, lane, reason);
+  block_of(warp).worker->abandon();
+}
+
+void outboard_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
+  record_misaligned(warp, lane, address);
   block_of(warp).worker->abandon();
 }
 

@@ -61,6 +61,8 @@ int32_t outboard_printf(software::Warp*, uint32_t lane, const char* format, cons
                                   uint32_t line, const char* function);
 // trap / brkpt; ends the launch with CUDA_ERROR_LAUNCH_FAILED (reason: text for the log).
 [[noreturn]] void outboard_trap(software::Warp*, uint32_t lane, const char* reason);
+// An access to an address that is no multiple of its size; ends the launch with CUDA_ERROR_MISALIGNED_ADDRESS.
+[[noreturn]] void outboard_misaligned(software::Warp*, uint32_t lane, uint64_t address);
 // Device heap.
 void* outboard_malloc(software::Warp*, uint64_t size);
 void outboard_free(software::Warp*, void* pointer);

@@ -21,36 +21,6 @@ void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 }  // namespace
 
-uint64_t FreeList::take(uint64_t size, uint64_t alignment) {
-  for (auto at = free_.begin(); at != free_.end(); ++at) {
-    auto [begin, end] = *at;
-    uint64_t start = up(begin, alignment);
-    if (start > end || end - start < size) continue;
-    free_.erase(at);
-    if (begin < start) free_.emplace(begin, start);
-    if (start + size < end) free_.emplace(start + size, end);
-    return start;
-  }
-  return 0;
-}
-
-std::pair<uint64_t, uint64_t> FreeList::give(uint64_t begin, uint64_t end) {
-  auto next = free_.lower_bound(begin);
-  if (next != free_.begin()) {
-    auto before = std::prev(next);
-    if (before->second == begin) {
-      begin = before->first;
-      free_.erase(before);
-    }
-  }
-  if (next != free_.end() && next->first == end) {
-    end = next->second;
-    free_.erase(next);
-  }
-  free_.emplace(begin, end);
-  return {begin, end};
-}
-
 base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit) {
   void* at = mmap(pointer(api::window_base), api::device_area_size, PROT_NONE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);

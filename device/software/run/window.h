@@ -7,23 +7,12 @@
 #include <mutex>
 #include <optional>
 
+#include "base/free_list.h"
 #include "base/result.h"
 
 namespace software {
 
-// Which parts of [begin, end) are free. First fit by address, neighbours coalesce. Touches no memory.
-class FreeList {
- public:
-  FreeList(uint64_t begin, uint64_t end) { free_.emplace(begin, end); }
-
-  // 0: no room. `alignment` is a power of two.
-  uint64_t take(uint64_t size, uint64_t alignment);
-  // Gives [begin, end) back; returns the whole free range it is now part of.
-  std::pair<uint64_t, uint64_t> give(uint64_t begin, uint64_t end);
-
- private:
-  std::map<uint64_t, uint64_t> free_;  // begin -> end
-};
+using base::FreeList;
 
 enum class MemoryKind : uint8_t { device, host, managed, module, heap };
 

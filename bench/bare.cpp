@@ -1,0 +1,119 @@
+// The limits: a ping-pong and a one-way stream over the very sockets that the links use, between two processes.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "bench/bench.h"
+
+namespace bench {
+namespace {
+
+constexpr size_t request = 56, reply = 24;  // bytes of cuStreamQuery's frames
+constexpr size_t stream_bytes = size_t{64} << 20, piece = size_t{1} << 20;
+
+void read_all(int fd, char* to, size_t size) {
+  while (size) {
+    ssize_t got = read(fd, to, size);
+    if (got <= 0) _exit(0);
+    to += got;
+    size -= static_cast<size_t>(got);
+  }
+}
+void write_all(int fd, const char* from, size_t size) {
+  while (size) {
+    ssize_t done = write(fd, from, size);
+    if (done <= 0) _exit(0);
+    from += done;
+    size -= static_cast<size_t>(done);
+  }
+}
+
+void make_pair(bool tcp, int pair[2]) {
+  if (!tcp) {
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) _exit(1);
+    return;
+  }
+  int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at);
+  listen(listener, 1);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+  pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(pair[0], reinterpret_cast<sockaddr*>(&at), sizeof at) < 0) _exit(1);
+  pair[1] = accept(listener, nullptr, nullptr);
+  for (int i : {0, 1}) setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  close(listener);
+}
+
+// Runs `theirs` on one end in a child and `ours` on the other here.
+template <class Theirs, class Ours>
+double between_processes(bool tcp, Theirs theirs, Ours ours) {
+  int pair[2];
+  make_pair(tcp, pair);
+  pid_t child = fork();
+  if (child == 0) {
+    close(pair[0]);
+    theirs(pair[1]);
+    _exit(0);
+  }
+  close(pair[1]);
+  double result = ours(pair[0]);
+  close(pair[0]);
+  waitpid(child, nullptr, 0);
+  return result;
+}
+
+}  // namespace
+
+double bare_round_trip_us(bool tcp) {
+  char buffer[request];
+  std::memset(buffer, 1, sizeof buffer);
+  return between_processes(
+      tcp,
+      [&](int fd) {
+        for (;;) read_all(fd, buffer, request), write_all(fd, buffer, reply);
+      },
+      [&](int fd) {
+        std::vector<double> times;
+        for (int i = 0; i < 5000; ++i) {
+          double start = seconds();
+          write_all(fd, buffer, request);
+          read_all(fd, buffer, reply);
+          times.push_back((seconds() - start) * 1e6);
+        }
+        return median(times);
+      });
+}
+
+double bare_stream_gb_per_s(bool tcp) {
+  // As a copy does: from a buffer of that size to another one.
+  std::vector<char> buffer(stream_bytes, 1);
+  return between_processes(
+      tcp,
+      [&](int fd) {
+        std::fill(buffer.begin(), buffer.end(), 2);  // a copy of our own before the clock runs
+        for (;;) {
+          for (size_t at = 0; at < stream_bytes; at += piece) read_all(fd, buffer.data() + at, piece);
+          write_all(fd, buffer.data(), 1);
+        }
+      },
+      [&](int fd) {
+        std::vector<double> rates;
+        for (int i = 0; i < 9; ++i) {
+          double start = seconds();
+          for (size_t at = 0; at < stream_bytes; at += piece) write_all(fd, buffer.data() + at, piece);
+          read_all(fd, buffer.data(), 1);
+          rates.push_back(stream_bytes / (seconds() - start) / 1e9);
+        }
+        return median(rates);
+      });
+}
+
+}  // namespace bench

@@ -1,0 +1,28 @@
+// Shared by the benchmarks: medians, and what each measures.
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+inline double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+inline double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// bare.cpp: what the same sockets do without us. `tcp` false: a unix socket.
+double bare_round_trip_us(bool tcp);
+double bare_stream_gb_per_s(bool tcp);
+
+// driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
+int measure_driver(const std::string& library);
+// Only starts the driver, as a trivial program does.
+int start_driver(const std::string& library);
+
+}  // namespace bench

@@ -1,0 +1,143 @@
+// make bench: starts a server, measures the spine through unix and tcp, prints a table and writes results.json.
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "bench/bench.h"
+
+extern char** environ;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Figure {
+  std::string name;
+  double value;
+  std::string unit;
+  double limit;  // of this machine, measured in this run
+  std::string limit_name, goal;
+  bool met;
+};
+
+fs::path build;
+
+std::string remote_library() { return (build / "lib/remote/libcuda.so.1").string(); }
+std::string software_library() { return (build / "lib/software/libcuda.so.1").string(); }
+
+pid_t start(std::vector<std::string> words, int output = -1) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, 1);
+  pid_t pid = -1;
+  posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return pid;
+}
+
+std::map<std::string, double> measure(const std::string& self, const std::string& target) {
+  int ends[2];
+  if (pipe(ends) < 0) std::exit(1);
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
+  pid_t child = start({self, "--driver", remote_library()}, ends[1]);
+  close(ends[1]);
+  FILE* lines = fdopen(ends[0], "r");
+  std::map<std::string, double> values;
+  char name[64];
+  for (double value; std::fscanf(lines, "%63s %lf", name, &value) == 2;) values[name] = value;
+  std::fclose(lines);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status) std::fprintf(stderr, "bench: the measurement through %s failed\n", target.c_str()), std::exit(1);
+  return values;
+}
+
+double start_up_ms(const std::string& self, const std::string& library) {
+  double begin = bench::seconds();
+  int status = 0;
+  waitpid(start({self, "--start", library}), &status, 0);
+  return status ? 1e9 : (bench::seconds() - begin) * 1e3;
+}
+
+// The machine is shared and its scheduler has moods: limit and figure take turns, and medians of the turns count.
+void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name, const std::string& target) {
+  constexpr int turns = 7;
+  bool tcp = name == "tcp";
+  std::vector<double> trips, rates;
+  std::map<std::string, std::vector<double>> got;
+  for (int i = 0; i < turns; ++i) {
+    trips.push_back(bench::bare_round_trip_us(tcp));
+    rates.push_back(bench::bare_stream_gb_per_s(tcp));
+    for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
+  }
+  double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]), round_trip = bench::median(got["round_trip"]);
+  figures.push_back({name + ".launch", launch, "us", 0.3, "goal", "< 0.3", launch < 0.3});
+  figures.push_back({name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
+  for (const char* way : {"to_device", "to_host"}) {
+    double copied = bench::median(got[way]);
+    figures.push_back({name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
+  }
+}
+
+void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
+  std::vector<double> through, direct;
+  for (int i = 0; i < 15; ++i) {
+    direct.push_back(start_up_ms(self, software_library()));
+    through.push_back(start_up_ms(self, remote_library()));
+  }
+  double more = bench::median(through) - bench::median(direct);
+  figures.push_back({"start_up_through", bench::median(through), "ms", bench::median(direct), "direct", "< limit + 60", more < 60});
+}
+
+void print(const std::vector<Figure>& figures) {
+  std::printf("%-22s %10s %-5s %10s  %-15s %7s  %-15s %s\n", "figure", "value", "unit", "limit", "which is", "ratio", "goal", "met");
+  for (const Figure& each : figures)
+    std::printf("%-22s %10.3f %-5s %10.3f  %-15s %7.2f  %-15s %s\n", each.name.c_str(), each.value, each.unit.c_str(), each.limit,
+                each.limit_name.c_str(), each.value / each.limit, each.goal.c_str(), each.met ? "yes" : "NO");
+}
+
+bool write_results(const std::vector<Figure>& figures) {
+  fs::create_directories(build / "bench");
+  std::ofstream file(build / "bench/results.json");
+  file << "[\n";
+  for (size_t i = 0; i < figures.size(); ++i)
+    file << "  {\"name\": \"" << figures[i].name << "\", \"value\": " << figures[i].value << ", \"unit\": \"" << figures[i].unit
+         << "\", \"limit\": " << figures[i].limit << ", \"goal\": \"" << figures[i].goal << "\", \"command\": \"make bench\"}"
+         << (i + 1 < figures.size() ? "," : "") << "\n";
+  file << "]\n";
+  return file.good();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
+  if (argc != 2) return std::fprintf(stderr, "usage: outboard_bench BUILD\n"), 2;
+  build = fs::absolute(argv[1]);
+  std::string self = fs::read_symlink("/proc/self/exe");
+  std::string socket = (fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))).string();
+  std::string port = std::to_string(20000 + getpid() % 20000);
+  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--listen", "unix:" + socket, "--listen", "tcp:127.0.0.1:" + port});
+  for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
+  std::vector<Figure> figures;
+  link_figures(figures, self, "unix", "unix:" + socket);
+  link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
+  start_figure(figures, self, "unix:" + socket);
+  kill(server, SIGTERM);
+  waitpid(server, nullptr, 0);
+  print(figures);
+  return write_results(figures) ? 0 : 1;
+}

@@ -1,0 +1,71 @@
+#include "cli/serve.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "server/listener.h"
+
+namespace cli {
+namespace {
+
+int complain(const std::string& text) {
+  std::fprintf(stderr, "outboard: %s\n", text.c_str());
+  return 2;
+}
+
+// The link keeps the pipes; descriptors 0 and 1 become harmless, so that nothing the device prints gets between frames.
+int serve_stdio(const server::WorkerOptions& options) {
+  base::Fd in(fcntl(0, F_DUPFD_CLOEXEC, 3)), out(fcntl(1, F_DUPFD_CLOEXEC, 3));
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (!in.valid() || !out.valid() || null < 0) return complain("--stdio needs an open standard input and output");
+  dup2(null, 0);
+  dup2(null, 1);
+  server::run_worker(links::Link(std::move(in), std::move(out)), options);
+}
+
+}  // namespace
+
+bool parse_bytes(const std::string& text, uint64_t& bytes) {
+  char* end = nullptr;
+  double number = std::strtod(text.c_str(), &end);
+  if (end == text.c_str() || number <= 0) return false;
+  std::string unit = end;
+  if (unit.size() > 1 && unit.back() == 'B') unit.pop_back();
+  if (unit.size() > 1 && unit.back() == 'i') unit.pop_back();
+  constexpr std::string_view units = "KMGT";
+  if (unit.empty()) {
+    bytes = static_cast<uint64_t>(number);
+    return true;
+  }
+  size_t power = units.find(unit);
+  if (unit.size() != 1 || power == units.npos) return false;
+  bytes = static_cast<uint64_t>(number * static_cast<double>(uint64_t{1} << (10 * (power + 1))));
+  return true;
+}
+
+int serve(const ServeOptions& options) {
+  server::ListenerOptions listener;
+  listener.worker.device = options.device;
+  listener.most_clients = options.most_clients;
+  if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
+    return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");
+  if (options.stdio) {
+    if (!options.listen.empty()) return complain("--stdio serves one client and does not listen; leave out --listen");
+    return serve_stdio(listener.worker);
+  }
+  std::vector<std::string> names = options.listen;
+  if (names.empty()) names.push_back("unix:" + links::default_socket_path());
+  for (const std::string& name : names) {
+    auto address = links::parse(name);
+    if (!address) return complain(address.error());
+    listener.addresses.push_back(address.value());
+  }
+  if (!options.quiet && !std::getenv("OUTBOARD_LOG")) base::set_level(base::Level::info);
+  return server::listen_and_serve(listener);
+}
+
+}  // namespace cli

@@ -1,0 +1,24 @@
+// outboard serve: offers this machine's device to others.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+struct ServeOptions {
+  std::vector<std::string> listen;  // addresses; empty: this user's own socket
+  bool stdio = false;               // one client, over standard input and output
+  std::string device = "cpu";
+  std::string memory;               // "8GiB"; empty: the device's own choice
+  size_t most_clients = 64;
+  bool quiet = false;
+};
+
+// The exit code: 0 after SIGTERM or when the client of --stdio left, 1 when it cannot start, 2 for bad options.
+int serve(const ServeOptions& options);
+
+// "512MiB", "8G", "1073741824" as bytes; false: none of these.
+bool parse_bytes(const std::string& text, uint64_t& bytes);
+
+}  // namespace cli

@@ -1,0 +1,49 @@
+#include "cli/targets.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/run.h"
+#include "client/target.h"
+#include "link/address.h"
+
+namespace cli {
+
+Target probe(const std::string& name) {
+  Target target{name, false, name == "cpu", {}};
+  if (target.software) {
+    std::error_code error;
+    std::string library = library_folder("software") + "/libcuda.so.1";
+    target.works = std::filesystem::exists(library, error);
+    target.detail = target.works ? "software GPU on this machine's CPU" : library + " is missing; build it with make build";
+    return target;
+  }
+  auto greeted = client::greet(name, "outboard", 10000);
+  target.works = greeted.ok() && !greeted.value().welcome.inventory.devices.empty();
+  if (!greeted) target.detail = greeted.error();
+  else if (!target.works) target.detail = "the server has no device";
+  else target.detail = greeted.value().welcome.inventory.devices[0].name;
+  return target;
+}
+
+std::vector<std::string> automatic_targets() {
+  std::vector<std::string> names;
+  const char* wanted = std::getenv("OUTBOARD_TARGET");
+  if (wanted && *wanted) names.push_back(wanted);
+  names.push_back("unix:" + links::default_socket_path());
+  names.push_back("cpu");
+  return names;
+}
+
+int list_targets() {
+  bool any = false;
+  for (const std::string& name : automatic_targets()) {
+    Target target = probe(name);
+    std::printf("%-40s %-4s %s\n", name.c_str(), target.works ? "ok" : "no", target.detail.c_str());
+    any = any || target.works;
+  }
+  return any ? 0 : 1;
+}
+
+}  // namespace cli

@@ -1,0 +1,102 @@
+// The session over a link. One per process: threads share it, and whoever waits for a reply reads for all.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "client/encode.h"
+#include "client/session.h"
+#include "link/link.h"
+#include "wire/message.h"
+
+namespace client {
+
+class Connection {
+ public:
+  CUresult start();
+  const Inventory& inventory() const { return inventory_; }
+  bool usable() const { return usable_.load(std::memory_order_relaxed); }
+  void disown() { usable_ = false; }  // in a forked child
+
+  CUresult call(const Row& row, std::span<const api::Role> roles);
+  CUresult post(const Row& row, std::span<const api::Role> roles);
+  void flush();
+
+  uint64_t expect_transfer(void* destination, size_t size);
+  uint64_t register_host_function(void (*run)(void*), void* data);
+  // Host functions are under way: a one-way call must wait then, because it could hold up the server's reading.
+  bool host_functions_pending() const { return host_functions_pending_.load(std::memory_order_relaxed) != 0; }
+
+ private:
+  struct Waiter {
+    std::vector<std::byte> reply;
+    bool done = false;
+  };
+  struct Transfer {
+    void* to;
+    size_t size;
+  };
+  struct HostFunction {
+    uint64_t number;
+    void (*run)(void*);
+    void* data;
+  };
+
+  // sending
+  void append(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles, Bulk* bulk);
+  CUresult sticky_error() const;
+  bool send_now(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles);
+  bool write(std::span<iovec> pieces);
+  void drain_while_blocked();
+  void wake_flusher();
+  void run_flusher();
+
+  // receiving
+  void read_or_wait(std::unique_lock<std::mutex>& state);
+  bool await(Waiter& waiter, uint64_t number);
+  bool receive();  // one frame; the caller is the reader
+  bool receive_reply(const wire::FrameHead& head);
+  bool receive_data(const wire::FrameHead& head);
+  bool receive_output(const wire::FrameHead& head);
+  bool skip(size_t size);
+  void run_reader();
+  void run_host_functions();
+  void lose(const char* reason);
+
+  links::Link link_;
+  std::unique_ptr<links::Input> input_;
+  Inventory inventory_;
+  std::string target_;
+  std::atomic<bool> usable_{false}, broken_{false};
+
+  std::atomic<int> sticky_{0};  // the error that made sticky_context_ unusable
+  std::atomic<uint64_t> sticky_context_{0};
+
+  std::mutex queue_lock_;    // queue_
+  wire::Writer queue_;       // frames not sent yet
+  std::mutex send_lock_;     // the link's writing side, sending_
+  wire::Writer sending_;
+  std::atomic<uint32_t> flusher_awake_{0};
+  std::once_flag flusher_started_;
+
+  std::mutex state_lock_;    // everything below
+  std::condition_variable progress_;
+  bool reading_ = false;
+  int waiting_ = 0;          // threads in progress_
+  std::unordered_map<uint64_t, Waiter*> waiters_;
+  std::unordered_map<uint64_t, Transfer> transfers_;
+  std::unordered_map<uint64_t, HostFunction> host_functions_;
+  std::deque<HostFunction> runnable_;
+  std::condition_variable runnable_more_;
+  std::atomic<int> host_functions_pending_{0};
+  std::once_flag host_threads_started_;
+  std::atomic<uint64_t> numbers_{1};
+};
+
+}  // namespace client

@@ -1,0 +1,157 @@
+// What a module image is, from its first bytes; and cuLink, which collects parts: the device links them when the
+// result is loaded (CUDA Driver API, "Module Management").
+#include "client/cuda/images.h"
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "client/cuda/contexts.h"
+#include "client/cuda/functions.h"
+#include "image/bundle.h"
+#include "image/fatbin.h"
+
+namespace {
+
+constexpr uint32_t wrapper_magic = 0x466243b1, elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
+
+// cudart's wrapper around a fatbin (cuda-driver facts, "fatbin wrapper"). In version 2, `more` is a null-terminated
+// list of fatbins that are to be linked.
+struct Wrapper {
+  uint32_t magic, version;
+  const void* data;
+  const void* const* more;
+};
+
+// Stops at a NUL: text may be shorter than any magic number.
+bool begins_with(const void* image, uint32_t magic) {
+  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
+}
+
+client::Image linked(const void* const* parts) {
+  std::vector<std::span<const std::byte>> list;
+  for (; *parts; ++parts)
+    list.emplace_back(static_cast<const std::byte*>(*parts), image::fatbin_extent(*parts));
+  client::Image found;
+  found.own = image::bundle(list);
+  found.data = found.own.data();
+  found.size = found.own.size();
+  return found;
+}
+
+struct Link {
+  std::vector<std::vector<std::byte>> parts;
+  std::vector<std::byte> result;
+};
+std::mutex lock;
+std::set<Link*>& links() {
+  static auto* set = new std::set<Link*>;
+  return *set;
+}
+Link* find(CUlinkState state) {
+  auto* link = reinterpret_cast<Link*>(state);
+  return links().contains(link) ? link : nullptr;
+}
+
+CUresult add(CUlinkState state, CUjitInputType type, const void* data, size_t size) {
+  std::lock_guard hold(lock);
+  Link* link = find(state);
+  if (!link) return CUDA_ERROR_INVALID_HANDLE;
+  if (!data || size == 0) return CUDA_ERROR_INVALID_VALUE;
+  const auto* bytes = static_cast<const std::byte*>(data);
+  switch (type) {
+    case CU_JIT_INPUT_PTX: {
+      const auto* text = static_cast<const char*>(data);
+      link->parts.push_back(image::wrap_ptx({text, strnlen(text, size)}));
+      return CUDA_SUCCESS;
+    }
+    case CU_JIT_INPUT_FATBINARY:
+      if (size < 16 || !begins_with(data, fatbin_magic) || image::fatbin_extent(data) > size)
+        return CUDA_ERROR_INVALID_IMAGE;
+      link->parts.emplace_back(bytes, bytes + image::fatbin_extent(data));
+      return CUDA_SUCCESS;
+    case CU_JIT_INPUT_CUBIN:
+      if (!begins_with(data, elf_magic)) return CUDA_ERROR_INVALID_IMAGE;
+      return CUDA_ERROR_NOT_SUPPORTED;
+    default: return type < CU_JIT_NUM_INPUT_TYPES ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
+  }
+}
+
+}  // namespace
+
+client::Image client::read_image(const void* image) {
+  Image found;
+  found.data = image;
+  if (begins_with(image, wrapper_magic)) {
+    Wrapper wrapper;
+    std::memcpy(&wrapper, image, sizeof wrapper);
+    if (wrapper.version == 2 && wrapper.more) return linked(wrapper.more);
+    found.data = wrapper.data;
+    if (!found.data) return found;
+  }
+  if (size_t extent = image::bundle_extent(found.data)) found.size = extent;
+  else if (begins_with(found.data, fatbin_magic)) found.size = image::fatbin_extent(found.data);
+  else if (begins_with(found.data, elf_magic))
+    found.size = 64;  // machine code, which only its header is needed to refuse
+  else found.size = std::strlen(static_cast<const char*>(found.data)) + 1;
+  return found;
+}
+
+OUTBOARD_EXPORT CUresult cuLinkCreate_v2(unsigned int numOptions, CUjit_option* options, void** optionValues,
+                                         CUlinkState* stateOut) {
+  if (CUresult result = client::require_context()) return result;
+  if (!stateOut || (numOptions && (!options || !optionValues))) return CUDA_ERROR_INVALID_VALUE;
+  auto link = std::make_unique<Link>();
+  std::lock_guard hold(lock);
+  links().insert(link.get());
+  *stateOut = reinterpret_cast<CUlinkState>(link.release());
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuLinkAddData_v2(CUlinkState state, CUjitInputType type, void* data, size_t size, const char*,
+                                          unsigned int, CUjit_option*, void**) {
+  return add(state, type, data, size);
+}
+
+OUTBOARD_EXPORT CUresult cuLinkAddFile_v2(CUlinkState state, CUjitInputType type, const char* path, unsigned int,
+                                          CUjit_option*, void**) {
+  if (!path) return CUDA_ERROR_INVALID_VALUE;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return CUDA_ERROR_FILE_NOT_FOUND;
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return add(state, type, bytes.data(), bytes.size());
+}
+
+// Loads the result once, so that what cannot be linked is known here.
+OUTBOARD_EXPORT CUresult cuLinkComplete(CUlinkState state, void** cubinOut, size_t* sizeOut) {
+  if (CUresult result = client::require_context()) return result;
+  std::vector<std::byte> bundled;
+  {
+    std::lock_guard hold(lock);
+    Link* link = find(state);
+    if (!link || !cubinOut) return CUDA_ERROR_INVALID_VALUE;
+    bundled = image::bundle({link->parts.begin(), link->parts.end()});
+  }
+  CUmodule trial = nullptr;
+  if (CUresult result = cuModuleLoadData(&trial, bundled.data())) return result;
+  cuModuleUnload(trial);
+  std::lock_guard hold(lock);
+  Link* link = find(state);
+  if (!link) return CUDA_ERROR_INVALID_VALUE;
+  link->result = std::move(bundled);
+  *cubinOut = link->result.data();
+  if (sizeOut) *sizeOut = link->result.size();
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuLinkDestroy(CUlinkState state) {
+  std::lock_guard hold(lock);
+  Link* link = find(state);
+  if (!link) return CUDA_ERROR_INVALID_HANDLE;
+  links().erase(link);
+  std::unique_ptr<Link> gone(link);
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,19 @@
+// Which server this process uses: OUTBOARD_TARGET, or the server of this user on this machine.
+#pragma once
+#include "base/result.h"
+#include "link/link.h"
+#include "wire/hello.h"
+
+namespace client {
+
+struct Greeted {
+  links::Link link;
+  wire::Welcome welcome;
+};
+
+// Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
+base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms);
+
+std::string target_from_environment();
+
+}  // namespace client

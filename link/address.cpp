@@ -1,0 +1,64 @@
+// Names of servers.
+#include "link/address.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace links {
+namespace {
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (text.substr(0, prefix.size()) != prefix) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+base::Result<Address> parse_tcp(std::string_view rest, std::string_view whole) {
+  size_t colon = rest.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size())
+    return base::Error{"'" + std::string(whole) + "' has no port; write tcp:HOST:PORT"};
+  std::string host(rest.substr(0, colon)), port(rest.substr(colon + 1));
+  if (port.find_first_not_of("0123456789") != std::string::npos || std::atol(port.c_str()) > 65535)
+    return base::Error{"'" + port + "' is not a port; write a number below 65536"};
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return Address{Address::Kind::tcp, host, port};
+}
+
+}  // namespace
+
+std::string Address::text() const {
+  switch (kind) {
+    case Kind::unix_socket: return "unix:" + where;
+    case Kind::tcp: return "tcp:" + (where.find(':') == std::string::npos ? where : "[" + where + "]") + ":" + port;
+    case Kind::command: return "via:" + where;
+  }
+  return {};
+}
+
+base::Result<Address> parse(std::string_view text) {
+  std::string_view rest = text;
+  if (take_prefix(rest, "unix:")) {
+    if (rest.empty()) return base::Error{"'unix:' has no path; write unix:PATH"};
+    return Address{Address::Kind::unix_socket, std::string(rest), {}};
+  }
+  if (take_prefix(rest, "tcp://") || take_prefix(rest, "tcp:")) return parse_tcp(rest, text);
+  if (take_prefix(rest, "via:")) {
+    if (rest.empty()) return base::Error{"'via:' has no command; write via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
+    return Address{Address::Kind::command, std::string(rest), {}};
+  }
+  for (std::string_view later : {"vsock://", "ssh://", "slurm://"})
+    if (text.substr(0, later.size()) == later)
+      return base::Error{"'" + std::string(text) + "': " + std::string(later) +
+                         " is not available in this version; use via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
+  return base::Error{"'" + std::string(text) + "' is no target; write unix:PATH, tcp:HOST:PORT, via:COMMAND, cpu or auto"};
+}
+
+std::string default_socket_path() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime && *runtime) return std::string(runtime) + "/outboard.sock";
+  const char* temporary = std::getenv("TMPDIR");
+  return std::string(temporary && *temporary ? temporary : "/tmp") + "/outboard-" + std::to_string(getuid()) + "/outboard.sock";
+}
+
+}  // namespace links

@@ -1,0 +1,113 @@
+// The client's end: a connected socket, or one sentence that says why there is none.
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "link/address.h"
+#include "link/loopback.h"
+
+extern char** environ;
+
+namespace links {
+namespace {
+
+base::Error failed(const Address& address, int reason) {
+  std::string text = "cannot connect to " + address.text() + ": " + std::strerror(reason);
+  if (reason == ENOENT || reason == ECONNREFUSED) text += "; is `outboard serve` running there?";
+  return base::Error{text};
+}
+
+// Connects within the time limit, then makes the socket wait as usual.
+int connect_within(int fd, const sockaddr* to, socklen_t size, int timeout_ms) {
+  int flags = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  int error = 0;
+  if (::connect(fd, to, size) < 0) {
+    error = errno;
+    if (error == EINPROGRESS || error == EAGAIN) {
+      pollfd waiting{fd, POLLOUT, 0};
+      if (poll(&waiting, 1, timeout_ms) <= 0) return ETIMEDOUT;
+      socklen_t length = sizeof error;
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    }
+  }
+  fcntl(fd, F_SETFL, flags);
+  return error;
+}
+
+base::Result<Link> connect_unix(const Address& address, int timeout_ms) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  if (address.where.size() >= sizeof to.sun_path) return failed(address, ENAMETOOLONG);
+  std::memcpy(to.sun_path, address.where.data(), address.where.size());
+  base::Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return failed(address, errno);
+  if (int error = connect_within(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to, timeout_ms)) return failed(address, error);
+  return Link(std::move(fd));
+}
+
+base::Result<Link> connect_tcp(const Address& address, int timeout_ms) {
+  addrinfo hints{}, *list = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  if (int error = getaddrinfo(address.where.c_str(), address.port.c_str(), &hints, &list))
+    return base::Error{"cannot find " + address.where + ": " + gai_strerror(error)};
+  std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
+  int error = EHOSTUNREACH;
+  for (addrinfo* each = list; each; each = each->ai_next) {
+    if (!is_loopback(each->ai_addr))
+      return base::Error{address.text() + " is another machine, and plain tcp is neither encrypted nor authenticated; use "
+                         "via:'ssh HOST outboard serve --stdio'"};
+    base::Fd fd(socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) continue;
+    error = connect_within(fd.get(), each->ai_addr, each->ai_addrlen, timeout_ms);
+    if (error) continue;
+    int on = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return Link(std::move(fd));
+  }
+  return failed(address, error);
+}
+
+// The command's standard input and output are one end of a socket pair. It is started by a shell that ends at once,
+// so that it is no child of the program, whose wait() would otherwise see it.
+base::Result<Link> connect_command(const Address& address) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return failed(address, errno);
+  base::Fd ours(pair[0]), theirs(pair[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, theirs.get(), 0);
+  posix_spawn_file_actions_adddup2(&actions, theirs.get(), 1);
+  std::string shell = "sh", option = "-c", script = "exec 3<&0; { eval \"$1\"; } <&3 3<&- &", command = address.where;
+  char* arguments[] = {shell.data(), option.data(), script.data(), shell.data(), command.data(), nullptr};
+  pid_t child = 0;
+  int error = posix_spawn(&child, "/bin/sh", &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error) return failed(address, error);
+  while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return Link(std::move(ours));
+}
+
+}  // namespace
+
+base::Result<Link> connect(const Address& address, int timeout_ms) {
+  switch (address.kind) {
+    case Address::Kind::unix_socket: return connect_unix(address, timeout_ms);
+    case Address::Kind::tcp: return connect_tcp(address, timeout_ms);
+    case Address::Kind::command: return connect_command(address);
+  }
+  return base::Error{"unknown kind of address"};
+}
+
+}  // namespace links

@@ -1,0 +1,87 @@
+// Names of servers, and bytes through real sockets.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "link/address.h"
+
+namespace {
+
+TEST(Address, ReadsWhatItWrites) {
+  for (const char* text : {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "via:ssh host outboard serve --stdio"}) {
+    auto address = links::parse(text);
+    ASSERT_TRUE(address.ok()) << text;
+    EXPECT_EQ(address.value().text(), text);
+  }
+}
+
+TEST(Address, SaysWhatIsWrong) {
+  EXPECT_NE(links::parse("tcp:host").error().find("no port"), std::string::npos);
+  EXPECT_NE(links::parse("tcp:host:99999").error().find("not a port"), std::string::npos);
+  EXPECT_NE(links::parse("unix:").error().find("no path"), std::string::npos);
+  EXPECT_NE(links::parse("ssh://host").error().find("not available in this version"), std::string::npos);
+  EXPECT_NE(links::parse("elsewhere").error().find("no target"), std::string::npos);
+}
+
+TEST(Connect, PlainTcpStaysOnThisMachine) {
+  EXPECT_NE(links::connect(links::parse("tcp:192.0.2.1:1").value(), 100).error().find("another machine"), std::string::npos);
+  EXPECT_NE(links::listen(links::parse("tcp:0.0.0.0:0").value()).error().find("other machines"), std::string::npos);
+}
+
+TEST(Connect, ASocketFileWithoutAServerSaysSo) {
+  auto result = links::connect(links::parse("unix:/nonexistent/outboard.sock").value(), 100);
+  EXPECT_NE(result.error().find("outboard serve"), std::string::npos);
+}
+
+TEST(Listen, UnixSocketsAreTheUsersOwnAndReplaceStaleOnes) {
+  std::string path = std::filesystem::temp_directory_path() / ("outboard-link-test-" + std::to_string(getpid()));
+  auto address = links::parse("unix:" + path).value();
+  { ASSERT_TRUE(links::listen(address).ok()); }  // closed, but its file stays
+  auto socket = links::listen(address);
+  ASSERT_TRUE(socket.ok()) << socket.error();
+  EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+  EXPECT_NE(links::listen(address).error().find("another server"), std::string::npos);
+  std::filesystem::remove(path);
+}
+
+TEST(Link, MovesMoreThanASocketHolds) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  links::Link left{base::Fd(pair[0])}, right{base::Fd(pair[1])};
+  std::vector<char> sent(3 << 20), got(sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 7);
+  std::thread writer([&] {
+    iovec pieces[] = {{sent.data(), 5}, {sent.data() + 5, 0}, {sent.data() + 5, sent.size() - 5}};
+    EXPECT_TRUE(left.write_all(pieces));
+  });
+  links::Input input(right);
+  EXPECT_TRUE(input.read(got.data(), 7));
+  EXPECT_TRUE(input.read(got.data() + 7, got.size() - 7));
+  writer.join();
+  EXPECT_EQ(sent, got);
+}
+
+TEST(Link, AClosedPeerIsAnErrorAndNotASignal) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  links::Link left{base::Fd(pair[0])};
+  close(pair[1]);
+  char byte = 0;
+  iovec piece[] = {{&byte, 1}};
+  EXPECT_FALSE(left.write_all(piece));
+}
+
+TEST(Connect, ViaRunsACommandThatIsNoChildOfOurs) {
+  auto link = links::connect(links::parse("via:cat").value(), 1000);
+  ASSERT_TRUE(link.ok()) << link.error();
+  char text[] = "there and back", back[sizeof text];
+  iovec piece[] = {{text, sizeof text}};
+  ASSERT_TRUE(link.value().write_all(piece));
+  links::Input input(link.value());
+  ASSERT_TRUE(input.read(back, sizeof back));
+  EXPECT_STREQ(back, text);
+}
+
+}  // namespace

@@ -1,0 +1,237 @@
+// The life of a client's session. Whatever the peer sends that is not the protocol ends this process and nothing else.
+#include "server/session.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "base/log.h"
+#include "server/rows.h"
+
+namespace server {
+namespace {
+
+using wire::Kind;
+
+constexpr int most_threads = 256;                       // of a client that call at once
+constexpr size_t kept_buffer = size_t{32} << 20;        // larger ones are given back after use
+constexpr std::byte zeros[8] = {};
+
+iovec piece(const void* bytes, size_t size) { return {const_cast<void*>(bytes), size}; }
+
+}  // namespace
+
+// Room for one payload, not cleared: the size is the peer's word, but only bytes that arrive touch memory.
+class ClientSession::Buffer {
+ public:
+  std::span<std::byte> room(size_t size) {
+    if (size > size_ || size_ > kept_buffer) {
+      bytes_.reset();
+      bytes_ = std::make_unique_for_overwrite<std::byte[]>(size);
+      size_ = size;
+    }
+    return {bytes_.get(), size};
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  size_t size_ = 0;
+};
+
+ClientSession::ClientSession(links::Link link, const device::Driver& driver, Output& output)
+    : link_(std::move(link)), input_(link_), driver_(driver), output_(output) {}
+
+void ClientSession::run() {
+  std::thread([this] { watch(); }).detach();
+  ++threads_;
+  follow();
+  end("", false);
+}
+
+void ClientSession::end(const char* reason, bool broken) {
+  if (broken) base::log(base::Level::warn, "session-ended", {{"reason", reason}});
+  _exit(broken ? 1 : 0);
+}
+
+// --- who reads
+
+void ClientSession::follow() {
+  Buffer buffer;
+  try {
+    for (;;) {
+      acquire_lead();
+      lead(buffer);
+    }
+  } catch (const std::bad_alloc&) {
+    end("out of memory", true);
+  }
+}
+
+void ClientSession::acquire_lead() {
+  std::unique_lock hold(lead_lock_);
+  ++followers_;
+  lead_free_.wait(hold, [this] { return !led_; });
+  --followers_;
+  led_ = true;
+}
+
+void ClientSession::pass_lead() {
+  bool spawn = false;
+  {
+    std::lock_guard hold(lead_lock_);
+    led_ = false;
+    spawn = followers_ == 0 && threads_ < most_threads;
+    if (spawn) ++threads_;
+  }
+  if (spawn) std::thread([this] { follow(); }).detach();
+  else lead_free_.notify_one();
+}
+
+// Runs frames until the lead is passed on.
+void ClientSession::lead(Buffer& buffer) {
+  for (;;) {
+    Frame frame = read_frame(buffer);
+    switch (frame.head.kind) {
+      case Kind::post: run_call(frame, false); break;
+      case Kind::call:
+        pass_lead();
+        run_call(frame, true);
+        return;
+      case Kind::call_alone: {
+        uint64_t mine;
+        {
+          std::lock_guard hold(lead_lock_);
+          mine = ++alone_;
+        }
+        run_call(frame, true);
+        std::lock_guard hold(lead_lock_);
+        if (alone_ != mine) return;  // the monitor passed the lead on
+        ++alone_;
+        break;
+      }
+      case Kind::host_function_done: {
+        std::lock_guard hold(host_lock_);
+        host_functions_.erase(frame.head.number);
+        host_done_.notify_all();
+        break;
+      }
+      default: end("the client sent a frame that only servers send", true);
+    }
+  }
+}
+
+ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
+  Frame frame{};
+  if (!input_.read(&frame.head, sizeof frame.head)) end("", false);
+  if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
+  frame.payload = buffer.room(frame.head.size);
+  if (!input_.read(frame.payload.data(), frame.payload.size())) end("the client closed in the middle of a frame", true);
+  return frame;
+}
+
+// --- calls
+
+CUresult ClientSession::enter_context(uint64_t number) {
+  thread_local uint64_t entered = 0;
+  if (number == entered) return CUDA_SUCCESS;
+  void* context = number ? objects_.find(number, &api::type_of<CUcontext>) : nullptr;
+  if (number && !context) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  CUresult result = driver_.cuCtxSetCurrent(static_cast<CUcontext>(context));
+  if (result == CUDA_SUCCESS) entered = number;
+  return result;
+}
+
+void ClientSession::note_error(CUresult result) {
+  int none = 0;
+  if (result != CUDA_SUCCESS) pending_.compare_exchange_strong(none, static_cast<int>(result));
+}
+
+void ClientSession::run_call(const Frame& frame, bool replies) {
+  Call call(objects_, frame.payload);
+  const Function* function = find_function(call.head().opcode);
+  if (!function) function = find_internal_function(call.head().opcode);
+  wire::ReplyHead head{CUDA_ERROR_NOT_SUPPORTED, 0};
+  std::span<std::byte> payload{reinterpret_cast<std::byte*>(&head), sizeof head};
+  if (function) {
+    if (CUresult result = enter_context(call.head().context)) {
+      head.result = result;
+    } else {
+      function->serve(driver_, call);
+      if (!call.well_formed()) {
+        base::log(base::Level::warn, "malformed-call", {{"function", function->name}});
+        end("a call does not fit its function", true);
+      }
+      payload = call.reply();
+    }
+  }
+  if (replies) return reply(frame.head.number, payload);
+  std::memcpy(&head, payload.data(), sizeof head);
+  note_error(static_cast<CUresult>(head.result));
+}
+
+void ClientSession::reply(uint64_t number, std::span<std::byte> payload) {
+  forward_output();
+  wire::ReplyHead head;
+  std::memcpy(&head, payload.data(), sizeof head);
+  head.pending = pending_.exchange(0);
+  std::memcpy(payload.data(), &head, sizeof head);
+  iovec pieces[] = {{}, piece(payload.data(), payload.size()), {}};
+  send(Kind::reply, number, pieces, payload.size());
+}
+
+// --- what goes to the client
+
+// pieces[0] and the last are left free by the caller, for the head and the padding.
+void ClientSession::send(Kind kind, uint64_t number, std::span<iovec> pieces, size_t size) {
+  wire::FrameHead head{static_cast<uint32_t>(wire::padded(size)), kind, number};
+  pieces.front() = piece(&head, sizeof head);
+  pieces.back() = piece(zeros, wire::padded(size) - size);
+  std::lock_guard hold(send_lock_);
+  if (!link_.write_all(pieces)) end("", false);
+}
+
+void ClientSession::send_bytes(Kind kind, uint64_t number, const void* bytes, size_t size) {
+  wire::BytesHead head{size};
+  iovec pieces[] = {{}, piece(&head, sizeof head), piece(bytes, size), {}};
+  send(kind, number, pieces, sizeof head + size);
+}
+
+void ClientSession::send_data(uint64_t transfer, const void* bytes, size_t size) { send_bytes(Kind::data, transfer, bytes, size); }
+
+void ClientSession::forward_output() {
+  output_.drain([this](int stream, std::span<const std::byte> bytes) {
+    send_bytes(Kind::output, static_cast<uint64_t>(stream), bytes.data(), bytes.size());
+  });
+}
+
+void ClientSession::run_host_function(uint64_t callback) {
+  std::unique_lock hold(host_lock_);
+  host_functions_.insert(callback);
+  iovec pieces[] = {{}, {}};
+  send(Kind::host_function, callback, pieces, 0);
+  host_done_.wait(hold, [&] { return !host_functions_.contains(callback); });
+}
+
+// --- the monitor
+
+void ClientSession::watch() {
+  uint64_t seen = 0;
+  for (;;) {
+    pollfd watched[] = {{output_.standard_output(), POLLIN, 0}, {output_.standard_error(), POLLIN, 0}, {link_.in(), POLLRDHUP, 0}};
+    int ready = poll(watched, 3, 100);
+    if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR)) end("", false);
+    if (ready > 0) forward_output();
+    bool take = false;
+    {
+      std::lock_guard hold(lead_lock_);
+      take = alone_ % 2 && alone_ == seen;
+      seen = alone_;
+      if (take) ++alone_;
+    }
+    if (take) pass_lead();
+  }
+}
+
+}  // namespace server

@@ -1,0 +1,39 @@
+// The first frame each way: versions, the address window, and what the device is. Its form never changes, so that
+// any two versions can at least tell each other why they do not fit.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/cuda/device_facts.h"
+#include "base/result.h"
+#include "wire/writer.h"
+
+namespace wire {
+
+struct Hello {
+  uint32_t oldest = 0, newest = 0;            // versions of the protocol the client speaks
+  uint64_t window_base = 0, window_size = 0;  // what it reserved (api/window.h)
+  std::string build;                          // "outboard 0.1.0"
+  std::string program;                        // for the server's log
+  std::string capability;                     // "13.0": what the device should claim if it can choose; empty: its choice
+};
+
+struct Welcome {
+  uint32_t version = 0;  // 0: refused
+  std::string refusal;   // a sentence with a next step
+  std::string build;
+  api::Inventory inventory;
+};
+
+// The payloads of the two frames.
+void write(Writer& writer, const Hello& hello);
+void write(Writer& writer, const Welcome& welcome);
+base::Result<Hello> read_hello(std::span<std::byte> payload);
+base::Result<Welcome> read_welcome(std::span<std::byte> payload);
+
+// The version both speak, or 0 with the sentence that the client shows in `refusal`.
+uint32_t choose_version(const Hello& hello, std::string& refusal);
+
+}  // namespace wire
