@@ -63,8 +63,9 @@ class CompiledProgram : public Program {
     std::lock_guard lock(body.mutex);
     if (!body.entry.general) {
       if (!body.module) return base::Error{"kernel " + kernels_[kernel].name + " did not compile before"};
-      void* code = TRY(make_callable(std::move(body.module), body.symbol));
-      body.entry.general = reinterpret_cast<KernelEntry>(code);
+      Callable made = TRY(make_callable(std::move(body.module), body.symbol));
+      body.entry.general = reinterpret_cast<KernelEntry>(made.code);
+      body.entry.stack_bytes = made.stack_bytes;
     }
     return body.entry;
   }
@@ -211,6 +212,7 @@ class CompiledProgram : public Program {
     for (llvm::Function& function : *made) {
       function.addFnAttr("prefer-vector-width", "512");
       function.addFnAttr("min-legal-vector-width", "512");
+      function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
     }
     body.symbol = "kernel." + std::to_string(++serial);
     made->getFunction("ptx." + module_.functions[functions[0]].name)->setName(body.symbol);

@@ -26,6 +26,7 @@ struct Entry {
   KernelEntry rows = nullptr;     // valid where blockDim.x is a multiple of 32 or the block is one row; may be null
   KernelEntry general = nullptr;  // always valid
   uint32_t local_bytes = 0;       // per lane
+  uint64_t stack_bytes = 0;       // of the machine code's frames, one of each function
 };
 
 class Program {  // one loaded module; thread-safe

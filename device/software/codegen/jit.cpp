@@ -4,8 +4,11 @@
 #include <llvm/Analysis/LoopAnalysisManager.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/ObjectTransformLayer.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/Object/ObjectFile.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/DataExtractor.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
@@ -24,6 +27,34 @@ struct Compiler {
 };
 
 std::string text_of(llvm::Error error) { return llvm::toString(std::move(error)); }
+
+// What the object that this thread compiled last says in its .stack_sizes section (LLVM, "Emitting function stack
+// size information"): per function an address and the bytes of its frame.
+thread_local uint64_t last_stack_bytes = 0;
+
+uint64_t frames_in(llvm::MemoryBufferRef buffer) {
+  auto object = llvm::object::ObjectFile::createObjectFile(buffer);
+  if (!object) return llvm::consumeError(object.takeError()), 0;
+  uint64_t total = 0;
+  for (const auto& section : (*object)->sections()) {
+    auto name = section.getName();
+    auto content = section.getContents();
+    if (!name || !content) {
+      if (!name) llvm::consumeError(name.takeError());
+      if (!content) llvm::consumeError(content.takeError());
+      continue;
+    }
+    if (*name != ".stack_sizes") continue;
+    llvm::DataExtractor data(*content, true, 8);
+    llvm::DataExtractor::Cursor at(0);
+    while (at && at.tell() < content->size()) {
+      data.getAddress(at);
+      total += data.getULEB128(at);
+    }
+    llvm::consumeError(at.takeError());
+  }
+  return total;
+}
 
 void define_hooks(orc::LLJIT& jit) {
   orc::SymbolMap symbols;
@@ -52,11 +83,16 @@ Compiler* make_compiler() {
   auto host = orc::JITTargetMachineBuilder::detectHost();
   if (!host) return made->error = text_of(host.takeError()), made;
   host->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  host->getOptions().EmitStackSizeSection = true;
   made->machine = std::make_unique<orc::JITTargetMachineBuilder>(*host);
   auto jit = orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*host)).create();
   if (!jit) return made->error = text_of(jit.takeError()), made;
   made->jit = std::move(*jit);
   define_hooks(*made->jit);
+  made->jit->getObjTransformLayer().setTransform([](std::unique_ptr<llvm::MemoryBuffer> buffer) {
+    last_stack_bytes = frames_in(buffer->getMemBufferRef());
+    return llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>(std::move(buffer));
+  });
   auto process = orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(made->jit->getDataLayout().getGlobalPrefix());
   if (!process) return made->error = text_of(process.takeError()), made;
   made->jit->getMainJITDylib().addGenerator(std::move(*process));  // libm
@@ -81,7 +117,7 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
 
 }  // namespace
 
-base::Result<void*> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {
+base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {
   static Compiler* compiler = make_compiler();
   if (!compiler->error.empty()) return base::Error{"the JIT did not start: " + compiler->error};
   auto machine = compiler->machine->createTargetMachine();
@@ -101,9 +137,10 @@ base::Result<void*> make_callable(orc::ThreadSafeModule module, const std::strin
   });
   if (!broken.empty()) return base::Error{"generated code is not valid: " + broken.substr(0, 400)};
   if (auto error = compiler->jit->addIRModule(std::move(module))) return base::Error{text_of(std::move(error))};
+  last_stack_bytes = 0;
   auto address = compiler->jit->lookup(symbol);
   if (!address) return base::Error{text_of(address.takeError())};
-  return address->toPtr<void*>();
+  return Callable{address->toPtr<void*>(), last_stack_bytes};
 }
 
 }  // namespace software

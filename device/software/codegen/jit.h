@@ -8,8 +8,13 @@
 
 namespace software {
 
+struct Callable {
+  void* code;
+  uint64_t stack_bytes;  // of the frames of all its functions together
+};
+
 // Optimises the module and makes it callable. The symbol must be unique in the process. Code is never freed: a
 // stream may still be running it. Thread-safe.
-base::Result<void*> make_callable(llvm::orc::ThreadSafeModule module, const std::string& symbol);
+base::Result<Callable> make_callable(llvm::orc::ThreadSafeModule module, const std::string& symbol);
 
 }  // namespace software

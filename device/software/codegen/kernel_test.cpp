@@ -55,6 +55,7 @@ struct Kernel {
     launch.device = &job;
     job.entry = entry.value().general;
     job.blocks = blocks;
+    job.stack_bytes += entry.value().stack_bytes;
     software::Pool pool(2);
     std::thread([&] {
       software::prepare_kernel_thread();
@@ -195,6 +196,28 @@ TEST(kernel, initial_values_and_constants_are_there) {
   ASSERT_EQ(kernel.run(1, 1, {at(&out)}), CUDA_SUCCESS);
   EXPECT_EQ(out, 42u);
   ASSERT_EQ(kernel.program->variables().size(), 2u);
+}
+
+TEST(kernel, shared_addresses_wrap_at_32_bits) {
+  Kernel kernel(".shared .align 4 .b8 room[256];\n" + one(R"(mov.u32 %r4, room; shl.b32 %r5, %r3, 2; sub.s32 %r6, %r4, %r5;
+    st.shared.u32 [%r6+124], %r3; bar.sync 0; add.s32 %r7, %r4, %r5; ld.shared.u32 %r8, [%r7]; st.global.u32 [%d2], %r8;)"));
+  uint32_t out[32];
+  ASSERT_EQ(kernel.run(1, 32, {at(out)}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 32; ++i) ASSERT_EQ(out[i], 31 - i) << i;
+}
+
+// 1100 registers of 64 bits live across a barrier: more than the stack that every warp has anyway.
+TEST(kernel, a_frame_of_many_registers_finds_room) {
+  std::string body, sum;
+  for (int i = 0; i < 1100; ++i) {
+    std::string reg = "%x" + std::to_string(i);
+    body += "ld.global.u64 " + reg + ", [%d2+" + std::to_string(8 * 32 * i) + "];\n";
+    sum += "add.u64 %d6, %d6, " + reg + ";\n";
+  }
+  Kernel kernel(one("add.s64 %d2, %d2, %d3; mov.u64 %d6, 0; .reg .b64 %x<1100>;\n" + body + "bar.sync 0;\n" + sum + "st.global.u64 [%d2], %d6;"));
+  std::vector<uint64_t> data(32 * 1100, 3);
+  ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
+  EXPECT_EQ(data[31], 3300u);
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {

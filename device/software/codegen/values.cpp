@@ -254,6 +254,8 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
     address = ir.getInt64(static_cast<uint64_t>(operand.value));
   }
   if (space != Space::shared) return address;
+  // Addresses in shared memory have 32 bits: -4 plus 8 is 4.
+  address = resized(ir, resized(ir, address, 32, false), 64, false);
   Value* base = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
   unify(address, base);
   return ir.CreateAdd(address, base);

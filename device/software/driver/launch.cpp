@@ -99,6 +99,7 @@ CUresult choose(Function& function, const Shape& shape, Job& job) {
   job.entry = rows && entry.rows ? entry.rows : entry.general;
   if (!job.entry) return CUDA_ERROR_INVALID_PTX;
   function.local_bytes = job.launch.local_bytes = entry.local_bytes;
+  job.stack_bytes += entry.stack_bytes;
   return CUDA_SUCCESS;
 }
 
@@ -122,7 +123,7 @@ void fill(Job& job, const Shape& shape, const Kernel& kernel, Context& context) 
   job.resident = blocks_per_processor(kernel, threads, shape.dynamic_shared);
   std::lock_guard hold(context.limits_lock);
   // The limit is per thread; a warp's calls share native frames that hold all its lanes' spills.
-  job.stack_bytes = std::max(job.stack_bytes, context.limits[CU_LIMIT_STACK_SIZE] * warp_size * 2);
+  job.stack_bytes += context.limits[CU_LIMIT_STACK_SIZE] * warp_size * 2;
 }
 
 CUresult launch(CUfunction handle, const Shape& shape, CUstream stream_handle, void** parameters, void** extra) {
