@@ -36,7 +36,8 @@ void add(Warp* warp) {
     if ((warp->lanes >> lane & 1) && i < p.count) p.data[i] += p.value;
   }
 }
-void fault(Warp*) { *reinterpret_cast<volatile int*>(0x7e9000000000) = 1; }
+// All its threads write to one address that nobody has: what they do there is no race.
+__attribute__((no_sanitize("thread"))) void fault(Warp*) { *reinterpret_cast<volatile int*>(0x7e9000000000) = 1; }
 void fail_assert(Warp* warp) { outboard_assert(warp, 1, "false", "k.cu", 3, "void k()"); }
 void print(Warp* warp) {
   uint32_t argument[1] = {warp->block_index[0]};
