@@ -50,7 +50,8 @@ void either(Emitter& emitter, Value* condition, const std::function<void()>& yes
 }
 
 // PTX ISA, "Addresses as Operands": an access is aligned to its size, or fails.
-void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand, Value* addresses) {
+void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand,
+                     Value* addresses) {
   unsigned bytes = access_bytes(instruction.modifiers.type) * instruction.modifiers.vector;
   if (bytes == 1 || operand.base_kind == ptx::Operand::symbol) return;
   emitter.require_aligned(addresses, bytes);
@@ -60,7 +61,8 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
   auto& ir = emitter.ir;
   unsigned bytes = access_bytes(type);
   auto* element = ir.getIntNTy(bytes * 8);
-  if (!Emitter::varying(addresses)) return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
+  if (!Emitter::varying(addresses))
+    return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
   auto* vector = FixedVectorType::get(element, lanes);
   auto* result = emitter.scratch(vector);
   Value* nothing = llvm::Constant::getNullValue(vector);
@@ -71,7 +73,9 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
         ir.CreateStore(ir.CreateMaskedLoad(vector, first, Align(1), emitter.active_lanes(), nothing), result);
       },
       [&] {
-        ir.CreateStore(ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing), result);
+        ir.CreateStore(
+            ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing),
+            result);
       });
   return ir.CreateLoad(vector, result);
 }
@@ -111,7 +115,8 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& destination = instruction.operands[0];
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
-    values.push_back(load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, is_strong));
+    values.push_back(
+        load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, is_strong));
   if (modifiers.has("acquire")) emitter.ir.CreateFence(llvm::AtomicOrdering::Acquire);
   for (unsigned i = 0; i < modifiers.vector; ++i)
     emitter.write(modifiers.vector == 1 ? destination : destination.elements.at(i), values[i], modifiers.type);
@@ -141,17 +146,21 @@ void emit_copy(Emitter& emitter, const ptx::Instruction& instruction) {
   if (operands > 3) {
     const auto& limit = instruction.operands[3];
     Value* count;
-    if (limit.kind == ptx::Operand::reg && emitter.function.registers[limit.index].type == ptx::Type::pred) {  // ignore-src
+    if (limit.kind == ptx::Operand::reg &&
+        emitter.function.registers[limit.index].type == ptx::Type::pred) {  // ignore-src
       Value* ignored = emitter.read_predicate(limit);
       auto* words = emitter.shaped(ir.getInt32Ty(), ignored);
       auto* none = llvm::ConstantInt::get(words, 0);
       auto* all = llvm::ConstantInt::get(words, bytes);
       count = ir.CreateSelect(ignored, none, all);
     } else {
-      count = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, emitter.read(limit, ptx::Type::u32), emitter.like(emitter.read(limit, ptx::Type::u32), bytes));
+      count = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, emitter.read(limit, ptx::Type::u32),
+                                       emitter.like(emitter.read(limit, ptx::Type::u32), bytes));
     }
     return emitter.each_active_lane([&](Value* lane) {
-      auto pointer = [&](Value* addresses) { return ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy()); };
+      auto pointer = [&](Value* addresses) {
+        return ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy());
+      };
       auto* piece = emitter.scratch(ir.getIntNTy(bytes * 8));
       ir.CreateStore(llvm::Constant::getNullValue(piece->getAllocatedType()), piece);
       Value* whole = ir.CreateICmpEQ(emitter.element(count, lane), ir.getInt32(bytes));
@@ -173,7 +182,8 @@ void emit_cvta(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   Value* address = emitter.read(instruction.operands[1], modifiers.type);
   if (modifiers.space == Space::shared) {
-    Value* base = ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()), address->getType()->getScalarType());
+    Value* base = ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()),
+                                    address->getType()->getScalarType());
     emitter.unify(address, base);
     address = modifiers.to ? ir.CreateSub(address, base) : ir.CreateAdd(address, base);
   }
@@ -189,7 +199,9 @@ bool emit_access(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::st: emit_store(emitter, instruction); return true;
     case Opcode::cvta: emit_cvta(emitter, instruction); return true;
     case Opcode::cp:
-      if (instruction.modifiers.has("commit_group") || instruction.modifiers.has("wait_group") || instruction.modifiers.has("wait_all")) return true;
+      if (instruction.modifiers.has("commit_group") || instruction.modifiers.has("wait_group") ||
+          instruction.modifiers.has("wait_all"))
+        return true;
       emit_copy(emitter, instruction);
       return true;
     case Opcode::prefetch:

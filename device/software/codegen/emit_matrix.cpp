@@ -58,7 +58,7 @@ struct Product {
   }
 
   llvm::Type* wide() const {  // of the accumulator while it runs
-    llvm::Type* element = integers ? static_cast<llvm::Type*>(llvm::Type::getInt32Ty(ir.getContext()))
+    llvm::Type* element = integers              ? static_cast<llvm::Type*>(llvm::Type::getInt32Ty(ir.getContext()))
                           : a_type == Type::f64 ? llvm::Type::getDoubleTy(ir.getContext())
                                                 : llvm::Type::getFloatTy(ir.getContext());
     return FixedVectorType::get(element, lanes);
@@ -117,7 +117,8 @@ struct Product {
   void store(const ptx::Operand& operand, const std::vector<Value*>& values, Type type) {
     size_t at = 0;
     auto give = [&](const ptx::Operand& element) {
-      if (type != Type::f16) return emitter.write(element, emitter.as_bits(values.at(at++), type == Type::f64 ? 64 : 32));
+      if (type != Type::f16)
+        return emitter.write(element, emitter.as_bits(values.at(at++), type == Type::f64 ? 64 : 32));
       auto half = [&](Value* value) {
         Value* bits = emitter.as_bits(ir.CreateFPTrunc(value, FixedVectorType::get(ir.getHalfTy(), lanes)), 16);
         return ir.CreateZExt(bits, bits->getType()->getWithNewBitWidth(32));
@@ -148,18 +149,21 @@ struct Product {
     if (!known() || instruction.modifiers.has("sp")) emitter.unsupported(instruction);
     auto a = matrix(instruction.operands[1], a_type), b = matrix(instruction.operands[2], b_type);
     auto sums = accumulators(instruction.operands[3], types[3]);
-    if (sums.size() != 2 * halves || a.size() < halves * (shape.k / 4) || b.size() < shape.k / 4) emitter.unsupported(instruction);
+    if (sums.size() != 2 * halves || a.size() < halves * (shape.k / 4) || b.size() < shape.k / 4)
+      emitter.unsupported(instruction);
     for (unsigned k = 0; k < shape.k; ++k) {
       Value *rows[2], *columns[2];
       for (unsigned half = 0; half < halves; ++half) {
         std::array<int, lanes> from{};
-        for (unsigned lane = 0; lane < lanes; ++lane) from[lane] = static_cast<int>(of_a(group_of(lane) + 8 * half, k).lane);
+        for (unsigned lane = 0; lane < lanes; ++lane)
+          from[lane] = static_cast<int>(of_a(group_of(lane) + 8 * half, k).lane);
         Place place = of_a(8 * half, k);
         rows[half] = from_lanes(a[place.reg * parts + place.part], from);
       }
       for (unsigned next : {0, 1}) {
         std::array<int, lanes> from{};
-        for (unsigned lane = 0; lane < lanes; ++lane) from[lane] = static_cast<int>(of_b(k, 2 * place_of(lane) + next).lane);
+        for (unsigned lane = 0; lane < lanes; ++lane)
+          from[lane] = static_cast<int>(of_b(k, 2 * place_of(lane) + next).lane);
         Place place = of_b(k, 0);
         columns[next] = from_lanes(b[place.reg * parts + place.part], from);
       }
@@ -177,9 +181,7 @@ struct Rows {
   llvm::IRBuilder<>& ir = emitter.ir;
   bool transposed = instruction.modifiers.has("trans");
 
-  unsigned count() const {
-    return instruction.modifiers.has("x4") ? 4 : instruction.modifiers.has("x2") ? 2 : 1;
-  }
+  unsigned count() const { return instruction.modifiers.has("x4") ? 4 : instruction.modifiers.has("x2") ? 2 : 1; }
 
   Value* constants(const std::function<uint64_t(unsigned)>& of) {
     std::vector<uint64_t> numbers(lanes);
@@ -188,7 +190,8 @@ struct Rows {
   }
 
   // Addresses of elements: `row` and `column` of a lane's element in matrix `matrix`.
-  Value* pointers(Value* addresses, unsigned matrix, const std::function<unsigned(unsigned)>& row, const std::function<unsigned(unsigned)>& column) {
+  Value* pointers(Value* addresses, unsigned matrix, const std::function<unsigned(unsigned)>& row,
+                  const std::function<unsigned(unsigned)>& column) {
     std::array<int, lanes> from{};
     for (unsigned lane = 0; lane < lanes; ++lane) from[lane] = static_cast<int>(8 * matrix + row(lane));
     Value* starts = ir.CreateShuffleVector(addresses, from);
@@ -214,12 +217,14 @@ struct Rows {
     std::vector<Value*> words;
     for (unsigned i = 0; i < count(); ++i) {
       if (!transposed) {
-        words.push_back(gather(pointers(addresses, i, group_of, [](unsigned lane) { return 2 * place_of(lane); }), ir.getInt32Ty()));
+        words.push_back(gather(pointers(addresses, i, group_of, [](unsigned lane) { return 2 * place_of(lane); }),
+                               ir.getInt32Ty()));
         continue;
       }
       auto half = [&](unsigned which) {
         auto row = [which](unsigned lane) { return 2 * place_of(lane) + which; };
-        return ir.CreateZExt(gather(pointers(addresses, i, row, group_of), ir.getInt16Ty()), FixedVectorType::get(ir.getInt32Ty(), lanes));
+        return ir.CreateZExt(gather(pointers(addresses, i, row, group_of), ir.getInt16Ty()),
+                             FixedVectorType::get(ir.getInt32Ty(), lanes));
       };
       Value *low = half(0), *high = half(1);
       words.push_back(ir.CreateOr(low, ir.CreateShl(high, emitter.like(high, 16))));
@@ -234,12 +239,14 @@ struct Rows {
     for (unsigned i = 0; i < count(); ++i) {
       Value* word = emitter.splat(emitter.read(part(instruction.operands[1], i), Type::b32));
       if (!transposed) {
-        ir.CreateMaskedScatter(word, pointers(addresses, i, group_of, [](unsigned lane) { return 2 * place_of(lane); }), llvm::Align(1), every);
+        ir.CreateMaskedScatter(word, pointers(addresses, i, group_of, [](unsigned lane) { return 2 * place_of(lane); }),
+                               llvm::Align(1), every);
         continue;
       }
       for (unsigned which : {0, 1}) {
         auto row = [which](unsigned lane) { return 2 * place_of(lane) + which; };
-        Value* half = ir.CreateTrunc(ir.CreateLShr(word, emitter.like(word, 16 * which)), FixedVectorType::get(ir.getInt16Ty(), lanes));
+        Value* half = ir.CreateTrunc(ir.CreateLShr(word, emitter.like(word, 16 * which)),
+                                     FixedVectorType::get(ir.getInt16Ty(), lanes));
         ir.CreateMaskedScatter(half, pointers(addresses, i, row, group_of), llvm::Align(1), every);
       }
     }
@@ -255,7 +262,8 @@ struct Rows {
         unsigned row = 2 * place_of(lane) + which, column = group_of(lane);
         from.push_back(static_cast<int>(2 * (4 * row + column / 2) + column % 2));
       }
-    emitter.write(instruction.operands[0], ir.CreateBitCast(ir.CreateShuffleVector(halves, from), word->getType()), Type::b32);
+    emitter.write(instruction.operands[0], ir.CreateBitCast(ir.CreateShuffleVector(halves, from), word->getType()),
+                  Type::b32);
   }
 };
 

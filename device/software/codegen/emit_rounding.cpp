@@ -37,7 +37,8 @@ struct Directed {
     Value* result = round_from(emitter, rounding, near, rest_of_sum(a, b, near), type);
     if (rounding != Rounding::rm) return result;
     // x + -x is +0, but -0 when rounding down (IEEE 754, 6.3).
-    Value *zero = llvm::Constant::getNullValue(result->getType()), *wide_zero = llvm::Constant::getNullValue(a->getType());
+    Value *zero = llvm::Constant::getNullValue(result->getType()),
+          *wide_zero = llvm::Constant::getNullValue(a->getType());
     Value* signs = ir.CreateXor(emitter.as_bits(a, 64), emitter.as_bits(b, 64));
     Value* opposite = ir.CreateICmpSLT(signs, emitter.like(signs, 0));
     Value* cancels = ir.CreateAnd(opposite, ir.CreateFCmpOEQ(near, wide_zero));
@@ -64,7 +65,8 @@ struct Directed {
     switch (opcode) {
       case Opcode::add: return sum(a, b, type);
       case Opcode::sub: return sum(a, ir.CreateFNeg(b), type);
-      case Opcode::mul: return round_from(emitter, rounding, ir.CreateFMul(a, b), llvm::Constant::getNullValue(wide), type);
+      case Opcode::mul:
+        return round_from(emitter, rounding, ir.CreateFMul(a, b), llvm::Constant::getNullValue(wide), type);
       case Opcode::div: return quotient(a, b, type);
       case Opcode::rcp: return quotient(llvm::ConstantFP::get(wide, 1), a, type);
       case Opcode::sqrt: return root(a, type);
@@ -96,9 +98,11 @@ Value* out_of_line(Emitter& emitter, Rounding rounding, uint32_t what, std::init
   auto* words = emitter.shaped(ir.getInt64Ty(), shape);
   auto* room = emitter.scratch(llvm::ArrayType::get(words, 3));
   unsigned i = 0;
-  for (Value* operand : operands) ir.CreateStore(emitter.as_bits(operand, 64), ir.CreateConstGEP2_32(room->getAllocatedType(), room, 0, i++));
-  emitter.hook("outboard_round", ir.getVoidTy(),
-               {ir.getInt32(what), ir.getInt32(mode_of(rounding)), ir.getInt32(Emitter::varying(shape) ? lanes : 1), room});
+  for (Value* operand : operands)
+    ir.CreateStore(emitter.as_bits(operand, 64), ir.CreateConstGEP2_32(room->getAllocatedType(), room, 0, i++));
+  emitter.hook(
+      "outboard_round", ir.getVoidTy(),
+      {ir.getInt32(what), ir.getInt32(mode_of(rounding)), ir.getInt32(Emitter::varying(shape) ? lanes : 1), room});
   return ir.CreateLoad(words, room);
 }
 

@@ -76,6 +76,8 @@ inline constexpr const char* prologue = R"(
   ld.param.u64 %d1, [p]; cvta.to.global.u64 %d1, %d1; mul.wide.s32 %d3, %r1, 4; add.s64 %d2, %d1, %d3;
 )";
 
-inline std::string one(const std::string& body) { return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n"; }
+inline std::string one(const std::string& body) {
+  return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n";
+}
 
 }  // namespace test

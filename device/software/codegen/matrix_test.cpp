@@ -80,7 +80,8 @@ TEST(matrix, a_product_of_bytes) {
 }
 
 TEST(matrix, movmatrix_transposes) {
-  Kernel kernel(one("ld.global.u32 %r4, [%d2]; movmatrix.sync.aligned.m8n8.trans.b16 %r5, %r4; st.global.u32 [%d2], %r5;"));
+  Kernel kernel(
+      one("ld.global.u32 %r4, [%d2]; movmatrix.sync.aligned.m8n8.trans.b16 %r5, %r4; st.global.u32 [%d2], %r5;"));
   std::array<uint16_t, 64> data;
   for (size_t i = 0; i < 64; ++i) data[i] = static_cast<uint16_t>(i);
   ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
@@ -88,7 +89,8 @@ TEST(matrix, movmatrix_transposes) {
 }
 
 TEST(matrix, a_copy_past_its_source_is_zero) {
-  Kernel kernel(".shared .align 16 .b8 room[512];\n" + one(R"(mov.u32 %r4, room; shl.b32 %r5, %r3, 4; add.s32 %r5, %r5, %r4;
+  Kernel kernel(".shared .align 16 .b8 room[512];\n" +
+                one(R"(mov.u32 %r4, room; shl.b32 %r5, %r3, 4; add.s32 %r5, %r5, %r4;
     mul.wide.u32 %d4, %r3, 16; add.s64 %d5, %d1, %d4; and.b32 %r6, %r3, 15; cp.async.cg.shared.global [%r5], [%d5], 16, %r6; cp.async.wait_all;
     ld.shared.v4.u32 {%r8, %r9, %r10, %r11}, [%r5]; st.global.v4.u32 [%d5], {%r8, %r9, %r10, %r11};)"));
   std::array<uint8_t, 512> data;
