@@ -23,11 +23,11 @@ struct Role {
     text,         // NUL-terminated string
   };
   Kind kind;
-  bool sized;          // its size depends on another parameter
-  void* parameter;     // where the C parameter itself lives
-  size_t size;         // bytes of the value, or behind the pointer
-  const void* type;    // of a handle: one address per handle type
-  size_t extent = 0;   // of a device address: bytes from there
+  bool sized;               // its size depends on another parameter
+  void* parameter;          // where the C parameter itself lives
+  size_t size;              // bytes of the value, or behind the pointer
+  const void* type;         // of a handle: one address per handle type
+  size_t extent = 0;        // of a device address: bytes from there
   size_t** used = nullptr;  // of out_counted: the parameter that points at how many of `size` are filled
 
   bool is_pointer() const { return kind >= new_handle; }
@@ -42,25 +42,45 @@ inline constexpr char type_of = 0;
 namespace role {  // the vocabulary of a row
 
 template <class T>
-RoleOf<T> value(T& v) { return {{Role::value, false, &v, sizeof v, nullptr}}; }
+RoleOf<T> value(T& v) {
+  return {{Role::value, false, &v, sizeof v, nullptr}};
+}
 template <class T>
-RoleOf<T> address(T& v, size_t bytes) { return {{Role::address, false, &v, sizeof v, nullptr, bytes}}; }
+RoleOf<T> address(T& v, size_t bytes) {
+  return {{Role::address, false, &v, sizeof v, nullptr, bytes}};
+}
 template <class H>
-RoleOf<H> handle(H& h) { return {{Role::handle, false, &h, sizeof h, &type_of<H>}}; }
+RoleOf<H> handle(H& h) {
+  return {{Role::handle, false, &h, sizeof h, &type_of<H>}};
+}
 template <class H>
-RoleOf<H> gone(H& h) { return {{Role::gone, false, &h, sizeof h, &type_of<H>}}; }
+RoleOf<H> gone(H& h) {
+  return {{Role::gone, false, &h, sizeof h, &type_of<H>}};
+}
 template <class H>
-RoleOf<H*> new_handle(H*& h) { return {{Role::new_handle, false, &h, sizeof *h, &type_of<H>}}; }
+RoleOf<H*> new_handle(H*& h) {
+  return {{Role::new_handle, false, &h, sizeof *h, &type_of<H>}};
+}
 template <class T>
-RoleOf<const T*> in(const T*& p) { return {{Role::in, false, &p, sizeof *p, nullptr}}; }
+RoleOf<const T*> in(const T*& p) {
+  return {{Role::in, false, &p, sizeof *p, nullptr}};
+}
 template <class T>
-RoleOf<T*> out(T*& p) { return {{Role::out, false, &p, sizeof *p, nullptr}}; }
+RoleOf<T*> out(T*& p) {
+  return {{Role::out, false, &p, sizeof *p, nullptr}};
+}
 template <class T>
-RoleOf<T*> inout(T*& p) { return {{Role::inout, false, &p, sizeof *p, nullptr}}; }
+RoleOf<T*> inout(T*& p) {
+  return {{Role::inout, false, &p, sizeof *p, nullptr}};
+}
 template <class T>
-RoleOf<const T*> in_array(const T*& p, size_t n) { return {{Role::in, true, &p, n * sizeof *p, nullptr}}; }
+RoleOf<const T*> in_array(const T*& p, size_t n) {
+  return {{Role::in, true, &p, n * sizeof *p, nullptr}};
+}
 template <class T>
-RoleOf<T*> out_array(T*& p, size_t n) { return {{Role::out, true, &p, n * sizeof *p, nullptr}}; }
+RoleOf<T*> out_array(T*& p, size_t n) {
+  return {{Role::out, true, &p, n * sizeof *p, nullptr}};
+}
 inline RoleOf<const void*> in_bytes(const void*& p, size_t n) { return {{Role::in, true, &p, n, nullptr}}; }
 inline RoleOf<void*> out_bytes(void*& p, size_t n) { return {{Role::out, true, &p, n, nullptr}}; }
 // Room for n bytes at p; *used says how many were filled (an `out` of the same row, before this one).

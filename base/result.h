@@ -32,9 +32,9 @@ using Status = Result<Done>;
 }  // namespace base
 
 // Unwraps a Result, or returns its error from the enclosing function.
-#define TRY(expression)                                                    \
-  __extension__({                                                          \
-    auto try_result = (expression);                                        \
-    if (!try_result.ok()) return base::Error{try_result.error()};          \
-    std::move(try_result.value());                                         \
+#define TRY(expression)                                           \
+  __extension__({                                                 \
+    auto try_result = (expression);                               \
+    if (!try_result.ok()) return base::Error{try_result.error()}; \
+    std::move(try_result.value());                                \
   })

@@ -22,9 +22,11 @@ int call(const char* name, A... arguments) {
 }
 
 constexpr const char* kernel =
-    ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing(.param .u64 a, .param .u64 b, .param .u32 n)\n{\nret;\n}\n";
+    ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing(.param .u64 a, .param .u64 b, .param .u32 "
+    "n)\n{\nret;\n}\n";
 
-using Launch = int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**);
+using Launch = int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**,
+                       void**);
 
 // Batches that the device finishes between two measurements, so that the client's own cost is seen and not the queue.
 double launch_us(void* function) {
@@ -93,9 +95,12 @@ int measure_driver(const std::string& path) {
   std::vector<char> host(size, 1);
   uint64_t device = 0;
   call("cuMemAlloc_v2", &device, size);
-  call("cuMemcpyHtoD_v2", device, static_cast<const void*>(host.data()), size);  // the first touch is the kernel's work, not ours
-  std::printf("to_device %.3f\n", gb_per_s(size, [&] { call("cuMemcpyHtoD_v2", device, static_cast<const void*>(host.data()), size); }));
-  std::printf("to_host %.3f\n", gb_per_s(size, [&] { call("cuMemcpyDtoH_v2", static_cast<void*>(host.data()), device, size); }));
+  call("cuMemcpyHtoD_v2", device, static_cast<const void*>(host.data()),
+       size);  // the first touch is the kernel's work, not ours
+  std::printf("to_device %.3f\n",
+              gb_per_s(size, [&] { call("cuMemcpyHtoD_v2", device, static_cast<const void*>(host.data()), size); }));
+  std::printf("to_host %.3f\n",
+              gb_per_s(size, [&] { call("cuMemcpyDtoH_v2", static_cast<void*>(host.data()), device, size); }));
   return 0;
 }
 

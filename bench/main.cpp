@@ -71,7 +71,8 @@ double start_up_ms(const std::string& self, const std::string& library) {
 }
 
 // The machine is shared and its scheduler has moods: limit and figure take turns, and medians of the turns count.
-void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name, const std::string& target) {
+void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name,
+                  const std::string& target) {
   constexpr int turns = 7;
   bool tcp = name == "tcp";
   std::vector<double> trips, rates;
@@ -81,12 +82,15 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
     rates.push_back(bench::bare_stream_gb_per_s(tcp));
     for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
   }
-  double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]), round_trip = bench::median(got["round_trip"]);
+  double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]),
+         round_trip = bench::median(got["round_trip"]);
   figures.push_back({name + ".launch", launch, "us", 0.3, "goal", "< 0.3", launch < 0.3});
-  figures.push_back({name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
+  figures.push_back(
+      {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
-    figures.push_back({name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
+    figures.push_back(
+        {name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
   }
 }
 
@@ -98,14 +102,17 @@ void start_figure(std::vector<Figure>& figures, const std::string& self, const s
     through.push_back(start_up_ms(self, remote_library()));
   }
   double more = bench::median(through) - bench::median(direct);
-  figures.push_back({"start_up_through", bench::median(through), "ms", bench::median(direct), "direct", "< limit + 60", more < 60});
+  figures.push_back(
+      {"start_up_through", bench::median(through), "ms", bench::median(direct), "direct", "< limit + 60", more < 60});
 }
 
 void print(const std::vector<Figure>& figures) {
-  std::printf("%-22s %10s %-5s %10s  %-15s %7s  %-15s %s\n", "figure", "value", "unit", "limit", "which is", "ratio", "goal", "met");
+  std::printf("%-22s %10s %-5s %10s  %-15s %7s  %-15s %s\n", "figure", "value", "unit", "limit", "which is", "ratio",
+              "goal", "met");
   for (const Figure& each : figures)
-    std::printf("%-22s %10.3f %-5s %10.3f  %-15s %7.2f  %-15s %s\n", each.name.c_str(), each.value, each.unit.c_str(), each.limit,
-                each.limit_name.c_str(), each.value / each.limit, each.goal.c_str(), each.met ? "yes" : "NO");
+    std::printf("%-22s %10.3f %-5s %10.3f  %-15s %7.2f  %-15s %s\n", each.name.c_str(), each.value, each.unit.c_str(),
+                each.limit, each.limit_name.c_str(), each.value / each.limit, each.goal.c_str(),
+                each.met ? "yes" : "NO");
 }
 
 bool write_results(const std::vector<Figure>& figures) {
@@ -113,9 +120,9 @@ bool write_results(const std::vector<Figure>& figures) {
   std::ofstream file(build / "bench/results.json");
   file << "[\n";
   for (size_t i = 0; i < figures.size(); ++i)
-    file << "  {\"name\": \"" << figures[i].name << "\", \"value\": " << figures[i].value << ", \"unit\": \"" << figures[i].unit
-         << "\", \"limit\": " << figures[i].limit << ", \"goal\": \"" << figures[i].goal << "\", \"command\": \"make bench\"}"
-         << (i + 1 < figures.size() ? "," : "") << "\n";
+    file << "  {\"name\": \"" << figures[i].name << "\", \"value\": " << figures[i].value << ", \"unit\": \""
+         << figures[i].unit << "\", \"limit\": " << figures[i].limit << ", \"goal\": \"" << figures[i].goal
+         << "\", \"command\": \"make bench\"}" << (i + 1 < figures.size() ? "," : "") << "\n";
   file << "]\n";
   return file.good();
 }
@@ -130,7 +137,8 @@ int main(int argc, char** argv) {
   std::string self = fs::read_symlink("/proc/self/exe");
   std::string socket = (fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))).string();
   std::string port = std::to_string(20000 + getpid() % 20000);
-  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--listen", "unix:" + socket, "--listen", "tcp:127.0.0.1:" + port});
+  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--listen", "unix:" + socket, "--listen",
+                        "tcp:127.0.0.1:" + port});
   for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
   std::vector<Figure> figures;
   link_figures(figures, self, "unix", "unix:" + socket);

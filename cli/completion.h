@@ -8,7 +8,8 @@ namespace cli {
 
 inline std::string words_of(const CLI::App& app) {
   std::string words;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) words += command->get_name() + " ";
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    words += command->get_name() + " ";
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) words += "--" + name + " ";
   return words;
@@ -30,7 +31,8 @@ inline int print_completion(const CLI::App& app, const std::string& shell) {
                "    help) COMPREPLY=($(compgen -W '"
             << words_of(app) << "' -- \"$word\")); return ;;\n  esac\n  case \"${COMP_WORDS[1]}\" in\n";
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    std::cout << "    " << command->get_name() << ") COMPREPLY=($(compgen -W '" << words_of(*command) << "' -- \"$word\")) ;;\n";
+    std::cout << "    " << command->get_name() << ") COMPREPLY=($(compgen -W '" << words_of(*command)
+              << "' -- \"$word\")) ;;\n";
   std::cout << "    *) COMPREPLY=($(compgen -W '" << words_of(app)
             << "' -- \"$word\")) ;;\n  esac\n}\ncomplete -o bashdefault -F _outboard outboard\n";
   return 0;

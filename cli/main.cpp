@@ -10,7 +10,8 @@
 namespace {
 
 constexpr const char* target_help =
-    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or via:COMMAND";
+    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or "
+    "via:COMMAND";
 
 }  // namespace
 
@@ -30,8 +31,10 @@ int main(int argc, char** argv) {
 
   auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
   cli::ServeOptions serving;
-  serve->add_option("--listen", serving.listen, "unix:PATH or tcp:127.0.0.1:PORT; may be repeated (default: this user's socket)");
-  serve->add_flag("--stdio", serving.stdio, "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
+  serve->add_option("--listen", serving.listen,
+                    "unix:PATH or tcp:127.0.0.1:PORT; may be repeated (default: this user's socket)");
+  serve->add_flag("--stdio", serving.stdio,
+                  "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
   serve->add_option("--device", serving.device, "cpu: the software GPU")->capture_default_str();
   serve->add_option("--memory", serving.memory, "Device memory for each client, for example 8GiB");
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
@@ -62,7 +65,8 @@ int main(int argc, char** argv) {
   if (*targets) return cli::list_targets();
   if (*completion) return cli::print_completion(app, shell);
   const CLI::App* explained = topic.empty() ? &app : nullptr;
-  for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; })) explained = each;
+  for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; }))
+    explained = each;
   if (!explained) {
     std::cerr << "outboard: there is no command '" << topic << "'; outboard help lists them\n";
     return 2;

@@ -55,7 +55,8 @@ int run(const std::string& wanted, bool verbose, std::vector<std::string> comman
   const Target& target = tried.back();
   if (verbose)
     for (const Target& each : tried)
-      std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(), each.detail.c_str());
+      std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),
+                   each.detail.c_str());
   put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   std::vector<char*> arguments;

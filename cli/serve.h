@@ -10,7 +10,7 @@ struct ServeOptions {
   std::vector<std::string> listen;  // addresses; empty: this user's own socket
   bool stdio = false;               // one client, over standard input and output
   std::string device = "cpu";
-  std::string memory;               // "8GiB"; empty: the device's own choice
+  std::string memory;  // "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
   bool quiet = false;
 };

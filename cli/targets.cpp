@@ -16,14 +16,18 @@ Target probe(const std::string& name) {
     std::error_code error;
     std::string library = library_folder("software") + "/libcuda.so.1";
     target.works = std::filesystem::exists(library, error);
-    target.detail = target.works ? "software GPU on this machine's CPU" : library + " is missing; build it with make build";
+    target.detail =
+        target.works ? "software GPU on this machine's CPU" : library + " is missing; build it with make build";
     return target;
   }
   auto greeted = client::greet(name, "outboard", 10000);
   target.works = greeted.ok() && !greeted.value().welcome.inventory.devices.empty();
-  if (!greeted) target.detail = greeted.error();
-  else if (!target.works) target.detail = "the server has no device";
-  else target.detail = greeted.value().welcome.inventory.devices[0].name;
+  if (!greeted)
+    target.detail = greeted.error();
+  else if (!target.works)
+    target.detail = "the server has no device";
+  else
+    target.detail = greeted.value().welcome.inventory.devices[0].name;
   return target;
 }
 

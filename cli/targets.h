@@ -6,10 +6,10 @@
 namespace cli {
 
 struct Target {
-  std::string name;     // as --on takes it
+  std::string name;  // as --on takes it
   bool works = false;
   bool software = false;  // the software GPU in the program's own process
-  std::string detail;   // the device's name, or why it does not work
+  std::string detail;     // the device's name, or why it does not work
 };
 
 // One target by name: "cpu", unix:..., tcp:..., via:... Connects and greets.

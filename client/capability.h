@@ -8,9 +8,9 @@
 
 namespace client {
 
-// OUTBOARD_CC if it is set. Otherwise "13.0" for programs that have loaded one of NVIDIA's mathematical libraries: above every
-// generation they bring machine code for, they fall back to PTX, the only form that a software GPU can run. Otherwise
-// empty: the device's own choice, which runtime compilers (NVRTC) know.
+// OUTBOARD_CC if it is set. Otherwise "13.0" for programs that have loaded one of NVIDIA's mathematical libraries:
+// above every generation they bring machine code for, they fall back to PTX, the only form that a software GPU can run.
+// Otherwise empty: the device's own choice, which runtime compilers (NVRTC) know.
 inline std::string wanted_capability() {
   const char* setting = std::getenv("OUTBOARD_CC");
   if (setting && *setting) return setting;

@@ -24,9 +24,9 @@ namespace {
 
 using wire::Kind;
 
-constexpr size_t flush_from = 64 << 10;       // bytes in the queue
+constexpr size_t flush_from = 64 << 10;  // bytes in the queue
 constexpr unsigned flush_every_us = 200;
-constexpr int idle_rounds = 50;               // of flush_every_us, before the flusher sleeps
+constexpr int idle_rounds = 50;  // of flush_every_us, before the flusher sleeps
 constexpr int greeting_ms = 10000;
 constexpr std::byte zeros[8] = {};
 
@@ -43,8 +43,9 @@ bool only_thread() {
 
 // Errors that leave a context unusable (CUDA Driver API, CUresult: "the process must be terminated and relaunched").
 bool is_sticky(CUresult result) {
-  return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == CUDA_ERROR_MISALIGNED_ADDRESS || result == CUDA_ERROR_ASSERT ||
-         result == CUDA_ERROR_LAUNCH_FAILED || result == CUDA_ERROR_ILLEGAL_INSTRUCTION || result == CUDA_ERROR_INVALID_PC ||
+  return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == CUDA_ERROR_MISALIGNED_ADDRESS ||
+         result == CUDA_ERROR_ASSERT || result == CUDA_ERROR_LAUNCH_FAILED ||
+         result == CUDA_ERROR_ILLEGAL_INSTRUCTION || result == CUDA_ERROR_INVALID_PC ||
          result == CUDA_ERROR_INVALID_ADDRESS_SPACE || result == CUDA_ERROR_HARDWARE_STACK_ERROR;
 }
 
@@ -67,7 +68,8 @@ void start_thread(Body body) {
 // Device memory lives in the window on the other side, so nothing of this process may.
 bool reserve_window() {
   void* window = reinterpret_cast<void*>(api::window_base);
-  void* got = mmap(window, api::window_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  void* got = mmap(window, api::window_size, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   return got == window;
 }
 
@@ -81,7 +83,8 @@ CUresult Connection::start() {
     return CUDA_ERROR_NO_DEVICE;
   }
   if (!reserve_window()) {
-    base::log(base::Level::error, "no GPU", {{"reason", "the address window is in use by this program; see ARCHITECTURE.md"}});
+    base::log(base::Level::error, "no GPU",
+              {{"reason", "the address window is in use by this program; see ARCHITECTURE.md"}});
     return CUDA_ERROR_NO_DEVICE;
   }
   link_ = std::move(greeted.value().link);
@@ -340,7 +343,8 @@ bool Connection::skip(size_t size) {
 // What the device's code printed appears where the program's own output does, after what the program printed before.
 bool Connection::receive_output(const wire::FrameHead& head) {
   wire::BytesHead bytes;
-  if (head.number < 1 || head.number > 2 || head.size < sizeof bytes || !input_->read(&bytes, sizeof bytes)) return false;
+  if (head.number < 1 || head.number > 2 || head.size < sizeof bytes || !input_->read(&bytes, sizeof bytes))
+    return false;
   if (head.size != sizeof bytes + wire::padded(bytes.size)) return false;
   std::vector<std::byte> text(wire::padded(bytes.size));
   if (!input_->read(text.data(), text.size())) return false;
@@ -422,13 +426,16 @@ void flush() { connection().flush(); }
 
 uint64_t expect_transfer(void* destination, size_t size) { return connection().expect_transfer(destination, size); }
 
-uint64_t register_host_function(void (*run)(void*), void* data) { return connection().register_host_function(run, data); }
+uint64_t register_host_function(void (*run)(void*), void* data) {
+  return connection().register_host_function(run, data);
+}
 
 CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (!connection().usable()) return CUDA_ERROR_NOT_INITIALIZED;
   uint64_t* new_handle = nullptr;
   for (const api::Role& role : roles)
-    if (role.kind == api::Role::new_handle && role.pointer()) *(new_handle = static_cast<uint64_t*>(role.pointer())) = new_number();
+    if (role.kind == api::Role::new_handle && role.pointer())
+      *(new_handle = static_cast<uint64_t*>(role.pointer())) = new_number();
   bool waits = row.waits || connection().host_functions_pending();
   CUresult result = waits ? connection().call(row, roles) : connection().post(row, roles);
   if (result != CUDA_SUCCESS && new_handle) *new_handle = 0;

@@ -78,17 +78,17 @@ class Connection {
   std::atomic<int> sticky_{0};  // the error that made sticky_context_ unusable
   std::atomic<uint64_t> sticky_context_{0};
 
-  std::mutex queue_lock_;    // queue_
-  wire::Writer queue_;       // frames not sent yet
-  std::mutex send_lock_;     // the link's writing side, sending_
+  std::mutex queue_lock_;  // queue_
+  wire::Writer queue_;     // frames not sent yet
+  std::mutex send_lock_;   // the link's writing side, sending_
   wire::Writer sending_;
   std::atomic<uint32_t> flusher_awake_{0};
   std::once_flag flusher_started_;
 
-  std::mutex state_lock_;    // everything below
+  std::mutex state_lock_;  // everything below
   std::condition_variable progress_;
   bool reading_ = false;
-  int waiting_ = 0;          // threads in progress_
+  int waiting_ = 0;  // threads in progress_
   std::unordered_map<uint64_t, Waiter*> waiters_;
   std::unordered_map<uint64_t, Transfer> transfers_;
   std::unordered_map<uint64_t, HostFunction> host_functions_;

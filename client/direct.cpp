@@ -92,7 +92,8 @@ Direct& direct() {
 }
 
 CUresult Direct::start() {
-  if (std::string capability = client::wanted_capability(); !capability.empty()) setenv("OUTBOARD_CC", capability.c_str(), 1);
+  if (std::string capability = client::wanted_capability(); !capability.empty())
+    setenv("OUTBOARD_CC", capability.c_str(), 1);
   driver_ = outboard_device(0);
   if (!driver_) return CUDA_ERROR_NO_DEVICE;
   process_ = getpid();
@@ -103,11 +104,11 @@ CUresult Direct::start() {
 
 using Run = CUresult (*)(const Role* roles);
 
-#define RUN(name, function)                                                                                  \
-  CUresult run_##name(const Role* roles) {                                                                   \
-    return [&]<class... P>(CUresult (*run)(P...)) {                                                          \
-      return server::invoke(run, roles, std::index_sequence_for<P...>{});                                    \
-    }(function);                                                                                             \
+#define RUN(name, function)                                               \
+  CUresult run_##name(const Role* roles) {                                \
+    return [&]<class... P>(CUresult (*run)(P...)) {                       \
+      return server::invoke(run, roles, std::index_sequence_for<P...>{}); \
+    }(function);                                                          \
   }
 #define CALL(since, name, params, ...) RUN(name, direct().driver().name)
 #define POST(since, name, params, ...) RUN(name, direct().driver().name)

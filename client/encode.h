@@ -19,7 +19,8 @@ inline constexpr size_t bulk_from = 32 << 10;  // bytes
 
 // Appends a request. New handles must already hold the numbers that the client picked. With `bulk`, a large last
 // input is left to the caller, to be sent right behind the message and padded to a multiple of 8.
-void encode_request(wire::Writer& writer, uint32_t opcode, uint64_t context, std::span<const api::Role> roles, Bulk* bulk = nullptr);
+void encode_request(wire::Writer& writer, uint32_t opcode, uint64_t context, std::span<const api::Role> roles,
+                    Bulk* bulk = nullptr);
 
 // Fills in outputs; returns what the program is told. A reply that does not fit the roles comes from a broken
 // or hostile server: CUDA_ERROR_UNKNOWN, and nothing is filled in.

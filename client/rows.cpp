@@ -6,10 +6,10 @@ namespace remote {
 
 using namespace api::role;
 
-#define SEND(name, params, waits, ...)                                                        \
-  CUresult name params {                                                                      \
-    static constexpr client::Row travelling{api::opcode(#name), #name, waits};                \
-    return client::forward(travelling, api::row(&remote::name __VA_OPT__(, ) __VA_ARGS__));   \
+#define SEND(name, params, waits, ...)                                                      \
+  CUresult name params {                                                                    \
+    static constexpr client::Row travelling{api::opcode(#name), #name, waits};              \
+    return client::forward(travelling, api::row(&remote::name __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define CALL(since, name, params, ...) SEND(name, params, true __VA_OPT__(, ) __VA_ARGS__)
 #define POST(since, name, params, ...) SEND(name, params, false __VA_OPT__(, ) __VA_ARGS__)

@@ -45,7 +45,9 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   links::Address address = TRY(links::parse(target));
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
-  wire::Hello hello{wire::oldest_version, wire::newest_version, api::window_base, api::window_size, "outboard " OUTBOARD_VERSION, program, wanted_capability()};
+  wire::Hello hello{wire::oldest_version, wire::newest_version,         api::window_base,
+                    api::window_size,     "outboard " OUTBOARD_VERSION, program,
+                    wanted_capability()};
   wire::Writer writer;
   wire::write(writer, hello);
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};
@@ -62,7 +64,8 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   if (!welcome) return base::Error{address.text() + ": " + welcome.error()};
   if (!welcome.value().version) return base::Error{address.text() + " refuses: " + welcome.value().refusal};
   if (welcome.value().version < wire::oldest_version || welcome.value().version > wire::newest_version)
-    return base::Error{address.text() + " chose a protocol version that was not offered; update Outboard on both sides"};
+    return base::Error{address.text() +
+                       " chose a protocol version that was not offered; update Outboard on both sides"};
   return Greeted{std::move(link), std::move(welcome.value())};
 }
 

@@ -31,7 +31,8 @@ Pointer allocate(size_t bytes) {
 void launch(void* module, const char* kernel, unsigned columns, unsigned rows, void** parameters) {
   void* function = nullptr;
   call("cuModuleGetFunction", &function, module, kernel);
-  call("cuLaunchKernel", function, columns, rows, 1u, 16u, 16u, 1u, 0u, static_cast<void*>(nullptr), parameters, static_cast<void**>(nullptr));
+  call("cuLaunchKernel", function, columns, rows, 1u, 16u, 16u, 1u, 0u, static_cast<void*>(nullptr), parameters,
+       static_cast<void**>(nullptr));
 }
 
 }  // namespace

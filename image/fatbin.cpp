@@ -84,9 +84,11 @@ base::Result<std::vector<std::byte>> unpack(const Entry& entry) {
   size_t size = 0;
   if (entry.flags & zstd) {
     size = ZSTD_decompress(target, unpacked.size(), source, entry.compressed_size);
-    if (ZSTD_isError(size)) return base::Error{std::string("a fatbin entry does not unpack: ") + ZSTD_getErrorName(size)};
+    if (ZSTD_isError(size))
+      return base::Error{std::string("a fatbin entry does not unpack: ") + ZSTD_getErrorName(size)};
   } else if (entry.flags & lz4) {
-    int result = LZ4_decompress_safe(source, target, static_cast<int>(entry.compressed_size), static_cast<int>(unpacked.size()));
+    int result =
+        LZ4_decompress_safe(source, target, static_cast<int>(entry.compressed_size), static_cast<int>(unpacked.size()));
     if (result < 0) return base::Error{"a fatbin entry does not unpack: bad LZ4 block"};
     size = static_cast<size_t>(result);
   } else {

@@ -14,12 +14,12 @@ enum class Kind : uint16_t { ptx = 1, cubin = 2, nvvm = 8 };
 
 struct Entry {
   Kind kind;
-  uint32_t architecture;               // 75, 90, 120, ...
-  bool exact;                          // sm_90a: fits that very device only
-  bool family;                         // sm_100f: fits that family only
+  uint32_t architecture;                  // 75, 90, 120, ...
+  bool exact;                             // sm_90a: fits that very device only
+  bool family;                            // sm_100f: fits that family only
   uint16_t version_major, version_minor;  // PTX ISA, or of the cubin
   uint64_t flags;
-  uint32_t compressed_size;            // 0: stored as it is
+  uint32_t compressed_size;  // 0: stored as it is
   uint64_t unpacked_size;
   std::span<const std::byte> payload;  // into the container's bytes: they must outlive the entry
 };

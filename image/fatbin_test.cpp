@@ -24,7 +24,8 @@ Bytes bytes_of(const std::string& text) {
   return {first, first + text.size() + 1};  // with the NUL that PTX in a fatbin has
 }
 
-Bytes make_entry(uint16_t kind, uint32_t architecture, uint64_t flags, Bytes payload, uint32_t compressed, uint64_t unpacked) {
+Bytes make_entry(uint16_t kind, uint32_t architecture, uint64_t flags, Bytes payload, uint32_t compressed,
+                 uint64_t unpacked) {
   payload.resize((payload.size() + 7) & ~size_t{7});
   Bytes entry;
   append(entry, kind);
@@ -91,8 +92,8 @@ TEST(Fatbin, EveryWayOfStoringGivesTheSameText) {
 
 TEST(Fatbin, TheNewestPtxThatFitsIsChosen) {
   constexpr uint64_t arch_specific = 0x100011, family = 0x200011;
-  Bytes fatbin = make_fatbin({plain_entry(52), plain_entry(75), plain_entry(90, arch_specific), plain_entry(100, family),
-                              make_entry(2, 80, 0x11, Bytes(8), 0, 0)});
+  Bytes fatbin = make_fatbin({plain_entry(52), plain_entry(75), plain_entry(90, arch_specific),
+                              plain_entry(100, family), make_entry(2, 80, 0x11, Bytes(8), 0, 0)});
   auto entries = image::parse_fatbin(fatbin);
   ASSERT_TRUE(entries.ok()) << entries.error();
   auto chosen = [&](uint32_t capability) {

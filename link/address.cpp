@@ -44,21 +44,25 @@ base::Result<Address> parse(std::string_view text) {
   }
   if (take_prefix(rest, "tcp://") || take_prefix(rest, "tcp:")) return parse_tcp(rest, text);
   if (take_prefix(rest, "via:")) {
-    if (rest.empty()) return base::Error{"'via:' has no command; write via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
+    if (rest.empty())
+      return base::Error{"'via:' has no command; write via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
     return Address{Address::Kind::command, std::string(rest), {}};
   }
   for (std::string_view later : {"vsock://", "ssh://", "slurm://"})
     if (text.substr(0, later.size()) == later)
-      return base::Error{"'" + std::string(text) + "': " + std::string(later) +
-                         " is not available in this version; use via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
-  return base::Error{"'" + std::string(text) + "' is no target; write unix:PATH, tcp:HOST:PORT, via:COMMAND, cpu or auto"};
+      return base::Error{
+          "'" + std::string(text) + "': " + std::string(later) +
+          " is not available in this version; use via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
+  return base::Error{"'" + std::string(text) +
+                     "' is no target; write unix:PATH, tcp:HOST:PORT, via:COMMAND, cpu or auto"};
 }
 
 std::string default_socket_path() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime && *runtime) return std::string(runtime) + "/outboard.sock";
   const char* temporary = std::getenv("TMPDIR");
-  return std::string(temporary && *temporary ? temporary : "/tmp") + "/outboard-" + std::to_string(getuid()) + "/outboard.sock";
+  return std::string(temporary && *temporary ? temporary : "/tmp") + "/outboard-" + std::to_string(getuid()) +
+         "/outboard.sock";
 }
 
 }  // namespace links

@@ -52,7 +52,8 @@ base::Result<Link> connect_unix(const Address& address, int timeout_ms) {
   std::memcpy(to.sun_path, address.where.data(), address.where.size());
   base::Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return failed(address, errno);
-  if (int error = connect_within(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to, timeout_ms)) return failed(address, error);
+  if (int error = connect_within(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to, timeout_ms))
+    return failed(address, error);
   return Link(std::move(fd));
 }
 
@@ -65,7 +66,8 @@ base::Result<Link> connect_tcp(const Address& address, int timeout_ms) {
   int error = EHOSTUNREACH;
   for (addrinfo* each = list; each; each = each->ai_next) {
     if (!is_loopback(each->ai_addr))
-      return base::Error{address.text() + " is another machine, and plain tcp is neither encrypted nor authenticated; use "
+      return base::Error{address.text() +
+                         " is another machine, and plain tcp is neither encrypted nor authenticated; use "
                          "via:'ssh HOST outboard serve --stdio'"};
     base::Fd fd(socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd.valid()) continue;

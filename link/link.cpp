@@ -14,7 +14,7 @@ namespace links {
 namespace {
 
 constexpr std::chrono::microseconds look_for{40};
-constexpr int give_up_after = 4;    // looks in vain: the peer is slow or idle, so sleep at once
+constexpr int give_up_after = 4;  // looks in vain: the peer is slow or idle, so sleep at once
 constexpr int try_again_after = 20;
 
 }  // namespace

@@ -10,7 +10,8 @@
 namespace {
 
 TEST(Address, ReadsWhatItWrites) {
-  for (const char* text : {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "via:ssh host outboard serve --stdio"}) {
+  for (const char* text :
+       {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "via:ssh host outboard serve --stdio"}) {
     auto address = links::parse(text);
     ASSERT_TRUE(address.ok()) << text;
     EXPECT_EQ(address.value().text(), text);
@@ -26,7 +27,8 @@ TEST(Address, SaysWhatIsWrong) {
 }
 
 TEST(Connect, PlainTcpStaysOnThisMachine) {
-  EXPECT_NE(links::connect(links::parse("tcp:192.0.2.1:1").value(), 100).error().find("another machine"), std::string::npos);
+  EXPECT_NE(links::connect(links::parse("tcp:192.0.2.1:1").value(), 100).error().find("another machine"),
+            std::string::npos);
   EXPECT_NE(links::listen(links::parse("tcp:0.0.0.0:0").value()).error().find("other machines"), std::string::npos);
 }
 

@@ -25,7 +25,8 @@ base::Error failed(const Address& address, int reason) {
 // A socket file that nobody listens on is left over from a server that was killed.
 bool is_stale(const sockaddr_un& at) {
   base::Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return probe.valid() && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) < 0 && errno == ECONNREFUSED;
+  return probe.valid() && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) < 0 &&
+         errno == ECONNREFUSED;
 }
 
 // The folder must be the user's own: in a folder for temporary files anyone could have made it first.
@@ -36,7 +37,8 @@ base::Status own_folder(const std::string& path) {
     return base::Error{"cannot make " + folder.string() + ": " + std::strerror(errno)};
   struct stat facts {};
   if (lstat(folder.c_str(), &facts) < 0 || !S_ISDIR(facts.st_mode) || facts.st_uid != getuid())
-    return base::Error{folder.string() + " is not a folder of this user's; choose another path with --listen unix:PATH"};
+    return base::Error{folder.string() +
+                       " is not a folder of this user's; choose another path with --listen unix:PATH"};
   return base::Done{};
 }
 
@@ -66,7 +68,8 @@ base::Result<base::Fd> listen_tcp(const Address& address) {
     return base::Error{"cannot find " + address.where + ": " + gai_strerror(error)};
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
   if (!is_loopback(list->ai_addr))
-    return base::Error{address.text() + " can be reached from other machines, and plain tcp is neither encrypted nor authenticated; "
+    return base::Error{address.text() +
+                       " can be reached from other machines, and plain tcp is neither encrypted nor authenticated; "
                        "listen on 127.0.0.1, or let clients come with via:'ssh HOST outboard serve --stdio'"};
   base::Fd fd(socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return failed(address, errno);

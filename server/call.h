@@ -23,7 +23,7 @@ class Call {
 
   void bind_fixed(std::span<const api::Role> roles);  // values, and pointees of known size
   void bind_sized(std::span<const api::Role> roles);  // the rest, and room for the answer
-  bool ready();  // false: malformed, or refused with the answer already written
+  bool ready();                                       // false: malformed, or refused with the answer already written
   void finish(CUresult result, std::span<const api::Role> roles);
 
  private:

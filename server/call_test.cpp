@@ -36,7 +36,9 @@ device::Driver make_driver() {
   driver.cuMemcpyDtoH_v2 = [](void* d, CUdeviceptr s, size_t n) {
     return std::memcpy(d, memory().data() + (s - base), n), CUDA_SUCCESS;
   };
-  driver.cuStreamCreate = [](CUstream* s, unsigned) { return *s = reinterpret_cast<CUstream>(&fake_stream), CUDA_SUCCESS; };
+  driver.cuStreamCreate = [](CUstream* s, unsigned) {
+    return *s = reinterpret_cast<CUstream>(&fake_stream), CUDA_SUCCESS;
+  };
   driver.cuStreamSynchronize = [](CUstream s) {
     return s == reinterpret_cast<CUstream>(&fake_stream) || !s ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   };

@@ -11,11 +11,11 @@ namespace {
 
 using namespace api::role;
 
-#define SERVE(name, params, ...)                                                                       \
-  void serve_##name(const device::Driver&, Call& call) {                                               \
-    with_parameters(&worker::name, [&] params {                                                        \
-      serve(call, &worker::name, [&] { return api::row(&worker::name __VA_OPT__(, ) __VA_ARGS__); });  \
-    });                                                                                                \
+#define SERVE(name, params, ...)                                                                      \
+  void serve_##name(const device::Driver&, Call& call) {                                              \
+    with_parameters(&worker::name, [&] params {                                                       \
+      serve(call, &worker::name, [&] { return api::row(&worker::name __VA_OPT__(, ) __VA_ARGS__); }); \
+    });                                                                                               \
   }
 #define CALL(since, name, params, ...) SERVE(name, params __VA_OPT__(, ) __VA_ARGS__)
 #define POST(since, name, params, ...) SERVE(name, params __VA_OPT__(, ) __VA_ARGS__)

@@ -89,9 +89,11 @@ void Listener::reap() {
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     workers_.erase(pid);
     if (WIFSIGNALED(status) && !ending_)
-      base::log(base::Level::error, "worker-killed", {{"worker", std::to_string(pid)}, {"signal", strsignal(WTERMSIG(status))}});
+      base::log(base::Level::error, "worker-killed",
+                {{"worker", std::to_string(pid)}, {"signal", strsignal(WTERMSIG(status))}});
     else
-      base::log(base::Level::info, "client-left", {{"worker", std::to_string(pid)}, {"exit", std::to_string(WEXITSTATUS(status))}});
+      base::log(base::Level::info, "client-left",
+                {{"worker", std::to_string(pid)}, {"exit", std::to_string(WEXITSTATUS(status))}});
   }
 }
 
@@ -110,8 +112,10 @@ void Listener::accept_client(int socket) {
   if (!client.valid() || !admits(client.get())) return;
   pid_t pid = fork();
   if (pid == 0) become_worker(std::move(client));
-  if (pid < 0) base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
-  else workers_.insert(pid);
+  if (pid < 0)
+    base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
+  else
+    workers_.insert(pid);
 }
 
 void Listener::become_worker(base::Fd client) {

@@ -18,7 +18,8 @@ base::Result<base::Fd> replace(int target) {
   base::Fd reading(ends[0]), writing(ends[1]);
   fcntl(reading.get(), F_SETFL, O_NONBLOCK);
   fcntl(writing.get(), F_SETPIPE_SZ, 1 << 20);  // fewer stops for code that prints much; refusal does no harm
-  if (dup2(writing.get(), target) < 0) return base::Error{std::string("cannot redirect output: ") + std::strerror(errno)};
+  if (dup2(writing.get(), target) < 0)
+    return base::Error{std::string("cannot redirect output: ") + std::strerror(errno)};
   return reading;
 }
 

@@ -11,11 +11,11 @@ namespace {
 
 using namespace api::role;
 
-#define SERVE(name, params, ...)                                                              \
-  void serve_##name(const device::Driver& driver, Call& call) {                               \
-    with_parameters(driver.name, [&] params {                                                 \
+#define SERVE(name, params, ...)                                                                  \
+  void serve_##name(const device::Driver& driver, Call& call) {                                   \
+    with_parameters(driver.name, [&] params {                                                     \
       serve(call, driver.name, [&] { return api::row(driver.name __VA_OPT__(, ) __VA_ARGS__); }); \
-    });                                                                                       \
+    });                                                                                           \
   }
 #define CALL(since, name, params, ...) SERVE(name, params __VA_OPT__(, ) __VA_ARGS__)
 #define POST(since, name, params, ...) SERVE(name, params __VA_OPT__(, ) __VA_ARGS__)

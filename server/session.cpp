@@ -15,8 +15,8 @@ namespace {
 
 using wire::Kind;
 
-constexpr int most_threads = 256;                       // of a client that call at once
-constexpr size_t kept_buffer = size_t{32} << 20;        // larger ones are given back after use
+constexpr int most_threads = 256;                 // of a client that call at once
+constexpr size_t kept_buffer = size_t{32} << 20;  // larger ones are given back after use
 constexpr std::byte zeros[8] = {};
 
 iovec piece(const void* bytes, size_t size) { return {const_cast<void*>(bytes), size}; }
@@ -85,8 +85,10 @@ void ClientSession::pass_lead() {
     spawn = followers_ == 0 && threads_ < most_threads;
     if (spawn) ++threads_;
   }
-  if (spawn) std::thread([this] { follow(); }).detach();
-  else lead_free_.notify_one();
+  if (spawn)
+    std::thread([this] { follow(); }).detach();
+  else
+    lead_free_.notify_one();
 }
 
 // Runs frames until the lead is passed on.
@@ -198,7 +200,9 @@ void ClientSession::send_bytes(Kind kind, uint64_t number, const void* bytes, si
   send(kind, number, pieces, sizeof head + size);
 }
 
-void ClientSession::send_data(uint64_t transfer, const void* bytes, size_t size) { send_bytes(Kind::data, transfer, bytes, size); }
+void ClientSession::send_data(uint64_t transfer, const void* bytes, size_t size) {
+  send_bytes(Kind::data, transfer, bytes, size);
+}
 
 void ClientSession::forward_output() {
   output_.drain([this](int stream, std::span<const std::byte> bytes) {
@@ -219,7 +223,8 @@ void ClientSession::run_host_function(uint64_t callback) {
 void ClientSession::watch() {
   uint64_t seen = 0;
   for (;;) {
-    pollfd watched[] = {{output_.standard_output(), POLLIN, 0}, {output_.standard_error(), POLLIN, 0}, {link_.in(), POLLRDHUP, 0}};
+    pollfd watched[] = {
+        {output_.standard_output(), POLLIN, 0}, {output_.standard_error(), POLLIN, 0}, {link_.in(), POLLRDHUP, 0}};
     int ready = poll(watched, 3, 100);
     if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR)) end("", false);
     if (ready > 0) forward_output();

@@ -59,7 +59,8 @@ wire::Hello read_hello(links::Link& link) {
   alarm(hello_seconds);  // who says nothing is gone then
   wire::FrameHead head{};
   if (!read_exactly(link, &head, sizeof head)) leave("the client left before its hello");
-  if (head.kind != wire::Kind::hello || head.size > wire::max_hello || head.size % 8) leave("the peer does not speak Outboard's protocol");
+  if (head.kind != wire::Kind::hello || head.size > wire::max_hello || head.size % 8)
+    leave("the peer does not speak Outboard's protocol");
   std::vector<std::byte> payload(head.size);
   if (!read_exactly(link, payload.data(), payload.size())) leave("the client left in the middle of its hello");
   alarm(0);
@@ -101,7 +102,8 @@ void run_worker(links::Link link, const WorkerOptions& options) {
   auto open = reinterpret_cast<Open>(dlsym(library.value(), "outboard_device"));
   const device::Driver* driver = open ? open(options.memory_bytes) : nullptr;
   if (!driver) refuse(link, "the server's device does not start; its log says why");
-  if (worker::take_inventory(*driver, welcome.inventory)) refuse(link, "the server's device does not answer; its log says why");
+  if (worker::take_inventory(*driver, welcome.inventory))
+    refuse(link, "the server's device does not answer; its log says why");
   welcome.build = "outboard " OUTBOARD_VERSION;
   if (!send(link, welcome)) leave("the client left during the greeting");
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, output.value());

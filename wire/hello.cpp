@@ -91,9 +91,9 @@ uint32_t choose_version(const Hello& hello, std::string& refusal) {
   uint32_t version = std::min(hello.newest, newest_version);
   if (version < std::max(hello.oldest, oldest_version)) {
     bool client_is_old = hello.newest < oldest_version;
-    refusal = "the server speaks protocol versions " + std::to_string(oldest_version) + " to " + std::to_string(newest_version) +
-              ", this client " + std::to_string(hello.oldest) + " to " + std::to_string(hello.newest) + "; update Outboard on the " +
-              (client_is_old ? "client" : "server");
+    refusal = "the server speaks protocol versions " + std::to_string(oldest_version) + " to " +
+              std::to_string(newest_version) + ", this client " + std::to_string(hello.oldest) + " to " +
+              std::to_string(hello.newest) + "; update Outboard on the " + (client_is_old ? "client" : "server");
     return 0;
   }
   if (hello.window_base != api::window_base || hello.window_size != api::window_size) {

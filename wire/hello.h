@@ -17,7 +17,7 @@ struct Hello {
   uint64_t window_base = 0, window_size = 0;  // what it reserved (api/window.h)
   std::string build;                          // "outboard 0.1.0"
   std::string program;                        // for the server's log
-  std::string capability;                     // "13.0": what the device should claim if it can choose; empty: its choice
+  std::string capability;  // "13.0": what the device should claim if it can choose; empty: its choice
 };
 
 struct Welcome {

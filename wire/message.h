@@ -32,8 +32,8 @@ struct CallHead {
 };
 
 struct ReplyHead {
-  int32_t result;    // what the call answered
-  int32_t pending;   // the first error of the one-way calls before it, 0: none
+  int32_t result;   // what the call answered
+  int32_t pending;  // the first error of the one-way calls before it, 0: none
 };
 
 // Output and data frames: how many bytes of the payload count; those follow.

@@ -11,7 +11,7 @@ struct Header {
   uint32_t functions, variables;
 };
 struct FunctionRecord {
-  uint32_t name_length;        // bytes, without padding
+  uint32_t name_length;  // bytes, without padding
   uint32_t parameters;
   uint32_t parameter_bytes;    // size of the whole parameter buffer
   int32_t attributes[16];      // CUfunction_attribute 0..15
@@ -21,10 +21,10 @@ struct ParameterRecord {
   uint32_t offset, size;
 };
 struct VariableRecord {
-  uint64_t address;            // device address
+  uint64_t address;  // device address
   uint64_t size;
   uint32_t name_length;
-  uint32_t managed;            // 1: lives in the host area
+  uint32_t managed;  // 1: lives in the host area
 };
 
 }  // namespace api::description

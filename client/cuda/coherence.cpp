@@ -30,9 +30,9 @@ struct Block {
   uint64_t host = 0, device = 0;
   size_t size = 0;
   Sort sort = Sort::pinned;
-  bool always = false;   // may be used by a kernel that does not name it
-  bool in_use = false;   // the device may have written since the last wait
-  bool unsent = false;   // the device has nothing of it yet
+  bool always = false;  // may be used by a kernel that does not name it
+  bool in_use = false;  // the device may have written since the last wait
+  bool unsent = false;  // the device has nothing of it yet
   const Context* context = nullptr;
   std::unique_ptr<std::byte[]> agreed;  // what both sides had when they were last alike
 };
@@ -81,7 +81,8 @@ CUresult send(const Block& block, size_t offset, size_t size, CUstream stream) {
     size_t part = std::min(piece, size - done);
     const void* from = bytes_at(block.host + offset + done);
     uint64_t to = block.device + offset + done;
-    CUresult result = block.sort == Sort::managed ? remote::cuMemcpyHtoDAsync_v2(to, from, part, stream) : remote::obHostWrite(to, from, part);
+    CUresult result = block.sort == Sort::managed ? remote::cuMemcpyHtoDAsync_v2(to, from, part, stream)
+                                                  : remote::obHostWrite(to, from, part);
     if (result) return result;
   }
   std::memcpy(block.agreed.get() + offset, bytes_at(block.host + offset), size);
@@ -101,7 +102,8 @@ CUresult push(Block& block, CUstream stream) {
     }
     while (std::memcmp(now + at, agreed + at, std::min(grain, block.size - at)) == 0) at += grain;
     size_t end = at;
-    while (end < block.size && std::memcmp(now + end, agreed + end, std::min(grain, block.size - end)) != 0) end = std::min(end + grain, block.size);
+    while (end < block.size && std::memcmp(now + end, agreed + end, std::min(grain, block.size - end)) != 0)
+      end = std::min(end + grain, block.size);
     if (CUresult result = send(block, at, end - at, stream)) return result;
     at = end;
   }
@@ -123,9 +125,9 @@ CUresult read_back(const Block& block, std::byte* to) {
     if (CUresult result = pull_stream(stream)) return result;
   for (size_t done = 0; done < block.size; done += piece) {
     size_t part = std::min(piece, block.size - done);
-    CUresult result = block.sort == Sort::managed
-                          ? remote::obCopyToHostAsync(expect_transfer(to + done, part), block.device + done, part, stream)
-                          : remote::obHostRead(block.device + done, to + done, part);
+    CUresult result = block.sort == Sort::managed ? remote::obCopyToHostAsync(expect_transfer(to + done, part),
+                                                                              block.device + done, part, stream)
+                                                  : remote::obHostRead(block.device + done, to + done, part);
     if (result) return result;
   }
   return block.sort == Sort::managed ? remote::cuStreamSynchronize(stream) : CUDA_SUCCESS;
@@ -189,7 +191,8 @@ CUresult share_managed(uint64_t address, size_t size, bool from_device) {
   std::memset(bytes_at(address), 0, size);
   if (!from_device)
     if (CUresult result = remote::cuMemsetD8_v2(address, 0, size)) return result;
-  if (CUresult result = add({address, address, size, Sort::managed, true, false, false, nullptr, nullptr})) return result;
+  if (CUresult result = add({address, address, size, Sort::managed, true, false, false, nullptr, nullptr}))
+    return result;
   std::lock_guard hold(shared().lock);
   return from_device ? pull(shared().blocks[address]) : CUDA_SUCCESS;
 }

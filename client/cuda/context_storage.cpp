@@ -42,8 +42,10 @@ CUresult put_storage(CUcontext handle, void* key, void* value, StorageDestructor
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
   std::lock_guard guard(storage().lock);
   auto entry = find(context, key);
-  if (entry == storage().entries.end()) storage().entries.push_back({context, key, value, destructor});
-  else *entry = {context, key, value, destructor};
+  if (entry == storage().entries.end())
+    storage().entries.push_back({context, key, value, destructor});
+  else
+    *entry = {context, key, value, destructor};
   return CUDA_SUCCESS;
 }
 

@@ -9,14 +9,14 @@ namespace client {
 
 // A CUcontext is a pointer to one of these. They are never freed, so a stale handle stays harmless.
 struct Context {
-  uint64_t number = 0;      // what travels; 0 while inactive
-  CUdevice device = 0;      // the program's ordinal
+  uint64_t number = 0;  // what travels; 0 while inactive
+  CUdevice device = 0;  // the program's ordinal
   unsigned flags = 0;
   unsigned version = 13000;
-  uint64_t id = 0;          // cuCtxGetId: never used twice
-  int references = 0;       // primary: retains
+  uint64_t id = 0;     // cuCtxGetId: never used twice
+  int references = 0;  // primary: retains
   bool primary = false;
-  bool active = false;      // exists at the worker
+  bool active = false;  // exists at the worker
 };
 
 // Start: every function but a handful answers CUDA_ERROR_NOT_INITIALIZED before cuInit.

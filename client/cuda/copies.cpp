@@ -11,7 +11,8 @@
 namespace {
 
 const CUstream legacy = reinterpret_cast<CUstream>(1);  // CU_STREAM_LEGACY
-constexpr size_t piece = size_t{256} << 10;  // small enough for the socket to hold what comes while the last one is copied on
+constexpr size_t piece =
+    size_t{256} << 10;  // small enough for the socket to hold what comes while the last one is copied on
 
 // copy(offset, size) for every piece; the first failure ends it.
 template <class Copy>
@@ -36,7 +37,9 @@ bool on_device(CUdeviceptr address) {
 OUTBOARD_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
   if (CUresult result = client::before_host_use(srcHost, nullptr)) return result;
   if (CUresult result = client::before_device_use(dstDevice, nullptr)) return result;
-  return in_pieces(ByteCount, [&](size_t offset, size_t size) { return remote::cuMemcpyHtoD_v2(dstDevice + offset, at(srcHost, offset), size); });
+  return in_pieces(ByteCount, [&](size_t offset, size_t size) {
+    return remote::cuMemcpyHtoD_v2(dstDevice + offset, at(srcHost, offset), size);
+  });
 }
 
 // A large copy comes as a stream of pieces, so that the link is never idle between them.
@@ -44,7 +47,9 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, s
   if (CUresult result = client::before_device_use(srcDevice, nullptr)) return result;
   if (CUresult result = client::before_wait()) return result;
   if (client::in_process() || ByteCount <= piece / 8) {
-    CUresult result = in_pieces(ByteCount, [&](size_t offset, size_t size) { return remote::cuMemcpyDtoH_v2(at(dstHost, offset), srcDevice + offset, size); });
+    CUresult result = in_pieces(ByteCount, [&](size_t offset, size_t size) {
+      return remote::cuMemcpyDtoH_v2(at(dstHost, offset), srcDevice + offset, size);
+    });
     return client::after_wait(result, false);
   }
   if (CUresult result = cuMemcpyDtoHAsync_v2(dstHost, srcDevice, ByteCount, legacy)) return result;
@@ -53,7 +58,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, s
 
 // Pageable memory is staged before the call returns; pinned memory is read by the device later, and over a link it
 // travels now, which is early but never wrong.
-OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount, CUstream hStream) {
+OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
+                                              CUstream hStream) {
   if (CUresult result = client::before_host_use(srcHost, hStream)) return result;
   if (CUresult result = client::before_device_use(dstDevice, client::resolve(hStream))) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
@@ -61,7 +67,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void*
   });
 }
 
-OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
+OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount,
+                                              CUstream hStream) {
   if (CUresult result = client::before_device_use(srcDevice, client::resolve(hStream))) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
     uint64_t transfer = client::expect_transfer(at(dstHost, offset), size);
@@ -85,16 +92,17 @@ OUTBOARD_EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteC
 }
 
 // Between contexts of one device; devices do not reach each other.
-OUTBOARD_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext,
-                                           size_t ByteCount, CUstream hStream) {
+OUTBOARD_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
+                                           CUcontext srcContext, size_t ByteCount, CUstream hStream) {
   const client::Context *to = client::find_context(dstContext), *from = client::find_context(srcContext);
   if (!to || !from) return CUDA_ERROR_INVALID_CONTEXT;
   if (to->device != from->device) return CUDA_ERROR_NOT_SUPPORTED;
   return cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
 }
 
-OUTBOARD_EXPORT CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext,
-                                      size_t ByteCount) {
-  if (CUresult result = cuMemcpyPeerAsync(dstDevice, dstContext, srcDevice, srcContext, ByteCount, nullptr)) return result;
+OUTBOARD_EXPORT CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
+                                      CUcontext srcContext, size_t ByteCount) {
+  if (CUresult result = cuMemcpyPeerAsync(dstDevice, dstContext, srcDevice, srcContext, ByteCount, nullptr))
+    return result;
   return cuStreamSynchronize(nullptr);
 }

@@ -29,22 +29,28 @@ void each_row(const CUDA_MEMCPY3D& copy, Move move) {
 }
 
 const std::byte* source_row(const CUDA_MEMCPY3D& copy, size_t z, size_t y) {
-  return static_cast<const std::byte*>(copy.srcHost) + ((copy.srcZ + z) * copy.srcHeight + copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
+  return static_cast<const std::byte*>(copy.srcHost) +
+         ((copy.srcZ + z) * copy.srcHeight + copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
 }
 std::byte* target_row(const CUDA_MEMCPY3D& copy, size_t z, size_t y) {
-  return static_cast<std::byte*>(copy.dstHost) + ((copy.dstZ + z) * copy.dstHeight + copy.dstY + y) * copy.dstPitch + copy.dstXInBytes;
+  return static_cast<std::byte*>(copy.dstHost) + ((copy.dstZ + z) * copy.dstHeight + copy.dstY + y) * copy.dstPitch +
+         copy.dstXInBytes;
 }
 
 CUresult copy_from_host(const CUDA_MEMCPY3D& copy, CUstream stream, bool asynchronous) {
   std::vector<std::byte> packed(copy.WidthInBytes * copy.Height * copy.Depth);
-  each_row(copy, [&](size_t z, size_t y, size_t at) { std::memcpy(packed.data() + at, source_row(copy, z, y), copy.WidthInBytes); });
+  each_row(copy, [&](size_t z, size_t y, size_t at) {
+    std::memcpy(packed.data() + at, source_row(copy, z, y), copy.WidthInBytes);
+  });
   return remote::obCopy3DFromHost(&copy, packed.data(), packed.size(), nullptr, stream, asynchronous);
 }
 
 CUresult copy_to_host(const CUDA_MEMCPY3D& copy, CUstream stream) {
   std::vector<std::byte> packed(copy.WidthInBytes * copy.Height * copy.Depth);
   if (CUresult result = remote::obCopy3DToHost(&copy, packed.data(), packed.size(), nullptr, stream)) return result;
-  each_row(copy, [&](size_t z, size_t y, size_t at) { std::memcpy(target_row(copy, z, y), packed.data() + at, copy.WidthInBytes); });
+  each_row(copy, [&](size_t z, size_t y, size_t at) {
+    std::memcpy(target_row(copy, z, y), packed.data() + at, copy.WidthInBytes);
+  });
   return CUDA_SUCCESS;
 }
 
@@ -69,7 +75,8 @@ CUresult in_parts(const CUDA_MEMCPY3D& copy, Part part) {
 CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) {
   if (!copy.WidthInBytes || !copy.Height || !copy.Depth) return CUDA_SUCCESS;
   bool from_host = on_host(copy.srcMemoryType, copy.srcDevice), to_host = on_host(copy.dstMemoryType, copy.dstDevice);
-  if (from_host && copy.srcMemoryType == CU_MEMORYTYPE_UNIFIED) copy.srcHost = reinterpret_cast<const void*>(copy.srcDevice);
+  if (from_host && copy.srcMemoryType == CU_MEMORYTYPE_UNIFIED)
+    copy.srcHost = reinterpret_cast<const void*>(copy.srcDevice);
   if (to_host && copy.dstMemoryType == CU_MEMORYTYPE_UNIFIED) copy.dstHost = reinterpret_cast<void*>(copy.dstDevice);
   if (copy.srcPitch == 0) copy.srcPitch = copy.WidthInBytes + copy.srcXInBytes;
   if (copy.dstPitch == 0) copy.dstPitch = copy.WidthInBytes + copy.dstXInBytes;
@@ -80,11 +87,16 @@ CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) 
   CUstream own = client::resolve(stream);
   if (from_host && to_host) {
     if (CUresult result = cuStreamSynchronize(stream)) return result;
-    each_row(copy, [&](size_t z, size_t y, size_t) { std::memmove(target_row(copy, z, y), source_row(copy, z, y), copy.WidthInBytes); });
+    each_row(copy, [&](size_t z, size_t y, size_t) {
+      std::memmove(target_row(copy, z, y), source_row(copy, z, y), copy.WidthInBytes);
+    });
     return CUDA_SUCCESS;
   }
-  if (from_host) return in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_from_host(part, own, asynchronous); });
-  if (to_host) return client::after_wait(in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_to_host(part, own); }), false);
+  if (from_host)
+    return in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_from_host(part, own, asynchronous); });
+  if (to_host)
+    return client::after_wait(in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_to_host(part, own); }),
+                              false);
   return remote::obCopy3D(&copy, nullptr, nullptr, own, asynchronous);
 }
 
@@ -119,7 +131,13 @@ CUDA_MEMCPY3D raised(const CUDA_MEMCPY2D& flat) {
 }  // namespace
 
 OUTBOARD_EXPORT CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* pCopy) { return copy(raised(*pCopy), nullptr, false); }
-OUTBOARD_EXPORT CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* pCopy) { return copy(raised(*pCopy), nullptr, false); }
-OUTBOARD_EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* pCopy, CUstream hStream) { return copy(raised(*pCopy), hStream, true); }
+OUTBOARD_EXPORT CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* pCopy) {
+  return copy(raised(*pCopy), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* pCopy, CUstream hStream) {
+  return copy(raised(*pCopy), hStream, true);
+}
 OUTBOARD_EXPORT CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) { return copy(*pCopy, nullptr, false); }
-OUTBOARD_EXPORT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) { return copy(*pCopy, hStream, true); }
+OUTBOARD_EXPORT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
+  return copy(*pCopy, hStream, true);
+}

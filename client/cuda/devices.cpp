@@ -18,8 +18,8 @@ namespace {
 std::string uuid_text(const CUuuid& uuid) {
   char text[48];
   auto b = [&](int i) { return static_cast<unsigned char>(uuid.bytes[i]); };
-  std::snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b(0), b(1),
-                b(2), b(3), b(4), b(5), b(6), b(7), b(8), b(9), b(10), b(11), b(12), b(13), b(14), b(15));
+  std::snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b(0),
+                b(1), b(2), b(3), b(4), b(5), b(6), b(7), b(8), b(9), b(10), b(11), b(12), b(13), b(14), b(15));
   return text;
 }
 
@@ -209,8 +209,9 @@ OUTBOARD_EXPORT CUresult cuDeviceGetProperties(CUdevprop* prop, CUdevice dev) {
 OUTBOARD_EXPORT CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   return read_device(dev, pciBusId, [&](const DeviceFacts& facts) {
     if (len <= 0) return CUDA_ERROR_INVALID_VALUE;
-    std::snprintf(pciBusId, static_cast<size_t>(len), "%04x:%02x:%02x.0", facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID],
-                  facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_BUS_ID], facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID]);
+    std::snprintf(pciBusId, static_cast<size_t>(len), "%04x:%02x:%02x.0",
+                  facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID], facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_BUS_ID],
+                  facts.attributes[CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID]);
     return CUDA_SUCCESS;
   });
 }
@@ -238,7 +239,8 @@ OUTBOARD_EXPORT CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev,
   return read_device(dev, canAccessPeer, [&](const DeviceFacts&) { return *canAccessPeer = 0, CUDA_SUCCESS; });
 }
 
-OUTBOARD_EXPORT CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute, CUdevice srcDevice, CUdevice dstDevice) {
+OUTBOARD_EXPORT CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute, CUdevice srcDevice,
+                                                 CUdevice dstDevice) {
   if (srcDevice == dstDevice) return CUDA_ERROR_INVALID_DEVICE;
   return cuDeviceCanAccessPeer(value, srcDevice, dstDevice);
 }

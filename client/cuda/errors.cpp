@@ -9,7 +9,8 @@ struct Text {
   const char* sentence;
 };
 
-#define TEXT(name, sentence) {name, #name, sentence}
+#define TEXT(name, sentence) \
+  { name, #name, sentence }
 constexpr Text texts[] = {
     TEXT(CUDA_SUCCESS, "no error"),
     TEXT(CUDA_ERROR_INVALID_VALUE, "invalid argument"),

@@ -17,7 +17,16 @@ namespace {
 using client::Context;
 using Slot = const void*;
 
-enum class Id { cudart_interface, callback_hooks, tools_tls, integrity, context_checks, tools_context, tools_module, library_1734 };
+enum class Id {
+  cudart_interface,
+  callback_hooks,
+  tools_tls,
+  integrity,
+  context_checks,
+  tools_context,
+  tools_module,
+  library_1734
+};
 
 constexpr const char* names[] = {"cudart-interface", "callback-hooks", "tools-tls",    "integrity",
                                  "context-checks",   "tools-context",  "tools-module", "library-1734dc26"};
@@ -39,7 +48,8 @@ template <Id id, size_t n, class... Named>
 std::array<Slot, n> make_table(Named... named) {
   std::array<Slot, n> table = []<size_t... i>(std::index_sequence<i...>) {
     return std::array<Slot, n>{slot_of(&unknown_slot<id, i>)...};
-  }(std::make_index_sequence<n>{});
+  }
+  (std::make_index_sequence<n>{});
   table[0] = reinterpret_cast<Slot>(n * sizeof(Slot));
   ((table[named.first] = named.second), ...);
   return table;
@@ -135,9 +145,9 @@ CUresult integrity_check(uint32_t version, uint64_t unix_seconds, uint8_t result
 
 // Leaked, as everything that runs at exit may still ask.
 struct Tables {
-  std::array<Slot, 16> cudart_interface = make_table<Id::cudart_interface, 16>(
-      at(1, load_wrapper), at(2, primary_handle), at(6, load_wrapper_with_options), at(7, forget_wrapper),
-      at(8, load_fatbin), at(12, load_compilers));
+  std::array<Slot, 16> cudart_interface =
+      make_table<Id::cudart_interface, 16>(at(1, load_wrapper), at(2, primary_handle), at(6, load_wrapper_with_options),
+                                           at(7, forget_wrapper), at(8, load_fatbin), at(12, load_compilers));
   std::array<Slot, 7> callback_hooks =
       make_table<Id::callback_hooks, 7>(at(2, callback_enable_flags), at(6, domain_enable_flags));
   std::array<Slot, 4> tools_tls = make_table<Id::tools_tls, 4>(at(2, current_handle));
@@ -145,8 +155,8 @@ struct Tables {
                                          slot_of(client::get_storage), nullptr};
   std::array<Slot, 3> integrity = make_table<Id::integrity, 3>(at(1, integrity_check));
   std::array<Slot, 17> context_checks = make_table<Id::context_checks, 17>(at(2, check_context), at(3, check_start));
-  std::array<Slot, 96> tools_context = make_table<Id::tools_context, 96>(
-      at(4, context_id), at(39, stream_object_number), at(51, stream_object));
+  std::array<Slot, 96> tools_context =
+      make_table<Id::tools_context, 96>(at(4, context_id), at(39, stream_object_number), at(51, stream_object));
   std::array<Slot, 92> tools_module = make_table<Id::tools_module, 92>(at(7, for_each_kernel));
   std::array<Slot, 16> library_1734 = make_table<Id::library_1734, 16>(at(4, refuse_quietly));
 };

@@ -20,7 +20,8 @@ CUresult forward_in_context(const client::Row& row, std::span<const api::Role> r
       role.pointer() = stream = client::resolve(static_cast<CUstream>(role.pointer()));
   for (const api::Role& role : roles)
     if (role.kind == api::Role::address)
-      if (CUresult result = client::before_device_use(*static_cast<CUdeviceptr*>(role.parameter), stream)) return result;
+      if (CUresult result = client::before_device_use(*static_cast<CUdeviceptr*>(role.parameter), stream))
+        return result;
   return client::forward(row, roles);
 }
 
@@ -35,16 +36,16 @@ CUresult refuse(std::atomic_flag& said, const char* name) {
 
 using namespace api::role;
 
-#define FORWARDED(name, params, waits, ...)                                    \
-  OUTBOARD_EXPORT CUresult name params {                                       \
-    static constexpr client::Row row{api::opcode(#name), #name, waits};        \
-    return forward_in_context(row, api::row(&::name __VA_OPT__(, ) __VA_ARGS__));         \
+#define FORWARDED(name, params, waits, ...)                                       \
+  OUTBOARD_EXPORT CUresult name params {                                          \
+    static constexpr client::Row row{api::opcode(#name), #name, waits};           \
+    return forward_in_context(row, api::row(&::name __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define CALL(since, name, params, ...) FORWARDED(name, params, true __VA_OPT__(, ) __VA_ARGS__)
 #define POST(since, name, params, ...) FORWARDED(name, params, false __VA_OPT__(, ) __VA_ARGS__)
-#define NONE(since, name, params)                \
-  OUTBOARD_EXPORT CUresult name params {         \
-    static std::atomic_flag said;                \
-    return refuse(said, #name);                  \
+#define NONE(since, name, params)        \
+  OUTBOARD_EXPORT CUresult name params { \
+    static std::atomic_flag said;        \
+    return refuse(said, #name);          \
   }
 #include "api/cuda/cuda.def"

@@ -23,8 +23,10 @@ OUTBOARD_EXPORT CUresult cuMemHostAlloc(void** pp, size_t bytesize, unsigned int
   if (CUresult result = ready()) return result;
   if (!pp || !bytesize || Flags > 7) return CUDA_ERROR_INVALID_VALUE;
   void* block = nullptr;
-  if (client::in_process()) block = std::aligned_alloc(4096, (bytesize + 4095) / 4096 * 4096);
-  else if (CUresult result = client::share_pinned(&block, bytesize, Flags & map_flag)) return result;
+  if (client::in_process())
+    block = std::aligned_alloc(4096, (bytesize + 4095) / 4096 * 4096);
+  else if (CUresult result = client::share_pinned(&block, bytesize, Flags & map_flag))
+    return result;
   if (!block) return CUDA_ERROR_OUT_OF_MEMORY;
   client::remember({reinterpret_cast<uint64_t>(block), bytesize, Kind::pinned, client::current(), Flags});
   *pp = block;
@@ -36,11 +38,14 @@ OUTBOARD_EXPORT CUresult cuMemAllocHost_v2(void** pp, size_t bytesize) { return 
 OUTBOARD_EXPORT CUresult cuMemFreeHost(void* p) {
   if (CUresult result = ready()) return result;
   auto range = client::find_range(reinterpret_cast<uint64_t>(p));
-  if (!range || range->kind != Kind::pinned || range->address != reinterpret_cast<uint64_t>(p)) return CUDA_ERROR_INVALID_VALUE;
+  if (!range || range->kind != Kind::pinned || range->address != reinterpret_cast<uint64_t>(p))
+    return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = remote::cuCtxSynchronize()) return result;  // the device may be reading it
   client::forget(range->address);
-  if (client::in_process()) std::free(p);
-  else client::unshare(range->address);
+  if (client::in_process())
+    std::free(p);
+  else
+    client::unshare(range->address);
   return CUDA_SUCCESS;
 }
 

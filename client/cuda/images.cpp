@@ -33,8 +33,7 @@ bool begins_with(const void* image, uint32_t magic) {
 
 client::Image linked(const void* const* parts) {
   std::vector<std::span<const std::byte>> list;
-  for (; *parts; ++parts)
-    list.emplace_back(static_cast<const std::byte*>(*parts), image::fatbin_extent(*parts));
+  for (; *parts; ++parts) list.emplace_back(static_cast<const std::byte*>(*parts), image::fatbin_extent(*parts));
   client::Image found;
   found.own = image::bundle(list);
   found.data = found.own.data();
@@ -92,11 +91,14 @@ client::Image client::read_image(const void* image) {
     found.data = wrapper.data;
     if (!found.data) return found;
   }
-  if (size_t extent = image::bundle_extent(found.data)) found.size = extent;
-  else if (begins_with(found.data, fatbin_magic)) found.size = image::fatbin_extent(found.data);
+  if (size_t extent = image::bundle_extent(found.data))
+    found.size = extent;
+  else if (begins_with(found.data, fatbin_magic))
+    found.size = image::fatbin_extent(found.data);
   else if (begins_with(found.data, elf_magic))
     found.size = 64;  // machine code, which only its header is needed to refuse
-  else found.size = std::strlen(static_cast<const char*>(found.data)) + 1;
+  else
+    found.size = std::strlen(static_cast<const char*>(found.data)) + 1;
   return found;
 }
 

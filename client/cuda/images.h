@@ -8,9 +8,9 @@
 namespace client {
 
 struct Image {
-  const void* data = nullptr;   // the program's memory, or `own`
+  const void* data = nullptr;  // the program's memory, or `own`
   size_t size = 0;
-  std::vector<std::byte> own;   // parts that are to be linked, put together (image/bundle.h)
+  std::vector<std::byte> own;  // parts that are to be linked, put together (image/bundle.h)
 };
 
 // cudart's wrapper, a fat binary, PTX text, or what cuLinkComplete gave. `image` is the program's own pointer.

@@ -42,7 +42,8 @@ void put_device(Message& message, CUdevice device) {
   CUuuid uuid{};
   cuDeviceGetUuid_v2(&uuid, device);
   message.put(uuid);
-  for (auto attribute : {CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID, CU_DEVICE_ATTRIBUTE_PCI_BUS_ID, CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID}) {
+  for (auto attribute :
+       {CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID, CU_DEVICE_ATTRIBUTE_PCI_BUS_ID, CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID}) {
     int32_t value = 0;
     cuDeviceGetAttribute(&value, attribute, device);
     message.put(value);

@@ -45,8 +45,10 @@ CUresult check(const Function& function, const LaunchShape& shape) {
 CUresult check_cooperative(CUfunction handle, const Function& function, const LaunchShape& shape) {
   int blocks = 0;
   auto threads = static_cast<int>(shape.block[0] * shape.block[1] * shape.block[2]);
-  if (CUresult result = cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, handle, threads, shape.shared_bytes)) return result;
-  uint64_t room = static_cast<uint64_t>(blocks) * static_cast<uint64_t>(attribute(function, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  if (CUresult result = cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, handle, threads, shape.shared_bytes))
+    return result;
+  uint64_t room = static_cast<uint64_t>(blocks) *
+                  static_cast<uint64_t>(attribute(function, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
   uint64_t wanted = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   return wanted > room ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
 }
@@ -58,9 +60,12 @@ CUresult pack(const Function& function, void** parameters, void** extra, std::ve
     const void* from = nullptr;
     size_t size = 0;
     for (; *extra != launch_param_end; extra += 2) {
-      if (extra[0] == launch_param_buffer_pointer) from = extra[1];
-      else if (extra[0] == launch_param_buffer_size) size = *static_cast<size_t*>(extra[1]);
-      else return CUDA_ERROR_INVALID_VALUE;
+      if (extra[0] == launch_param_buffer_pointer)
+        from = extra[1];
+      else if (extra[0] == launch_param_buffer_size)
+        size = *static_cast<size_t*>(extra[1]);
+      else
+        return CUDA_ERROR_INVALID_VALUE;
     }
     if (size > buffer.size() + 8) return CUDA_ERROR_INVALID_VALUE;
     if (from) std::memcpy(buffer.data(), from, std::min(size, buffer.size()));
@@ -82,29 +87,36 @@ CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, vo
   thread_local std::vector<std::byte> buffer;
   if (CUresult result = pack(*function, parameters, extra, buffer)) return result;
   if (CUresult result = client::before_launch(buffer, client::resolve(stream))) return result;
-  return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(), client::resolve(stream));
+  return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(),
+                          client::resolve(stream));
 }
 
 }  // namespace
 
-OUTBOARD_EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
-                                        unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
-                                        unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+OUTBOARD_EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
+                                        unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY,
+                                        unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
+                                        void** kernelParams, void** extra) {
   LaunchShape shape{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, 0, {}};
   return launch(f, shape, hStream, kernelParams, extra);
 }
 
-OUTBOARD_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
-                                                   unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+OUTBOARD_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
+                                                   unsigned int gridDimZ, unsigned int blockDimX,
+                                                   unsigned int blockDimY, unsigned int blockDimZ,
                                                    unsigned int sharedMemBytes, CUstream hStream, void** kernelParams) {
   LaunchShape shape{{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes, 1, {}};
   return launch(f, shape, hStream, kernelParams, nullptr);
 }
 
-OUTBOARD_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
+OUTBOARD_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams,
+                                          void** extra) {
   if (!config) return CUDA_ERROR_INVALID_VALUE;
   LaunchShape shape{{config->gridDimX, config->gridDimY, config->gridDimZ},
-                    {config->blockDimX, config->blockDimY, config->blockDimZ}, config->sharedMemBytes, 0, {}};
+                    {config->blockDimX, config->blockDimY, config->blockDimZ},
+                    config->sharedMemBytes,
+                    0,
+                    {}};
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     const CUlaunchAttribute& given = config->attrs[i];
     if (given.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) shape.cooperative = given.value.cooperative != 0;
@@ -131,7 +143,8 @@ OUTBOARD_EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribu
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   if (attrib < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || attrib >= 16) return CUDA_ERROR_INVALID_VALUE;
   if (attrib == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) {
-    int room = attribute(*function, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) - function->attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES];
+    int room = attribute(*function, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) -
+               function->attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES];
     if (value < 0 || value > room) return CUDA_ERROR_INVALID_VALUE;
   }
   function->attributes[attrib] = value;
@@ -156,7 +169,8 @@ OUTBOARD_EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) {
   return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+OUTBOARD_EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset,
+                                            size_t* paramSize) {
   Function* function = client::find_function(func);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   if (paramIndex >= function->parameters.size()) return CUDA_ERROR_INVALID_VALUE;
@@ -165,7 +179,8 @@ OUTBOARD_EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, 
   return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+OUTBOARD_EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset,
+                                              size_t* paramSize) {
   return cuFuncGetParamInfo(reinterpret_cast<CUfunction>(kernel), paramIndex, paramOffset, paramSize);
 }
 

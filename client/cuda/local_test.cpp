@@ -152,7 +152,8 @@ TEST_F(Local, TheStackIsTheThreads) {
     EXPECT_EQ(cuCtxGetCurrent(&other), CUDA_SUCCESS);
     EXPECT_EQ(other, nullptr);
   }).join();
-  EXPECT_EQ(cuCtxPushCurrent_v2(reinterpret_cast<CUcontext>(&current)), CUDA_ERROR_INVALID_CONTEXT) << "a made-up handle";
+  EXPECT_EQ(cuCtxPushCurrent_v2(reinterpret_cast<CUcontext>(&current)), CUDA_ERROR_INVALID_CONTEXT)
+      << "a made-up handle";
   int before = objects_forgotten;
   EXPECT_EQ(cuCtxDestroy_v2(mine), CUDA_SUCCESS);
   EXPECT_EQ(objects_forgotten, before + 1);
@@ -181,7 +182,8 @@ TEST_F(Local, StorageIsRunDownWithItsContext) {
   cuDevicePrimaryCtxRetain(&context, 0);
   cuCtxSetCurrent(context);
   EXPECT_EQ(client::get_storage(&found, nullptr, &key), CUDA_ERROR_INVALID_HANDLE);
-  ASSERT_EQ(client::put_storage(nullptr, &key, &value, [](CUcontext, void*, void* v) { destroyed_value = v; }), CUDA_SUCCESS);
+  ASSERT_EQ(client::put_storage(nullptr, &key, &value, [](CUcontext, void*, void* v) { destroyed_value = v; }),
+            CUDA_SUCCESS);
   ASSERT_EQ(client::get_storage(&found, context, &key), CUDA_SUCCESS);
   EXPECT_EQ(found, &value);
   cuDevicePrimaryCtxReset_v2(0);
@@ -198,7 +200,8 @@ const void* const* table_of(std::initializer_list<unsigned char> id, CUresult ex
 }
 
 TEST_F(Local, ExportTablesSayTheirSizeAndFillEverySlot) {
-  auto* table = table_of({0x6b, 0xd5, 0xfb, 0x6c, 0x5b, 0xf4, 0xe7, 0x4a, 0x89, 0x87, 0xd9, 0x39, 0x12, 0xfd, 0x9d, 0xf9}, CUDA_SUCCESS);
+  auto* table = table_of(
+      {0x6b, 0xd5, 0xfb, 0x6c, 0x5b, 0xf4, 0xe7, 0x4a, 0x89, 0x87, 0xd9, 0x39, 0x12, 0xfd, 0x9d, 0xf9}, CUDA_SUCCESS);
   ASSERT_NE(table, nullptr);
   EXPECT_GE(reinterpret_cast<size_t>(table[0]), 13 * sizeof(void*));
   for (size_t i = 1; i < reinterpret_cast<size_t>(table[0]) / sizeof(void*); ++i) EXPECT_NE(table[i], nullptr);
@@ -213,7 +216,8 @@ TEST_F(Local, AnUnknownTableIsRefused) {
 }
 
 TEST_F(Local, CallbackFlagsAreZeroAndLongEnough) {
-  auto* table = table_of({0xa0, 0x94, 0x79, 0x8c, 0x2e, 0x74, 0x2e, 0x74, 0x93, 0xf2, 0x08, 0x00, 0x20, 0x0c, 0x0a, 0x66}, CUDA_SUCCESS);
+  auto* table = table_of(
+      {0xa0, 0x94, 0x79, 0x8c, 0x2e, 0x74, 0x2e, 0x74, 0x93, 0xf2, 0x08, 0x00, 0x20, 0x0c, 0x0a, 0x66}, CUDA_SUCCESS);
   for (auto [slot, least] : {std::pair<size_t, size_t>{2, 1024}, {6, 14}}) {
     uint32_t* flags = nullptr;
     size_t count = 0;

@@ -69,7 +69,8 @@ OUTBOARD_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   return allocated(remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
 }
 
-OUTBOARD_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height, unsigned int ElementSizeBytes) {
+OUTBOARD_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                                            unsigned int ElementSizeBytes) {
   if (CUresult result = client::require_context()) return result;
   bool element = ElementSizeBytes == 4 || ElementSizeBytes == 8 || ElementSizeBytes == 16;
   if (!dptr || !pPitch || !WidthInBytes || !Height || !element) return CUDA_ERROR_INVALID_VALUE;

@@ -61,7 +61,8 @@ bool take_function(wire::Reader& reader, Module& module, uint64_t number) {
   auto record = reader.get<description::FunctionRecord>();
   auto function = std::make_unique<Function>();
   if (!reader.ok() || record.parameters > 4096) return false;
-  auto* parameters = static_cast<const description::ParameterRecord*>(reader.take(record.parameters * sizeof(description::ParameterRecord)));
+  auto* parameters = static_cast<const description::ParameterRecord*>(
+      reader.take(record.parameters * sizeof(description::ParameterRecord)));
   auto* name = static_cast<const char*>(reader.take(record.name_length));
   if (!reader.ok()) return false;
   function->number = number;
@@ -69,7 +70,9 @@ bool take_function(wire::Reader& reader, Module& module, uint64_t number) {
   function->name.assign(name, record.name_length);
   function->parameter_bytes = record.parameter_bytes;
   for (uint32_t i = 0; i < record.parameters; ++i) {
-    if (parameters[i].offset > record.parameter_bytes || parameters[i].size > record.parameter_bytes - parameters[i].offset) return false;
+    if (parameters[i].offset > record.parameter_bytes ||
+        parameters[i].size > record.parameter_bytes - parameters[i].offset)
+      return false;
     function->parameters.push_back({parameters[i].offset, parameters[i].size});
   }
   std::memcpy(function->attributes, record.attributes, sizeof function->attributes);
@@ -102,7 +105,8 @@ void report(std::string_view text, unsigned count, CUjit_option* options, void**
   *room = length;
 }
 
-CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr, void** values = nullptr) {
+CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr,
+              void** values = nullptr) {
   if (CUresult result = client::require_context()) return result;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
   client::Image read = client::read_image(image);
@@ -113,7 +117,8 @@ CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_opti
   char log[4096];
   CUmodule number = nullptr;
   size_t described = 0, logged = 0;
-  CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(), &logged, log, sizeof log);
+  CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(),
+                                         &logged, log, sizeof log);
   if (result) report({log, logged}, count, options, values);
   if (result) return result;
   auto module = std::make_unique<Module>();
@@ -185,7 +190,8 @@ OUTBOARD_EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   return load(reinterpret_cast<Module**>(module), image);
 }
 
-OUTBOARD_EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options, void** optionValues) {
+OUTBOARD_EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions,
+                                            CUjit_option* options, void** optionValues) {
   return load(reinterpret_cast<Module**>(module), image, numOptions, options, optionValues);
 }
 
@@ -251,7 +257,8 @@ OUTBOARD_EXPORT CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) {
 // --- libraries: a module per context, loaded when something of it is needed
 
 OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code, CUjit_option*, void**, unsigned int,
-                                           CUlibraryOption* libraryOptions, void** libraryOptionValues, unsigned int numLibraryOptions) {
+                                           CUlibraryOption* libraryOptions, void** libraryOptionValues,
+                                           unsigned int numLibraryOptions) {
   if (!client::initialised()) return CUDA_ERROR_NOT_INITIALIZED;
   if (!library || !code) return CUDA_ERROR_INVALID_VALUE;
   auto made = std::make_unique<Library>();
@@ -271,8 +278,8 @@ OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code,
 }
 
 OUTBOARD_EXPORT CUresult cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option* jitOptions,
-                                               void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption*, void**,
-                                               unsigned int) {
+                                               void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption*,
+                                               void**, unsigned int) {
   bool read = false;
   if (!fileName) return CUDA_ERROR_INVALID_VALUE;
   auto bytes = whole_file(fileName, read);

@@ -3,9 +3,9 @@
 
 #include "client/cuda/functions.h"
 
-#define PER_THREAD(name, suffix, params, arguments)  \
-  OUTBOARD_EXPORT CUresult name##suffix params {     \
-    client::PerThreadScope scope;                    \
-    return name arguments;                           \
+#define PER_THREAD(name, suffix, params, arguments) \
+  OUTBOARD_EXPORT CUresult name##suffix params {    \
+    client::PerThreadScope scope;                   \
+    return name arguments;                          \
   }
 #include "api/cuda/per_thread.def"

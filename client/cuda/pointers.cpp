@@ -47,16 +47,20 @@ OUTBOARD_EXPORT CUresult cuPointerGetAttribute(void* data, CUpointer_attribute a
 }
 
 // An address of nobody's is no error here: its attributes are zeros.
-OUTBOARD_EXPORT CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) {
+OUTBOARD_EXPORT CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes,
+                                                void** data, CUdeviceptr ptr) {
   if (!client::initialised()) return CUDA_ERROR_NOT_INITIALIZED;
   auto range = client::find_range(ptr);
   for (unsigned i = 0; i < numAttributes; ++i) {
     if (range && answer(data[i], attributes[i], *range, ptr) == CUDA_SUCCESS) continue;
     bool word = attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE || attributes[i] == CU_POINTER_ATTRIBUTE_IS_MANAGED ||
                 attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL || attributes[i] == CU_POINTER_ATTRIBUTE_MAPPED;
-    if (attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL) put(data[i], int{-2});
-    else if (word) put(data[i], uint32_t{0});
-    else put(data[i], uint64_t{0});
+    if (attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL)
+      put(data[i], int{-2});
+    else if (word)
+      put(data[i], uint32_t{0});
+    else
+      put(data[i], uint64_t{0});
   }
   return CUDA_SUCCESS;
 }

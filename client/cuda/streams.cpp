@@ -146,7 +146,8 @@ OUTBOARD_EXPORT CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* u
   return remote::obHostFunction(client::resolve(hStream), client::register_host_function(fn, userData));
 }
 
-OUTBOARD_EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData, unsigned int flags) {
+OUTBOARD_EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData,
+                                             unsigned int flags) {
   if (CUresult result = client::require_context()) return result;
   if (!callback || flags) return CUDA_ERROR_INVALID_VALUE;
   auto* kept = new (std::nothrow) Callback{callback, hStream, userData};

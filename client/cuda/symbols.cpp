@@ -78,8 +78,10 @@ Symbol find_symbol(std::string_view base, int version, bool per_thread) {
   for (; first != all.end() && first->base == base; ++first) {
     if (first->since == 0) continue;
     Symbol& answer = first->per_thread ? thread_answer : plain_answer;
-    if (first->since <= version) answer = {first->address, Found::yes};
-    else if (answer.found == Found::unknown_name) answer.found = Found::version_too_old;
+    if (first->since <= version)
+      answer = {first->address, Found::yes};
+    else if (answer.found == Found::unknown_name)
+      answer.found = Found::version_too_old;
   }
   return per_thread && thread_answer.found != Found::unknown_name ? thread_answer : plain_answer;
 }

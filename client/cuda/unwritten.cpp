@@ -16,10 +16,10 @@ CUresult refuse(std::atomic_flag& said, const char* name) {
 
 }  // namespace
 
-#define UNWRITTEN(name, params)                                  \
-  OUTBOARD_EXPORT __attribute__((weak)) CUresult name params {   \
-    static std::atomic_flag said;                                \
-    return refuse(said, #name);                                  \
+#define UNWRITTEN(name, params)                                \
+  OUTBOARD_EXPORT __attribute__((weak)) CUresult name params { \
+    static std::atomic_flag said;                              \
+    return refuse(said, #name);                                \
   }
 #define LOCAL(since, name, params) UNWRITTEN(name, params)
 #define HAND_CALL(since, name, params, ...) UNWRITTEN(name, params)

@@ -17,14 +17,14 @@ bool in_host_area(uint64_t address, size_t size) {
 // The packed side: rows of WidthInBytes, Height rows a slice, nothing between them.
 bool fits(const CUDA_MEMCPY3D& copy, size_t size) {
   size_t bytes = 0;
-  return !__builtin_mul_overflow(copy.WidthInBytes, copy.Height, &bytes) && !__builtin_mul_overflow(bytes, copy.Depth, &bytes) &&
-         bytes <= size;
+  return !__builtin_mul_overflow(copy.WidthInBytes, copy.Height, &bytes) &&
+         !__builtin_mul_overflow(bytes, copy.Depth, &bytes) && bytes <= size;
 }
 
 }  // namespace
 
-CUresult obCopy3DFromHost(const CUDA_MEMCPY3D* copy, const void* packed, size_t size, CUarray destination, CUstream stream,
-                          int asynchronous) {
+CUresult obCopy3DFromHost(const CUDA_MEMCPY3D* copy, const void* packed, size_t size, CUarray destination,
+                          CUstream stream, int asynchronous) {
   if (!fits(*copy, size)) return CUDA_ERROR_INVALID_VALUE;
   CUDA_MEMCPY3D own = *copy;
   own.srcMemoryType = CU_MEMORYTYPE_HOST;
@@ -55,7 +55,8 @@ CUresult obCopy3DToHost(const CUDA_MEMCPY3D* copy, void* packed, size_t size, CU
 
 CUresult obCopy3D(const CUDA_MEMCPY3D* copy, CUarray source, CUarray destination, CUstream stream, int asynchronous) {
   CUDA_MEMCPY3D own = *copy;
-  if (own.srcMemoryType == CU_MEMORYTYPE_HOST || own.dstMemoryType == CU_MEMORYTYPE_HOST) return CUDA_ERROR_INVALID_VALUE;
+  if (own.srcMemoryType == CU_MEMORYTYPE_HOST || own.dstMemoryType == CU_MEMORYTYPE_HOST)
+    return CUDA_ERROR_INVALID_VALUE;
   own.srcArray = source;
   own.dstArray = destination;
   const device::Driver& driver = session().driver();

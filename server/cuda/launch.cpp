@@ -28,7 +28,8 @@ CUresult obLaunch(CUfunction function, const LaunchShape* shape, const void* par
   }
   if (config.numAttrs) return session().driver().cuLaunchKernelEx(&config, function, nullptr, extra);
   return session().driver().cuLaunchKernel(function, shape->grid[0], shape->grid[1], shape->grid[2], shape->block[0],
-                                           shape->block[1], shape->block[2], shape->shared_bytes, stream, nullptr, extra);
+                                           shape->block[1], shape->block[2], shape->shared_bytes, stream, nullptr,
+                                           extra);
 }
 
 CUresult obFunctionSetAttribute(CUfunction function, int attribute, int value) {
@@ -86,8 +87,9 @@ Staging& staging() {  // one per worker; its threads outlive main
 CUresult obCopyToHostAsync(uint64_t transfer, CUdeviceptr source, size_t size, CUstream stream) try {
   const device::Driver& driver = session().driver();
   void* view = nullptr;
-  bool readable = driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source) == CUDA_SUCCESS &&
-                  driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source + size - 1) == CUDA_SUCCESS;
+  bool readable =
+      driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source) == CUDA_SUCCESS &&
+      driver.cuPointerGetAttribute(&view, CU_POINTER_ATTRIBUTE_HOST_POINTER, source + size - 1) == CUDA_SUCCESS;
   std::unique_ptr<Transfer> owner = staging().take(transfer, readable ? 0 : size);
   Transfer* pending = owner.get();
   pending->size = size;

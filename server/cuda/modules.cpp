@@ -107,8 +107,8 @@ CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, 
 
 }  // namespace
 
-CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t size, size_t* described, void* text,
-                      size_t room, size_t* logged, void* log, size_t log_room) {
+CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t size, size_t* described,
+                      void* text, size_t room, size_t* logged, void* log, size_t log_room) {
   const device::Driver& driver = session().driver();
   std::string messages(4096, 0);
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};

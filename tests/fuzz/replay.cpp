@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     std::mt19937 random(static_cast<uint32_t>(bytes.size()));
     for (int i = 0; i < 200 && !bytes.empty(); ++i, ++runs) {
-      std::vector<uint8_t> damaged(bytes.begin(), bytes.end() - (i % 2 ? static_cast<long>(random() % bytes.size()) : 0));
+      std::vector<uint8_t> damaged(bytes.begin(),
+                                   bytes.end() - (i % 2 ? static_cast<long>(random() % bytes.size()) : 0));
       if (!damaged.empty()) damaged[random() % damaged.size()] = static_cast<uint8_t>(random());
       LLVMFuzzerTestOneInput(damaged.data(), damaged.size());
     }

@@ -1,5 +1,5 @@
-// Requests from anywhere, to every function that travels: bound and answered, or refused as malformed. The device answers
-// nothing, so what runs here is the decoder alone. The first byte chooses greeting or call.
+// Requests from anywhere, to every function that travels: bound and answered, or refused as malformed. The device
+// answers nothing, so what runs here is the decoder alone. The first byte chooses greeting or call.
 #include <cstdint>
 #include <cstring>
 #include <vector>

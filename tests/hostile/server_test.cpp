@@ -121,7 +121,8 @@ TEST_F(Server, RefusesOtherVersionsWithASentence) {
   auto welcome = wire::read_welcome(payload);
   ASSERT_TRUE(welcome.ok());
   EXPECT_EQ(welcome.value().version, 0u);
-  EXPECT_NE(welcome.value().refusal.find("update Outboard on the server"), std::string::npos) << welcome.value().refusal;
+  EXPECT_NE(welcome.value().refusal.find("update Outboard on the server"), std::string::npos)
+      << welcome.value().refusal;
   expect_served();
 }
 
@@ -177,15 +178,17 @@ TEST_F(Server, DropsCallsThatDoNotFitTheirFunction) {
 }
 
 TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
-  constexpr const char* names[] = {"cuMemAlloc_v2", "cuMemFree_v2", "cuMemcpyDtoH_v2", "cuMemsetD8_v2", "obModuleLoad", "obLaunch",
-                                   "obCopy3DFromHost", "obHostMap", "obHostWrite", "obHostRead", "cuCtxCreate_v2", "cuStreamCreate",
+  constexpr const char* names[] = {"cuMemAlloc_v2",     "cuMemFree_v2",  "cuMemcpyDtoH_v2",  "cuMemsetD8_v2",
+                                   "obModuleLoad",      "obLaunch",      "obCopy3DFromHost", "obHostMap",
+                                   "obHostWrite",       "obHostRead",    "cuCtxCreate_v2",   "cuStreamCreate",
                                    "obCopyToHostAsync", "cuEventRecord", "obModuleDescribe", "cuStreamSynchronize"};
   std::mt19937 random(20261124);
   for (int session = 0; session < 12; ++session) {
     links::Link link = greeted();
     for (int i = 0; i < 200; ++i) {
       auto call = call_of(api::opcode(names[random() % std::size(names)]), random() % 24 * 8);
-      for (size_t at = sizeof(wire::CallHead); at < call.size(); ++at) call[at] = static_cast<std::byte>(random() % 3 ? 0 : random());
+      for (size_t at = sizeof(wire::CallHead); at < call.size(); ++at)
+        call[at] = static_cast<std::byte>(random() % 3 ? 0 : random());
       if (!send(link, random() % 2 ? Kind::post : Kind::call, static_cast<uint64_t>(i), call)) break;
     }
   }
@@ -230,7 +233,8 @@ struct Driver {
 constexpr const char* endless =
     ".version 7.0\n.target sm_75\n.address_size 64\n"
     ".visible .entry spin(.param .u64 p)\n{\n.reg .u64 %a; .reg .u32 %v; .reg .pred %q;\n"
-    "ld.param.u64 %a, [p];\nAGAIN:\nld.volatile.global.u32 %v, [%a];\nsetp.eq.u32 %q, %v, 0;\n@%q bra AGAIN;\nret;\n}\n";
+    "ld.param.u64 %a, [p];\nAGAIN:\nld.volatile.global.u32 %v, [%a];\nsetp.eq.u32 %q, %v, 0;\n@%q bra "
+    "AGAIN;\nret;\n}\n";
 
 TEST_F(Server, AKilledWorkerIsAnErrorToItsClientAndTheNextOneIsServed) {
   int ready[2], go[2];
@@ -245,7 +249,8 @@ TEST_F(Server, AKilledWorkerIsAnErrorToItsClientAndTheNextOneIsServed) {
     if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1) _exit(3);
     CUdeviceptr address = 0;
     CUresult first = driver.call("cuMemAlloc_v2", &address, size_t{64});
-    CUresult second = driver.call("cuMemsetD8_v2", CUdeviceptr{api::window_base}, static_cast<unsigned char>(1), size_t{1});
+    CUresult second =
+        driver.call("cuMemsetD8_v2", CUdeviceptr{api::window_base}, static_cast<unsigned char>(1), size_t{1});
     _exit(first == CUDA_ERROR_DEVICE_UNAVAILABLE && second == CUDA_ERROR_DEVICE_UNAVAILABLE ? 0 : 1);
   }
   char byte = 0;
@@ -281,8 +286,8 @@ TEST_F(Server, AKilledClientFreesItsWorkerEvenInTheMiddleOfAnEndlessKernel) {
                 driver.call("cuMemAlloc_v2", &flag, size_t{4}) == CUDA_SUCCESS &&
                 driver.call("cuMemsetD8_v2", flag, static_cast<unsigned char>(0), size_t{4}) == CUDA_SUCCESS;
     void* parameters[] = {&flag};
-    good = good && driver.call("cuLaunchKernel", spin, 1u, 1u, 1u, 1u, 1u, 1u, 0u, CUstream{}, static_cast<void**>(parameters),
-                               static_cast<void**>(nullptr)) == CUDA_SUCCESS;
+    good = good && driver.call("cuLaunchKernel", spin, 1u, 1u, 1u, 1u, 1u, 1u, 0u, CUstream{},
+                               static_cast<void**>(parameters), static_cast<void**>(nullptr)) == CUDA_SUCCESS;
     if (write(ready[1], &good, 1) != 1) _exit(3);
     driver.call("cuCtxSynchronize");
     _exit(4);

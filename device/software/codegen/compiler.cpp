@@ -42,9 +42,11 @@ class CompiledProgram : public Program {
   base::Status load(std::span<const std::string> texts, const Allocate& allocate) {
     std::vector<ptx::Module> modules(texts.size());
     for (size_t i = 0; i < texts.size(); ++i) {
-      std::string where = texts.size() == 1 ? "" : "module " + std::to_string(i + 1) + " of " + std::to_string(texts.size()) + ", ";
+      std::string where =
+          texts.size() == 1 ? "" : "module " + std::to_string(i + 1) + " of " + std::to_string(texts.size()) + ", ";
       ptx::Error error;
-      if (!ptx::parse(texts[i], modules[i], error)) return base::Error{where + "line " + std::to_string(error.line) + ": " + error.text};
+      if (!ptx::parse(texts[i], modules[i], error))
+        return base::Error{where + "line " + std::to_string(error.line) + ": " + error.text};
     }
     std::string conflict;
     if (!ptx::link(std::move(modules), module_, conflict)) return base::Error{conflict};
@@ -83,7 +85,8 @@ class CompiledProgram : public Program {
     std::vector<uint64_t> offsets;
     for (const ptx::Variable& variable : module_.variables) {
       bool here = variable.space == Space::global || variable.space == Space::constant;
-      if (here && variable.is_extern) return base::Error{"variable " + variable.name + " is not defined in this module"};
+      if (here && variable.is_extern)
+        return base::Error{"variable " + variable.name + " is not defined in this module"};
       if (here) size = aligned(size, std::max(variable.alignment, 16u));
       offsets.push_back(size);
       if (here) size += variable.size;
@@ -103,7 +106,8 @@ class CompiledProgram : public Program {
     for (const auto& relocation : variable.relocations) {
       uint64_t value = relocation.function ? function_address(relocation.index) : addresses_[relocation.index];
       value += static_cast<uint64_t>(relocation.addend);
-      if (relocation.offset + relocation.size <= variable.size) std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
+      if (relocation.offset + relocation.size <= variable.size)
+        std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
     }
     variables_.push_back({variable.name, address, variable.size, variable.managed});
     return base::Done{};
@@ -139,8 +143,10 @@ class CompiledProgram : public Program {
       for (const ptx::Instruction& instruction : module_.functions[found[i]].body) {
         if (instruction.opcode != ptx::Opcode::call) continue;
         const ptx::Operand& callee = instruction.operands.at(0);
-        if (callee.kind == ptx::Operand::function) reach(callee.index);
-        else for (uint32_t index : pointed_at_) reach(index);
+        if (callee.kind == ptx::Operand::function)
+          reach(callee.index);
+        else
+          for (uint32_t index : pointed_at_) reach(index);
       }
     return found;
   }
@@ -150,7 +156,8 @@ class CompiledProgram : public Program {
     std::vector<bool> used(module_.variables.size(), false);
     for (size_t index : functions)
       each_operand(module_.functions[index], [&](const ptx::Operand& operand) {
-        bool symbol = operand.kind == ptx::Operand::symbol || (operand.kind == ptx::Operand::address && operand.base_kind == ptx::Operand::symbol);
+        bool symbol = operand.kind == ptx::Operand::symbol ||
+                      (operand.kind == ptx::Operand::address && operand.base_kind == ptx::Operand::symbol);
         if (symbol && !operand.local) used[operand.index] = true;
       });
     uint64_t end = 0;
@@ -181,10 +188,12 @@ class CompiledProgram : public Program {
     kernel.name = function.name;
     kernel.static_shared = place_shared(functions, placement);
     kernel.parameter_offsets = function.parameter_offsets;
-    for (const ptx::Variable& parameter : function.parameters) kernel.parameter_sizes.push_back(static_cast<uint32_t>(parameter.size));
+    for (const ptx::Variable& parameter : function.parameters)
+      kernel.parameter_sizes.push_back(static_cast<uint32_t>(parameter.size));
     kernel.parameter_bytes = function.parameter_bytes;
     std::memcpy(kernel.required_block, function.reqntid, sizeof kernel.required_block);
-    if (module_.target.starts_with("sm_")) kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_.target.c_str() + 3));
+    if (module_.target.starts_with("sm_"))
+      kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_.target.c_str() + 3));
     uint64_t limit = function.maxntid[0];
     for (unsigned axis = 1; axis < 3; ++axis) limit *= std::max(function.maxntid[axis], 1u);
     kernel.max_threads = static_cast<uint32_t>(limit);
@@ -206,7 +215,8 @@ class CompiledProgram : public Program {
         emitter.emit();
         local += emitter.frame_bytes();
       } catch (const Unsupported& refusal) {
-        return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " + std::to_string(refusal.line) + ": " + refusal.text};
+        return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
+                           std::to_string(refusal.line) + ": " + refusal.text};
       }
     }
     for (llvm::Function& function : *made) {

@@ -16,10 +16,10 @@ struct Kernel {  // one .entry
   std::string name;
   std::vector<uint32_t> parameter_offsets, parameter_sizes;  // bytes
   uint32_t parameter_bytes = 0;
-  uint32_t static_shared = 0;          // bytes
-  uint32_t required_block[3] = {};     // .reqntid, 0: none
-  uint32_t max_threads = 0;            // .maxntid, 0: no limit
-  uint32_t ptx_target = 0;             // 75 for sm_75
+  uint32_t static_shared = 0;       // bytes
+  uint32_t required_block[3] = {};  // .reqntid, 0: none
+  uint32_t max_threads = 0;         // .maxntid, 0: no limit
+  uint32_t ptx_target = 0;          // 75 for sm_75
 };
 
 struct Entry {

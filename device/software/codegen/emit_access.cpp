@@ -50,7 +50,8 @@ void either(Emitter& emitter, Value* condition, const std::function<void()>& yes
 }
 
 // PTX ISA, "Addresses as Operands": an access is aligned to its size, or fails.
-void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand, Value* addresses) {
+void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand,
+                     Value* addresses) {
   unsigned bytes = access_bytes(instruction.modifiers.type) * instruction.modifiers.vector;
   if (bytes == 1 || operand.base_kind == ptx::Operand::symbol) return;
   emitter.require_aligned(addresses, bytes);
@@ -60,7 +61,8 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
   auto& ir = emitter.ir;
   unsigned bytes = access_bytes(type);
   auto* element = ir.getIntNTy(bytes * 8);
-  if (!Emitter::varying(addresses)) return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
+  if (!Emitter::varying(addresses))
+    return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
   auto* vector = FixedVectorType::get(element, lanes);
   auto* result = emitter.scratch(vector);
   Value* nothing = llvm::Constant::getNullValue(vector);
@@ -71,7 +73,9 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
         ir.CreateStore(ir.CreateMaskedLoad(vector, first, Align(1), emitter.active_lanes(), nothing), result);
       },
       [&] {
-        ir.CreateStore(ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing), result);
+        ir.CreateStore(
+            ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing),
+            result);
       });
   return ir.CreateLoad(vector, result);
 }
@@ -111,7 +115,8 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& destination = instruction.operands[0];
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
-    values.push_back(load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, is_strong));
+    values.push_back(
+        load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, is_strong));
   if (modifiers.has("acquire")) emitter.ir.CreateFence(llvm::AtomicOrdering::Acquire);
   for (unsigned i = 0; i < modifiers.vector; ++i)
     emitter.write(modifiers.vector == 1 ? destination : destination.elements.at(i), values[i], modifiers.type);
@@ -134,7 +139,8 @@ void emit_cvta(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   Value* address = emitter.read(instruction.operands[1], modifiers.type);
   if (modifiers.space == Space::shared) {
-    Value* base = ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()), address->getType()->getScalarType());
+    Value* base = ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()),
+                                    address->getType()->getScalarType());
     emitter.unify(address, base);
     address = modifiers.to ? ir.CreateSub(address, base) : ir.CreateAdd(address, base);
   }

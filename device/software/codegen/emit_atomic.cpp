@@ -32,7 +32,9 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   bool swap = modifiers.operation == "cas";
   auto chosen = operation(modifiers.operation, type);
   bool packed = type == Type::f16x2 || type == Type::bf16x2;
-  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 || (packed && chosen != AtomicRMWInst::FAdd) || ptx::bits(type) > 64) emitter.unsupported(instruction);
+  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 ||
+      (packed && chosen != AtomicRMWInst::FAdd) || ptx::bits(type) > 64)
+    emitter.unsupported(instruction);
   unsigned width = ptx::bits(type);
   llvm::Align align(width / 8);
   Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
@@ -45,8 +47,10 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
     Value* value = emitter.element(operand, lane);
     Value* old;
     if (swap) {
-      old = ir.CreateExtractValue(ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
-                                                         AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent), 0);
+      old = ir.CreateExtractValue(
+          ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
+                                 AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent),
+          0);
     } else {
       if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
       old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
@@ -55,7 +59,8 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
     auto* all = ir.CreateLoad(olds->getAllocatedType(), olds);
     ir.CreateStore(ir.CreateInsertElement(all, old, lane), olds);
   });
-  if (instruction.opcode == Opcode::atom) emitter.write(instruction.operands[0], ir.CreateLoad(olds->getAllocatedType(), olds), type);
+  if (instruction.opcode == Opcode::atom)
+    emitter.write(instruction.operands[0], ir.CreateLoad(olds->getAllocatedType(), olds), type);
   // Locks are built from these two: give other warps a turn.
   if (swap || modifiers.operation == "exch") emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
 }

@@ -6,8 +6,8 @@
 namespace software {
 namespace {
 
-using llvm::Intrinsic::ID;
 using llvm::Value;
+using llvm::Intrinsic::ID;
 using ptx::Opcode;
 using ptx::Type;
 
@@ -31,7 +31,9 @@ struct Bits {
   void logic() {
     Value *a = source(1), *b = source(2);
     pair(a, b);
-    result(instruction.opcode == Opcode::and_ ? ir.CreateAnd(a, b) : instruction.opcode == Opcode::or_ ? ir.CreateOr(a, b) : ir.CreateXor(a, b));
+    result(instruction.opcode == Opcode::and_  ? ir.CreateAnd(a, b)
+           : instruction.opcode == Opcode::or_ ? ir.CreateOr(a, b)
+                                               : ir.CreateXor(a, b));
   }
 
   // Shifts by more than the width give 0, or the sign.
@@ -55,16 +57,20 @@ struct Bits {
     else
       by = ir.CreateAnd(by, emitter.like(by, 31));
     auto* wide = low->getType()->getWithNewBitWidth(64);
-    Value* both = ir.CreateOr(ir.CreateShl(ir.CreateZExt(high, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)), ir.CreateZExt(low, wide));
+    Value* both =
+        ir.CreateOr(ir.CreateShl(ir.CreateZExt(high, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)),
+                    ir.CreateZExt(low, wide));
     Value* count = ir.CreateZExt(by, wide);
-    Value* shifted = left ? ir.CreateLShr(ir.CreateShl(both, count), emitter.like(both, 32)) : ir.CreateLShr(both, count);
+    Value* shifted =
+        left ? ir.CreateLShr(ir.CreateShl(both, count), emitter.like(both, 32)) : ir.CreateLShr(both, count);
     emitter.write(instruction.operands[0], ir.CreateTrunc(shifted, low->getType()), Type::b32);
   }
 
   void count() {  // clz, popc: a 32-bit result
     Value* a = source(1);
-    Value* value = instruction.opcode == Opcode::popc ? ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, a)
-                                                      : ir.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, a, ir.getFalse());
+    Value* value = instruction.opcode == Opcode::popc
+                       ? ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, a)
+                       : ir.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, a, ir.getFalse());
     emitter.write(instruction.operands[0], value, Type::u32);
   }
 
@@ -95,12 +101,14 @@ struct Bits {
     Value* from = ir.CreateZExtOrTrunc(ir.CreateSelect(outside, emitter.like(start, 0), start), a->getType());
     Value* mask = low_ones(length, a);
     Value* field = ir.CreateAnd(ir.CreateSelect(outside, emitter.like(a, 0), ir.CreateLShr(a, from)), mask);
-    if (ptx::is_signed(type)) field = ir.CreateOr(field, ir.CreateAnd(sign_of_field(a, start, length), ir.CreateNot(mask)));
+    if (ptx::is_signed(type))
+      field = ir.CreateOr(field, ir.CreateAnd(sign_of_field(a, start, length), ir.CreateNot(mask)));
     result(field);
   }
   // The sign bit is that of the field, or of `a` where the field reaches past it; no sign for a field of 0 bits.
   Value* sign_of_field(Value* a, Value* start, Value* length) {
-    Value* last = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, ir.CreateSub(ir.CreateAdd(start, length), emitter.like(start, 1)),
+    Value* last = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin,
+                                           ir.CreateSub(ir.CreateAdd(start, length), emitter.like(start, 1)),
                                            emitter.like(start, width - 1));
     Value* bit = ir.CreateShl(a, ir.CreateZExtOrTrunc(ir.CreateSub(emitter.like(last, width - 1), last), a->getType()));
     Value* sign = ir.CreateAShr(bit, emitter.like(a, width - 1));
@@ -144,13 +152,17 @@ struct Bits {
     all(a, b, selector);
     all(b, selector);
     auto* wide = a->getType()->getWithNewBitWidth(64);
-    Value* both = ir.CreateOr(ir.CreateShl(ir.CreateZExt(b, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)), ir.CreateZExt(a, wide));
+    Value* both =
+        ir.CreateOr(ir.CreateShl(ir.CreateZExt(b, wide), emitter.like(llvm::Constant::getNullValue(wide), 32)),
+                    ir.CreateZExt(a, wide));
     Value* out = emitter.like(a, 0);
     for (unsigned i = 0; i < 4; ++i) {
       Value* choice = ir.CreateAnd(ir.CreateLShr(selector, emitter.like(selector, 4 * i)), emitter.like(selector, 15));
       Value* place = ir.CreateShl(ir.CreateAnd(choice, emitter.like(choice, 7)), emitter.like(choice, 3));
-      Value* byte = ir.CreateAnd(ir.CreateTrunc(ir.CreateLShr(both, ir.CreateZExt(place, wide)), a->getType()), emitter.like(a, 255));
-      Value* sign = ir.CreateAnd(ir.CreateAShr(ir.CreateShl(byte, emitter.like(byte, 24)), emitter.like(byte, 31)), emitter.like(byte, 255));
+      Value* byte = ir.CreateAnd(ir.CreateTrunc(ir.CreateLShr(both, ir.CreateZExt(place, wide)), a->getType()),
+                                 emitter.like(a, 255));
+      Value* sign = ir.CreateAnd(ir.CreateAShr(ir.CreateShl(byte, emitter.like(byte, 24)), emitter.like(byte, 31)),
+                                 emitter.like(byte, 255));
       byte = ir.CreateSelect(ir.CreateICmpUGE(choice, emitter.like(choice, 8)), sign, byte);
       out = ir.CreateOr(out, ir.CreateShl(byte, emitter.like(byte, 8 * i)));
     }
@@ -189,7 +201,9 @@ bool emit_bits(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::shf: bits.funnel(); return true;
     case Opcode::popc:
     case Opcode::clz: bits.count(); return true;
-    case Opcode::brev: bits.result(emitter.ir.CreateUnaryIntrinsic(llvm::Intrinsic::bitreverse, bits.source(1))); return true;
+    case Opcode::brev:
+      bits.result(emitter.ir.CreateUnaryIntrinsic(llvm::Intrinsic::bitreverse, bits.source(1)));
+      return true;
     case Opcode::bfind: bits.find(); return true;
     case Opcode::bfe: bits.extract(); return true;
     case Opcode::bfi: bits.insert(); return true;

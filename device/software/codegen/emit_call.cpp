@@ -103,8 +103,9 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
     } else if (name == "free") {
       hook("outboard_free", ir.getVoidTy(), {warp_, argument(0, ir.getPtrTy())});
     } else if (name == "__assertfail") {
-      hook("outboard_assert", ir.getVoidTy(), {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy()),
-                                               argument(2, ir.getInt32Ty()), argument(3, ir.getPtrTy())});
+      hook("outboard_assert", ir.getVoidTy(),
+           {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy()), argument(2, ir.getInt32Ty()),
+            argument(3, ir.getPtrTy())});
     } else {
       unsupported(instruction, ("no function " + name).c_str());
     }

@@ -95,7 +95,10 @@ void emit_set(Emitter& emitter, const ptx::Instruction& instruction) {
   if (instruction.modifiers.boolean != Boolean::none)
     truth = combined(emitter, instruction.modifiers.boolean, truth, emitter.read_predicate(instruction.operands[3]));
   unsigned width = ptx::bits(result);
-  uint64_t one = result == Type::f32 ? 0x3f800000 : result == Type::f16 ? 0x3c00 : result == Type::bf16 ? 0x3f80 : ~uint64_t{0};
+  uint64_t one = result == Type::f32    ? 0x3f800000
+                 : result == Type::f16  ? 0x3c00
+                 : result == Type::bf16 ? 0x3f80
+                                        : ~uint64_t{0};
   Value* yes = emitter.constant(one, width);
   Value* no = emitter.constant(0, width);
   if (Emitter::varying(truth)) yes = emitter.splat(yes), no = emitter.splat(no);
@@ -124,7 +127,8 @@ Value* not_negative(Emitter& emitter, const ptx::Instruction& instruction) {
 bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction) {
   switch (instruction.opcode) {
     case Opcode::mov:
-      emitter.write(instruction.operands[0], emitter.read(instruction.operands[1], instruction.modifiers.type), instruction.modifiers.type);
+      emitter.write(instruction.operands[0], emitter.read(instruction.operands[1], instruction.modifiers.type),
+                    instruction.modifiers.type);
       return true;
     case Opcode::setp: emit_setp(emitter, instruction); return true;
     case Opcode::set: emit_set(emitter, instruction); return true;

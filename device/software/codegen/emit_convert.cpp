@@ -21,8 +21,10 @@ struct Conversion {
 
   Value* flushed(Value* value) {
     if (!modifiers.ftz || !value->getType()->getScalarType()->isFloatTy()) return value;
-    Value* small = ir.CreateFCmpOLT(ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, value), llvm::ConstantFP::get(value->getType(), 0x1p-126));
-    Value* zero = ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
+    Value* small = ir.CreateFCmpOLT(ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, value),
+                                    llvm::ConstantFP::get(value->getType(), 0x1p-126));
+    Value* zero =
+        ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
     return ir.CreateSelect(small, zero, value);
   }
 
@@ -52,11 +54,14 @@ struct Conversion {
     return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
   }
   bool directed() const {
-    return modifiers.rounding == Rounding::rz || modifiers.rounding == Rounding::rm || modifiers.rounding == Rounding::rp;
+    return modifiers.rounding == Rounding::rz || modifiers.rounding == Rounding::rm ||
+           modifiers.rounding == Rounding::rp;
   }
   Value* directed_from_integer(Value* value, llvm::Type* type) {
     bool sign = ptx::is_signed(from);
-    auto converted = [&](llvm::Type* to_type) { return sign ? ir.CreateSIToFP(value, to_type) : ir.CreateUIToFP(value, to_type); };
+    auto converted = [&](llvm::Type* to_type) {
+      return sign ? ir.CreateSIToFP(value, to_type) : ir.CreateUIToFP(value, to_type);
+    };
     if (ptx::bits(from) <= 32)  // every integer of 32 bits is a double; then it is a narrowing
       return to == Type::f64 ? converted(type) : narrowed(converted(emitter.shaped(ir.getDoubleTy(), value)), type);
     if (to != Type::f64 && to != Type::f32) emitter.unsupported(instruction);
@@ -83,15 +88,20 @@ struct Conversion {
     value = flushed(value);
     auto* type = emitter.shaped(emitter.float_type(to), value);
     unsigned in = ptx::bits(from), out = ptx::bits(to);
-    if (in == out && from == to) value = rounded(value);
-    else if (out < in) value = narrowed(value, type);
-    else if (out > in) value = ir.CreateFPExt(value, type);
-    else emitter.unsupported(instruction);
+    if (in == out && from == to)
+      value = rounded(value);
+    else if (out < in)
+      value = narrowed(value, type);
+    else if (out > in)
+      value = ir.CreateFPExt(value, type);
+    else
+      emitter.unsupported(instruction);
     if (modifiers.sat) {
       value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
       value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::minnum, value, llvm::ConstantFP::get(value->getType(), 1));
     }
-    if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
+    if (modifiers.has("relu"))
+      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
     return flushed(value);
   }
 
@@ -110,8 +120,10 @@ struct Conversion {
     }
     uint64_t bottom = ptx::is_signed(to) ? ~top : 0;
     if (in < out || (in == out && ptx::is_signed(to)))
-      return ptx::is_signed(to) ? value : ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, emitter.like(value, 0));
-    if (out < in || !ptx::is_signed(to)) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, emitter.like(value, bottom));
+      return ptx::is_signed(to) ? value
+                                : ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, emitter.like(value, 0));
+    if (out < in || !ptx::is_signed(to))
+      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, emitter.like(value, bottom));
     if (out < in) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smin, value, emitter.like(value, top));
     return value;
   }
@@ -121,7 +133,8 @@ struct Conversion {
     if (from != Type::f32 || (modifiers.rounding != Rounding::rn)) emitter.unsupported(instruction);
     auto half = [&](size_t i) {
       Value* value = emitter.as_float(emitter.read(instruction.operands[i], from), from);
-      if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
+      if (modifiers.has("relu"))
+        value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
       Value* narrow = ir.CreateFPTrunc(value, emitter.shaped(emitter.float_type(to), value));
       Value* bits = emitter.as_bits(narrow, 16);
       return ir.CreateZExt(bits, bits->getType()->getWithNewBitWidth(32));
@@ -134,7 +147,8 @@ struct Conversion {
   void run() {
     if (to == Type::f16x2 || to == Type::bf16x2) return pack();
     unsigned width = ptx::bits(to);
-    bool known = (ptx::is_float(to) ? width >= 16 && to != Type::tf32 : true) && (ptx::is_float(from) ? ptx::bits(from) >= 16 && from != Type::tf32 : true);
+    bool known = (ptx::is_float(to) ? width >= 16 && to != Type::tf32 : true) &&
+                 (ptx::is_float(from) ? ptx::bits(from) >= 16 && from != Type::tf32 : true);
     if (!known || modifiers.types.size() != 2) emitter.unsupported(instruction);
     Value* value = emitter.read(instruction.operands[1], from);
     if (ptx::is_float(from)) value = emitter.as_float(value, from);

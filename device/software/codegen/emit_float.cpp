@@ -25,7 +25,8 @@ struct Float {
     if (!modifiers.ftz || type != Type::f32) return value;
     Value* small = ir.CreateFCmpOLT(ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, value),
                                     llvm::ConstantFP::get(value->getType(), 0x1p-126));
-    Value* zero = ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
+    Value* zero =
+        ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
     return ir.CreateSelect(small, zero, value);
   }
   Value* source(size_t i) { return flushed(emitter.as_float(bits(i), type)); }
@@ -54,7 +55,8 @@ struct Float {
   void smaller_or_larger() {
     Value *a = source(1), *b = source(2);
     bool min = instruction.opcode == Opcode::min;
-    if (modifiers.nan) return result(ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b));
+    if (modifiers.nan)
+      return result(ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b));
     // The number where the other is NaN, and -0 below +0: the second half is IEEE 754-2019 minimumNumber's.
     Value* both = ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b);
     both = ir.CreateSelect(ir.CreateFCmpUNO(a, a), b, both);
@@ -72,19 +74,23 @@ struct Float {
     Value* infinity = llvm::ConstantFP::getInfinity(value->getType());
     Value* smallest = number(value, type == Type::f64 ? 0x1p-1022 : 0x1p-126);
     const std::string& what = modifiers.operation;
-    Value* truth = what == "finite"     ? ir.CreateFCmpOLT(magnitude, infinity)
-                   : what == "infinite" ? ir.CreateFCmpOEQ(magnitude, infinity)
-                   : what == "number"   ? ir.CreateFCmpORD(value, value)
-                   : what == "notanumber" ? ir.CreateFCmpUNO(value, value)
-                   : what == "normal" ? ir.CreateAnd(ir.CreateFCmpOGE(magnitude, smallest), ir.CreateFCmpOLT(magnitude, infinity))
-                   : what == "subnormal" ? ir.CreateAnd(ir.CreateFCmpOLT(magnitude, smallest), ir.CreateFCmpOGT(magnitude, number(value, 0)))
-                                         : nullptr;
+    Value* truth =
+        what == "finite"       ? ir.CreateFCmpOLT(magnitude, infinity)
+        : what == "infinite"   ? ir.CreateFCmpOEQ(magnitude, infinity)
+        : what == "number"     ? ir.CreateFCmpORD(value, value)
+        : what == "notanumber" ? ir.CreateFCmpUNO(value, value)
+        : what == "normal" ? ir.CreateAnd(ir.CreateFCmpOGE(magnitude, smallest), ir.CreateFCmpOLT(magnitude, infinity))
+        : what == "subnormal"
+            ? ir.CreateAnd(ir.CreateFCmpOLT(magnitude, smallest), ir.CreateFCmpOGT(magnitude, number(value, 0)))
+            : nullptr;
     if (!truth) emitter.unsupported(instruction);
     emitter.write(instruction.operands[0], truth);
   }
 };
 
-bool directed(Rounding rounding) { return rounding == Rounding::rz || rounding == Rounding::rm || rounding == Rounding::rp; }
+bool directed(Rounding rounding) {
+  return rounding == Rounding::rz || rounding == Rounding::rm || rounding == Rounding::rp;
+}
 
 }  // namespace
 

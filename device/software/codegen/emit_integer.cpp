@@ -70,10 +70,13 @@ struct Integer {
     auto* wide = a->getType()->getWithNewBitWidth(ptx::bits(type) * 2);
     Value* full = opcode == Opcode::addc ? ir.CreateAdd(ir.CreateZExt(a, wide), ir.CreateZExt(b, wide))
                                          : ir.CreateSub(ir.CreateZExt(a, wide), ir.CreateZExt(b, wide));
-    if (in) full = opcode == Opcode::addc ? ir.CreateAdd(full, ir.CreateZExt(in, wide)) : ir.CreateSub(full, ir.CreateZExt(in, wide));
+    if (in)
+      full = opcode == Opcode::addc ? ir.CreateAdd(full, ir.CreateZExt(in, wide))
+                                    : ir.CreateSub(full, ir.CreateZExt(in, wide));
     result(ir.CreateTrunc(full, a->getType()));
     if (!modifiers.cc) return;
-    Value* flag = ir.CreateTrunc(ir.CreateLShr(full, emitter.like(full, ptx::bits(type))), llvm::FixedVectorType::get(ir.getInt1Ty(), lanes));
+    Value* flag = ir.CreateTrunc(ir.CreateLShr(full, emitter.like(full, ptx::bits(type))),
+                                 llvm::FixedVectorType::get(ir.getInt1Ty(), lanes));
     ir.CreateStore(ir.CreateSelect(emitter.active_lanes(), flag, carry_in()), emitter.carry);
   }
 
@@ -119,14 +122,16 @@ struct Integer {
     Value* quotient = ptx::bits(type) <= 32 ? divided_as_doubles(a, safe)
                       : is_signed           ? ir.CreateSDiv(a, safe)
                                             : ir.CreateUDiv(a, safe);
-    if (instruction.opcode == Opcode::div) return result(ir.CreateSelect(zero, emitter.like(a, ~uint64_t{0}), quotient));
+    if (instruction.opcode == Opcode::div)
+      return result(ir.CreateSelect(zero, emitter.like(a, ~uint64_t{0}), quotient));
     Value* rest = ir.CreateSub(a, ir.CreateMul(quotient, safe));
     result(ir.CreateSelect(zero, a, rest));
   }
   // Exact: the quotient of two 32-bit integers is an integer or further than 2^-32 (relatively) from the next one.
   Value* divided_as_doubles(Value* a, Value* b) {
     auto* real = emitter.shaped(ir.getDoubleTy(), a);
-    if (is_signed) return ir.CreateFPToSI(ir.CreateFDiv(ir.CreateSIToFP(a, real), ir.CreateSIToFP(b, real)), a->getType());
+    if (is_signed)
+      return ir.CreateFPToSI(ir.CreateFDiv(ir.CreateSIToFP(a, real), ir.CreateSIToFP(b, real)), a->getType());
     return ir.CreateFPToUI(ir.CreateFDiv(ir.CreateUIToFP(a, real), ir.CreateUIToFP(b, real)), a->getType());
   }
 
@@ -135,7 +140,8 @@ struct Integer {
     pair(1, a, b);
     bool min = instruction.opcode == Opcode::min;
     Value* value = ir.CreateBinaryIntrinsic(is_signed ? (min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax)
-                                                      : (min ? llvm::Intrinsic::umin : llvm::Intrinsic::umax), a, b);
+                                                      : (min ? llvm::Intrinsic::umin : llvm::Intrinsic::umax),
+                                            a, b);
     if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, emitter.like(value, 0));
     result(value);
   }
@@ -147,9 +153,11 @@ struct Integer {
     auto* halves = llvm::FixedVectorType::get(ir.getInt16Ty(), Emitter::varying(a) ? 2 * lanes : 2);
     a = ir.CreateBitCast(a, halves), b = ir.CreateBitCast(b, halves);
     bool min = instruction.opcode == Opcode::min;
-    auto id = is_signed ? (min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax) : (min ? llvm::Intrinsic::umin : llvm::Intrinsic::umax);
+    auto id = is_signed ? (min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax)
+                        : (min ? llvm::Intrinsic::umin : llvm::Intrinsic::umax);
     Value* value = instruction.opcode == Opcode::add ? ir.CreateAdd(a, b) : ir.CreateBinaryIntrinsic(id, a, b);
-    if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, llvm::Constant::getNullValue(halves));
+    if (modifiers.has("relu"))
+      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, llvm::Constant::getNullValue(halves));
     emitter.write(instruction.operands[0], emitter.as_bits(value, 32), Type::b32);
   }
 
@@ -176,7 +184,8 @@ struct Integer {
     emitter.unify(b, sum);
     auto part = [&](Value* value, unsigned bits, unsigned index, bool sign) {
       value = ir.CreateShl(value, emitter.like(value, 32 - bits * (index + 1)));
-      return sign ? ir.CreateAShr(value, emitter.like(value, 32 - bits)) : ir.CreateLShr(value, emitter.like(value, 32 - bits));
+      return sign ? ir.CreateAShr(value, emitter.like(value, 32 - bits))
+                  : ir.CreateLShr(value, emitter.like(value, 32 - bits));
     };
     bool sign_a = ptx::is_signed(modifiers.type), sign_b = ptx::is_signed(modifiers.source_type);
     for (unsigned i = 0; i < (four ? 4u : 2u); ++i) {
@@ -193,7 +202,8 @@ bool emit_integer(Emitter& emitter, const ptx::Instruction& instruction) {
   Integer integer{emitter, instruction};
   if (instruction.opcode == Opcode::dp4a || instruction.opcode == Opcode::dp2a) return integer.dot(), true;
   bool packed = instruction.modifiers.type == Type::u16x2 || instruction.modifiers.type == Type::s16x2;
-  if (packed && (instruction.opcode == Opcode::add || instruction.opcode == Opcode::min || instruction.opcode == Opcode::max))
+  if (packed &&
+      (instruction.opcode == Opcode::add || instruction.opcode == Opcode::min || instruction.opcode == Opcode::max))
     return integer.packed(), true;
   if (!is_integer(instruction)) return false;
   auto& ir = emitter.ir;

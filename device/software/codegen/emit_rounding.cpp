@@ -90,8 +90,10 @@ Emitter::Value* Emitter::directed(const Instruction& instruction, std::vector<Va
     case Opcode::mul: exactly.product(a, b); break;
     case Opcode::mad:
     case Opcode::fma:
-      if (wide) exactly.fused(a, b, sources[2]);
-      else exactly.sum(ir.CreateFMul(a, b), sources[2]);
+      if (wide)
+        exactly.fused(a, b, sources[2]);
+      else
+        exactly.sum(ir.CreateFMul(a, b), sources[2]);
       break;
     case Opcode::rcp: b = a, a = llvm::ConstantFP::get(working, 1.0); [[fallthrough]];
     case Opcode::div: exactly.value = ir.CreateFDiv(a, b); break;

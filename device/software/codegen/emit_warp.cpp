@@ -52,7 +52,8 @@ void emit_shfl(Emitter& emitter, const ptx::Instruction& instruction) {
 }
 
 Value* mask_of(Emitter& emitter, Value* predicate) {
-  return emitter.ir.CreateAnd(emitter.ir.CreateBitCast(emitter.splat(predicate), emitter.ir.getInt32Ty()), emitter.active());
+  return emitter.ir.CreateAnd(emitter.ir.CreateBitCast(emitter.splat(predicate), emitter.ir.getInt32Ty()),
+                              emitter.active());
 }
 
 // Lanes that take part: those of the member mask that run. One mask, or one per lane where lanes name different
@@ -74,7 +75,10 @@ void emit_vote(Emitter& emitter, const ptx::Instruction& instruction) {
   if (mode == "ballot") return emitter.write(instruction.operands[0], yes, Type::b32);
   Value* none = ir.CreateICmpEQ(yes, emitter.like(yes, 0));
   Value* all = ir.CreateICmpEQ(yes, lanes_in);
-  Value* result = mode == "any" ? ir.CreateNot(none) : mode == "all" ? all : mode == "uni" ? ir.CreateOr(none, all) : nullptr;
+  Value* result = mode == "any"   ? ir.CreateNot(none)
+                  : mode == "all" ? all
+                  : mode == "uni" ? ir.CreateOr(none, all)
+                                  : nullptr;
   if (!result) emitter.unsupported(instruction);
   emitter.write(instruction.operands[0], result);
 }
@@ -102,7 +106,10 @@ Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* val
   auto& ir = emitter.ir;
   const std::string& name = instruction.modifiers.operation;
   bool sign = ptx::is_signed(instruction.modifiers.type);
-  uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0} : name == "min" ? 0x7fffffff : name == "max" && sign ? 0x80000000 : 0;
+  uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0}
+                     : name == "min"                           ? 0x7fffffff
+                     : name == "max" && sign                   ? 0x80000000
+                                                               : 0;
   Value* chosen = ir.CreateBitCast(mask, FixedVectorType::get(ir.getInt1Ty(), lanes));
   Value* kept = ir.CreateSelect(chosen, value, emitter.like(value, neutral));
   if (name == "add") return ir.CreateAddReduce(kept);
@@ -120,7 +127,8 @@ void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
   if (ptx::is_float(type)) emitter.unsupported(instruction);
   Value* value = emitter.splat(emitter.read(instruction.operands[1], type));
   Value* lanes_in = members(emitter, instruction, 2);
-  if (!Emitter::varying(lanes_in)) return emitter.write(instruction.operands[0], reduced(emitter, instruction, value, lanes_in), type);
+  if (!Emitter::varying(lanes_in))
+    return emitter.write(instruction.operands[0], reduced(emitter, instruction, value, lanes_in), type);
   auto* results = emitter.scratch(value->getType());
   emitter.each_active_lane([&](Value* lane) {
     Value* result = reduced(emitter, instruction, value, ir.CreateExtractElement(lanes_in, lane));
@@ -137,16 +145,22 @@ void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
   auto scalar = [&](size_t i) {
     if (i >= instruction.operands.size()) return static_cast<Value*>(ir.getInt32(0));
     Value* value = emitter.read(instruction.operands[i], Type::b32);
-    return Emitter::varying(value) ? ir.CreateExtractElement(value, ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {emitter.active(), ir.getTrue()})) : value;
+    return Emitter::varying(value)
+               ? ir.CreateExtractElement(value, ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()},
+                                                                   {emitter.active(), ir.getTrue()}))
+               : value;
   };
-  if (modifiers.has("arrive")) return void(emitter.hook("outboard_barrier_arrive", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
-  if (!modifiers.has("red")) return void(emitter.hook("outboard_barrier", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
+  if (modifiers.has("arrive"))
+    return void(emitter.hook("outboard_barrier_arrive", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
+  if (!modifiers.has("red"))
+    return void(emitter.hook("outboard_barrier", ir.getVoidTy(), {emitter.warp(), scalar(0), scalar(1)}));
   bool counts = modifiers.has("popc");
   uint32_t kind = counts ? 0 : modifiers.has("and") ? 1 : 2;
   size_t last = instruction.operands.size() - 1;
   Value* yes = mask_of(emitter, emitter.read_predicate(instruction.operands[last]));
-  Value* result = emitter.hook("outboard_barrier_reduce", ir.getInt32Ty(),
-                               {emitter.warp(), scalar(1), last > 2 ? scalar(2) : ir.getInt32(0), ir.getInt32(kind), emitter.active(), yes});
+  Value* result = emitter.hook(
+      "outboard_barrier_reduce", ir.getInt32Ty(),
+      {emitter.warp(), scalar(1), last > 2 ? scalar(2) : ir.getInt32(0), ir.getInt32(kind), emitter.active(), yes});
   if (counts) return emitter.write(instruction.operands[0], result, Type::u32);
   emitter.write(instruction.operands[0], ir.CreateICmpNE(result, ir.getInt32(0)));
 }

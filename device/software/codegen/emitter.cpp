@@ -62,9 +62,16 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
   return made;
 }
 
-Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function, const Placement& placement)
-    : ir(target.getContext()), source(source), function(function), placement_(placement), flow_(control_flow(function)),
-      layout_(lay_out(flow_)), shape_(uniformity(function, flow_)), target_(target.getFunction("ptx." + function.name)) {}
+Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function,
+                 const Placement& placement)
+    : ir(target.getContext()),
+      source(source),
+      function(function),
+      placement_(placement),
+      flow_(control_flow(function)),
+      layout_(lay_out(flow_)),
+      shape_(uniformity(function, flow_)),
+      target_(target.getFunction("ptx." + function.name)) {}
 
 void Emitter::emit() {
   auto& context = ir.getContext();
@@ -245,7 +252,8 @@ void Emitter::emit_branch_table(uint32_t block, uint32_t position) {
     guard.index = static_cast<uint32_t>(last.guard.reg);
     guard.negated = last.guard.negated;
     going = ir.CreateAnd(going, mask(read_predicate(guard)));
-    if (uint32_t next = block_at(range.last); next != no_block) send(next, ir.CreateAnd(block_mask_, ir.CreateNot(going)));
+    if (uint32_t next = block_at(range.last); next != no_block)
+      send(next, ir.CreateAnd(block_mask_, ir.CreateNot(going)));
   }
   for (size_t i = 1; i < last.operands.size(); ++i) {
     uint32_t target = block_at(function.labels[last.operands[i].index]);
@@ -259,8 +267,17 @@ namespace {
 // Instructions that touch more than registers: they run only when a lane is active.
 bool has_effects(Opcode opcode) {
   switch (opcode) {
-    case Opcode::ld: case Opcode::ldu: case Opcode::st: case Opcode::atom: case Opcode::red: case Opcode::call:
-    case Opcode::bar: case Opcode::barrier: case Opcode::trap: case Opcode::cp: case Opcode::nanosleep:
+    case Opcode::ld:
+    case Opcode::ldu:
+    case Opcode::st:
+    case Opcode::atom:
+    case Opcode::red:
+    case Opcode::call:
+    case Opcode::bar:
+    case Opcode::barrier:
+    case Opcode::trap:
+    case Opcode::cp:
+    case Opcode::nanosleep:
     case Opcode::brkpt: return true;
     default: return false;
   }
@@ -291,8 +308,10 @@ void Emitter::emit_instruction(const Instruction& instruction) {
       if (family(*this, instruction)) return;
     unsupported(instruction);
   };
-  if (guard_ && has_effects(instruction.opcode)) when(ir.CreateICmpNE(active_, ir.getInt32(0)), run);
-  else run();
+  if (guard_ && has_effects(instruction.opcode))
+    when(ir.CreateICmpNE(active_, ir.getInt32(0)), run);
+  else
+    run();
 }
 
 void Emitter::unsupported(const Instruction& instruction, const char* why) const {

@@ -19,9 +19,9 @@ inline constexpr unsigned lanes = 32;
 
 // Where variables live for one kernel and the functions it reaches.
 struct Placement {
-  std::vector<uint64_t> address;           // by module variable: native address, or offset in shared memory
-  std::vector<uint32_t> function_shared;   // by function: where its own shared variables start
-  std::vector<uint32_t> pointed_at;        // functions whose address something holds
+  std::vector<uint64_t> address;          // by module variable: native address, or offset in shared memory
+  std::vector<uint32_t> function_shared;  // by function: where its own shared variables start
+  std::vector<uint32_t> pointed_at;       // functions whose address something holds
 };
 // A function's address as kernels see it: a number, the same in every kernel of the module. Machine code has others,
 // which no kernel gets to see.
@@ -52,14 +52,14 @@ class Emitter {
   [[noreturn]] void unsupported(const Instruction& instruction, const char* why = nullptr) const;
 
   static bool varying(Value* value);
-  Value* splat(Value* value);                    // no-op on a vector
-  void unify(Value*& a, Value*& b);              // both scalar or both vectors
+  Value* splat(Value* value);                            // no-op on a vector
+  void unify(Value*& a, Value*& b);                      // both scalar or both vectors
   llvm::Type* shaped(llvm::Type* element, Value* like);  // element, or 32 of it where `like` is varying
   Value* as_float(Value* bits, ptx::Type type);  // bit pattern to LLVM's floating type (packed types: 64 halves)
   Value* as_bits(Value* value, unsigned width);  // back to iN or <32 x iN>
   llvm::Type* float_type(ptx::Type type);        // of one element
   Value* constant(uint64_t value, unsigned width);
-  Value* like(Value* shape, uint64_t value);     // integer constant of the same type
+  Value* like(Value* shape, uint64_t value);  // integer constant of the same type
   Value* intrinsic(llvm::Intrinsic::ID id, std::initializer_list<Value*> arguments);
 
   // The operand's bits, as iN or <32 x iN>, N = bits(type); wider registers are cut, narrower ones extended.
@@ -70,9 +70,9 @@ class Emitter {
   void write(const Operand& operand, Value* value, ptx::Type type = ptx::Type::none);
   Value* address_of(const Operand& operand, ptx::Space space);  // native addresses: i64 or <32 x i64>
 
-  Value* active();        // i32: lanes that execute the current instruction
-  Value* active_lanes();  // the same as <32 x i1>
-  Value* lane_numbers();  // <32 x i32> 0..31
+  Value* active();                                         // i32: lanes that execute the current instruction
+  Value* active_lanes();                                   // the same as <32 x i1>
+  Value* lane_numbers();                                   // <32 x i32> 0..31
   Value* warp_field(unsigned offset, llvm::Type* type);    // Warp::...
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
   Value* warp() const { return warp_; }
@@ -85,12 +85,12 @@ class Emitter {
   void each_active_lane(const std::function<void(Value* lane)>& body);
   // Runs body only when `condition` (i1) holds.
   void when(Value* condition, const std::function<void()>& body);
-  Value* element(Value* value, Value* lane);     // of a varying value; a scalar is every lane's
-  llvm::AllocaInst* scratch(llvm::Type* type);   // in the entry block
+  Value* element(Value* value, Value* lane);    // of a varying value; a scalar is every lane's
+  llvm::AllocaInst* scratch(llvm::Type* type);  // in the entry block
 
   const ptx::Module& source;
   const ptx::Function& function;
-  llvm::Value* carry = nullptr;                  // alloca of the carry flag, <32 x i1>
+  llvm::Value* carry = nullptr;  // alloca of the carry flag, <32 x i1>
 
  private:
   void prepare_frame();
@@ -119,14 +119,14 @@ class Emitter {
   Value* warp_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
-  Value* frame_ = nullptr;        // i64: lane 0's frame
-  uint64_t frame_bytes_ = 0;      // per lane
-  std::vector<uint64_t> frame_offset_;            // by function variable, ~0: not in the frame
-  std::vector<uint32_t> shared_offset_;           // by function variable
+  Value* frame_ = nullptr;               // i64: lane 0's frame
+  uint64_t frame_bytes_ = 0;             // per lane
+  std::vector<uint64_t> frame_offset_;   // by function variable, ~0: not in the frame
+  std::vector<uint32_t> shared_offset_;  // by function variable
   std::vector<llvm::AllocaInst*> registers_;
-  std::vector<llvm::AllocaInst*> masks_;          // by block
-  std::vector<llvm::BasicBlock*> check_, body_;   // by position in the layout, and one past the end
-  std::vector<uint32_t> position_;                // by block
+  std::vector<llvm::AllocaInst*> masks_;         // by block
+  std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
+  std::vector<uint32_t> position_;               // by block
   Value* block_mask_ = nullptr;
   Value* active_ = nullptr;
   Value* guard_ = nullptr;

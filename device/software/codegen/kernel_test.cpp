@@ -74,7 +74,9 @@ constexpr const char* prologue = R"(
   ld.param.u64 %d1, [p]; cvta.to.global.u64 %d1, %d1; mul.wide.s32 %d3, %r1, 4; add.s64 %d2, %d1, %d3;
 )";
 
-std::string one(const std::string& body) { return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n"; }
+std::string one(const std::string& body) {
+  return ".visible .entry k(.param .u64 p)\n{" + std::string(prologue) + body + "\nret;\n}\n";
+}
 
 TEST(kernel, adds_vectors_and_leaves_what_lies_behind) {
   Kernel kernel(R"(.visible .entry k(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n)
@@ -133,7 +135,8 @@ TEST(kernel, lanes_exchange_vote_and_match) {
     xor.b32 %r6, %r6, %r8; st.global.u32 [%d2], %r6;)"));
   std::vector<uint32_t> out(32);
   ASSERT_EQ(kernel.run(1, 32, {at(out.data())}), CUDA_SUCCESS);
-  for (uint32_t i = 0; i < 32; ++i) ASSERT_EQ(out[i], ((i < 31 ? i + 1 : 31) + 0xfffffc00u) ^ (0x11111111u << (i & 3))) << i;
+  for (uint32_t i = 0; i < 32; ++i)
+    ASSERT_EQ(out[i], ((i < 31 ? i + 1 : 31) + 0xfffffc00u) ^ (0x11111111u << (i & 3))) << i;
 }
 
 TEST(kernel, atomics_lose_nothing) {
@@ -145,14 +148,16 @@ TEST(kernel, atomics_lose_nothing) {
 }
 
 TEST(kernel, functions_are_called_lane_by_lane_and_recurse) {
-  Kernel kernel(R"(.func (.param .b32 result) factorial(.param .b32 n);
+  Kernel kernel(
+      R"(.func (.param .b32 result) factorial(.param .b32 n);
   .func (.param .b32 result) factorial(.param .b32 n)
   { .reg .pred %p<2>; .reg .b32 %r<6>; ld.param.u32 %r1, [n]; mov.u32 %r4, 1; setp.lt.u32 %p1, %r1, 2; @%p1 bra BASE;
     add.u32 %r2, %r1, -1;
     { .param .b32 a; st.param.b32 [a], %r2; .param .b32 r; call.uni (r), factorial, (a); ld.param.b32 %r3, [r]; }
     mul.lo.u32 %r4, %r3, %r1;
     BASE: st.param.b32 [result], %r4; ret; }
-  )" + one(R"({ .param .b32 a; st.param.b32 [a], %r3; .param .b32 r; call.uni (r), factorial, (a); ld.param.b32 %r4, [r]; }
+  )" +
+      one(R"({ .param .b32 a; st.param.b32 [a], %r3; .param .b32 r; call.uni (r), factorial, (a); ld.param.b32 %r4, [r]; }
     st.global.u32 [%d2], %r4;)"));
   uint32_t out[12];
   ASSERT_EQ(kernel.run(1, 12, {at(out)}), CUDA_SUCCESS);
@@ -160,7 +165,8 @@ TEST(kernel, functions_are_called_lane_by_lane_and_recurse) {
 }
 
 TEST(kernel, division_by_zero_and_of_idle_lanes_does_not_trap) {
-  Kernel kernel(one("div.s32 %r4, 100, %r3; setp.ne.s32 %p1, %r3, 0; @%p1 rem.u32 %r4, 100, %r3; st.global.u32 [%d2], %r4;"));
+  Kernel kernel(
+      one("div.s32 %r4, 100, %r3; setp.ne.s32 %p1, %r3, 0; @%p1 rem.u32 %r4, 100, %r3; st.global.u32 [%d2], %r4;"));
   uint32_t out[64];
   ASSERT_EQ(kernel.run(1, 64, {at(out)}), CUDA_SUCCESS);
   EXPECT_EQ(out[0], ~0u);
@@ -168,7 +174,8 @@ TEST(kernel, division_by_zero_and_of_idle_lanes_does_not_trap) {
 }
 
 TEST(kernel, conversions_clamp_and_round) {
-  Kernel kernel(one(R"(ld.global.f32 %f1, [%d2]; cvt.rni.s32.f32 %r4, %f1; cvt.rzi.u8.f32 %h1, %f1; cvt.u32.u16 %r5, %h1;
+  Kernel kernel(
+      one(R"(ld.global.f32 %f1, [%d2]; cvt.rni.s32.f32 %r4, %f1; cvt.rzi.u8.f32 %h1, %f1; cvt.u32.u16 %r5, %h1;
     shl.b32 %r5, %r5, 24; xor.b32 %r4, %r4, %r5; st.global.u32 [%d2], %r4;)"));
   float in[8] = {2.5f, -1.5f, 300.0f, NAN, 3e9f, -0.4f, 255.9f, 3.5f};
   int32_t rounded[8] = {2, -2, 300, 0, 0x7fffffff, 0, 256, 4};
@@ -182,7 +189,8 @@ TEST(kernel, conversions_clamp_and_round) {
 }
 
 TEST(kernel, thread_indices_of_a_plane) {
-  Kernel kernel(one(R"(mov.u32 %r4, %tid.y; mad.lo.u32 %r5, %r4, %r2, %r3; mul.wide.u32 %d4, %r5, 4; add.s64 %d4, %d1, %d4;
+  Kernel kernel(
+      one(R"(mov.u32 %r4, %tid.y; mad.lo.u32 %r5, %r4, %r2, %r3; mul.wide.u32 %d4, %r5, 4; add.s64 %d4, %d1, %d4;
     shl.b32 %r6, %r4, 16; or.b32 %r6, %r6, %r3; st.global.u32 [%d4], %r6;)"));
   std::vector<uint32_t> out(7 * 30);
   ASSERT_EQ(kernel.run(1, 7, {at(out.data())}, 30), CUDA_SUCCESS);
@@ -190,8 +198,9 @@ TEST(kernel, thread_indices_of_a_plane) {
 }
 
 TEST(kernel, initial_values_and_constants_are_there) {
-  Kernel kernel(".const .align 4 .b8 table[8] = {1, 0, 0, 0, 2, 0, 0, 0};\n.global .align 4 .u32 word = 40;\n" +
-                one("ld.const.u32 %r4, [table+4]; ld.global.u32 %r5, [word]; add.u32 %r6, %r4, %r5; st.global.u32 [%d2], %r6;"));
+  Kernel kernel(
+      ".const .align 4 .b8 table[8] = {1, 0, 0, 0, 2, 0, 0, 0};\n.global .align 4 .u32 word = 40;\n" +
+      one("ld.const.u32 %r4, [table+4]; ld.global.u32 %r5, [word]; add.u32 %r6, %r4, %r5; st.global.u32 [%d2], %r6;"));
   uint32_t out = 0;
   ASSERT_EQ(kernel.run(1, 1, {at(&out)}), CUDA_SUCCESS);
   EXPECT_EQ(out, 42u);
@@ -199,7 +208,8 @@ TEST(kernel, initial_values_and_constants_are_there) {
 }
 
 TEST(kernel, shared_addresses_wrap_at_32_bits) {
-  Kernel kernel(".shared .align 4 .b8 room[256];\n" + one(R"(mov.u32 %r4, room; shl.b32 %r5, %r3, 2; sub.s32 %r6, %r4, %r5;
+  Kernel kernel(".shared .align 4 .b8 room[256];\n" +
+                one(R"(mov.u32 %r4, room; shl.b32 %r5, %r3, 2; sub.s32 %r6, %r4, %r5;
     st.shared.u32 [%r6+124], %r3; bar.sync 0; add.s32 %r7, %r4, %r5; ld.shared.u32 %r8, [%r7]; st.global.u32 [%d2], %r8;)"));
   uint32_t out[32];
   ASSERT_EQ(kernel.run(1, 32, {at(out)}), CUDA_SUCCESS);
@@ -214,7 +224,8 @@ TEST(kernel, a_frame_of_many_registers_finds_room) {
     body += "ld.global.u64 " + reg + ", [%d2+" + std::to_string(8 * 32 * i) + "];\n";
     sum += "add.u64 %d6, %d6, " + reg + ";\n";
   }
-  Kernel kernel(one("add.s64 %d2, %d2, %d3; mov.u64 %d6, 0; .reg .b64 %x<1100>;\n" + body + "bar.sync 0;\n" + sum + "st.global.u64 [%d2], %d6;"));
+  Kernel kernel(one("add.s64 %d2, %d2, %d3; mov.u64 %d6, 0; .reg .b64 %x<1100>;\n" + body + "bar.sync 0;\n" + sum +
+                    "st.global.u64 [%d2], %d6;"));
   std::vector<uint64_t> data(32 * 1100, 3);
   ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
   EXPECT_EQ(data[31], 3300u);

@@ -30,8 +30,10 @@ Type* Emitter::shaped(Type* element, Value* like) {
 
 Type* Emitter::float_type(ptx::Type type) {
   switch (type) {
-    case ptx::Type::f16: case ptx::Type::f16x2: return ir.getHalfTy();
-    case ptx::Type::bf16: case ptx::Type::bf16x2: return ir.getBFloatTy();
+    case ptx::Type::f16:
+    case ptx::Type::f16x2: return ir.getHalfTy();
+    case ptx::Type::bf16:
+    case ptx::Type::bf16x2: return ir.getBFloatTy();
     case ptx::Type::f64: return ir.getDoubleTy();
     default: return ir.getFloatTy();
   }
@@ -50,7 +52,9 @@ Emitter::Value* Emitter::as_bits(Value* value, unsigned width) {
   return ir.CreateBitCast(value, total == width ? type : FixedVectorType::get(type, lanes));
 }
 
-Emitter::Value* Emitter::constant(uint64_t value, unsigned width) { return ir.getIntN(width, width < 64 ? value & ((1ull << width) - 1) : value); }
+Emitter::Value* Emitter::constant(uint64_t value, unsigned width) {
+  return ir.getIntN(width, width < 64 ? value & ((1ull << width) - 1) : value);
+}
 
 Emitter::Value* Emitter::like(Value* shape, uint64_t value) {
   auto width = shape->getType()->getScalarSizeInBits();
@@ -124,7 +128,8 @@ void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
 void Emitter::require_aligned(Value* addresses, unsigned bytes) {
   Value* wrong = ir.CreateICmpNE(ir.CreateAnd(addresses, like(addresses, bytes - 1)), like(addresses, 0));
   Value* any = wrong;
-  if (varying(addresses)) any = ir.CreateICmpNE(ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_), ir.getInt32(0));
+  if (varying(addresses))
+    any = ir.CreateICmpNE(ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_), ir.getInt32(0));
   auto* failing = BasicBlock::Create(ir.getContext(), "misaligned", target_);
   auto* fine = BasicBlock::Create(ir.getContext(), "aligned", target_);
   ir.CreateCondBr(any, failing, fine);
@@ -151,7 +156,8 @@ llvm::Value* resized(llvm::IRBuilder<>& ir, llvm::Value* value, unsigned width, 
 // PTX ISA, "Floating-Point Constants": 0f holds a float, anything else a double, converted to the type asked for.
 uint64_t real_bits(const ptx::Operand& operand, ptx::Type type) {
   if (operand.single && type != ptx::Type::f64) return static_cast<uint32_t>(operand.value);
-  double value = operand.single ? std::bit_cast<float>(static_cast<uint32_t>(operand.value)) : std::bit_cast<double>(operand.value);
+  double value = operand.single ? std::bit_cast<float>(static_cast<uint32_t>(operand.value))
+                                : std::bit_cast<double>(operand.value);
   if (ptx::bits(type) == 64) return std::bit_cast<uint64_t>(value);
   return std::bit_cast<uint32_t>(static_cast<float>(value));
 }
@@ -176,7 +182,10 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
       unsigned part = width / static_cast<unsigned>(operand.elements.size());
       Value* whole = nullptr;
       for (size_t i = 0; i < operand.elements.size(); ++i) {
-        ptx::Type piece = part == 64 ? ptx::Type::b64 : part == 32 ? ptx::Type::b32 : part == 16 ? ptx::Type::b16 : ptx::Type::b8;
+        ptx::Type piece = part == 64   ? ptx::Type::b64
+                          : part == 32 ? ptx::Type::b32
+                          : part == 16 ? ptx::Type::b16
+                                       : ptx::Type::b8;
         Value* value = resized(ir, read(operand.elements[i], piece), width, false);
         value = ir.CreateShl(value, like(value, i * part));
         if (whole) unify(whole, value);
@@ -192,7 +201,8 @@ Emitter::Value* Emitter::read_predicate(const Operand& operand) { return read(op
 
 void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
   if (operand.kind == Operand::vector) {
-    unsigned whole = value->getType()->getScalarSizeInBits(), part = whole / static_cast<unsigned>(operand.elements.size());
+    unsigned whole = value->getType()->getScalarSizeInBits(),
+             part = whole / static_cast<unsigned>(operand.elements.size());
     for (size_t i = 0; i < operand.elements.size(); ++i)
       write(operand.elements[i], resized(ir, ir.CreateLShr(value, like(value, i * part)), part, false));
     return;
@@ -201,8 +211,10 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
   auto* slot = registers_[operand.index];
   Type* held = slot->getAllocatedType();
   value = resized(ir, value, held->getScalarSizeInBits(), ptx::is_signed(type));
-  if (held->isVectorTy()) value = splat(value);
-  else if (varying(value)) value = ir.CreateExtractElement(value, uint64_t{0});
+  if (held->isVectorTy())
+    value = splat(value);
+  else if (varying(value))
+    value = ir.CreateExtractElement(value, uint64_t{0});
   if (shape_.blended[operand.index]) {
     Value* old = ir.CreateLoad(held, slot);
     Value* chosen = held->isVectorTy() ? active_lanes() : guard_ ? guard_ : ir.getTrue();
@@ -230,7 +242,8 @@ Emitter::Value* Emitter::symbol_address(const Operand& operand) {
   }
   Value *base = frame_, *stride = ir.getInt64(frame_bytes_);
   if (parameter >= 0 || result >= 0) {
-    size_t argument = 4 + (result >= 0 ? static_cast<size_t>(result) : function.results.size() + static_cast<size_t>(parameter));
+    size_t argument =
+        4 + (result >= 0 ? static_cast<size_t>(result) : function.results.size() + static_cast<size_t>(parameter));
     base = target_->getArg(static_cast<unsigned>(argument));
     stride = target_->getArg(3);
   } else {
@@ -282,9 +295,12 @@ Emitter::Value* Emitter::special(Special special) {
   auto axis = [&](Special first) { return static_cast<unsigned>(special) - static_cast<unsigned>(first); };
   auto within = [&](Special first) { return special >= first && axis(first) < 3; };
   if (within(Special::tid_x)) return thread_index(axis(Special::tid_x));
-  if (within(Special::ntid_x)) return launch_field(offsetof(Launch, block) + 4 * axis(Special::ntid_x), ir.getInt32Ty());
-  if (within(Special::ctaid_x)) return warp_field(offsetof(Warp, block_index) + 4 * axis(Special::ctaid_x), ir.getInt32Ty());
-  if (within(Special::nctaid_x)) return launch_field(offsetof(Launch, grid) + 4 * axis(Special::nctaid_x), ir.getInt32Ty());
+  if (within(Special::ntid_x))
+    return launch_field(offsetof(Launch, block) + 4 * axis(Special::ntid_x), ir.getInt32Ty());
+  if (within(Special::ctaid_x))
+    return warp_field(offsetof(Warp, block_index) + 4 * axis(Special::ctaid_x), ir.getInt32Ty());
+  if (within(Special::nctaid_x))
+    return launch_field(offsetof(Launch, grid) + 4 * axis(Special::nctaid_x), ir.getInt32Ty());
   Value* lane = lane_numbers();
   Value* bit = ir.CreateShl(splat(ir.getInt32(1)), lane);
   Value* below = ir.CreateSub(bit, splat(ir.getInt32(1)));
@@ -299,12 +315,15 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::lanemask_le: return ir.CreateOr(below, bit);
     case Special::lanemask_gt: return ir.CreateNot(ir.CreateOr(below, bit));
     case Special::lanemask_ge: return ir.CreateNot(below);
-    case Special::clock: case Special::clock64: return hook("outboard_clock", ir.getInt64Ty(), {});
+    case Special::clock:
+    case Special::clock64: return hook("outboard_clock", ir.getInt64Ty(), {});
     case Special::clock_hi: return ir.CreateLShr(hook("outboard_clock", ir.getInt64Ty(), {}), 32);
-    case Special::globaltimer: case Special::globaltimer_lo: return hook("outboard_globaltimer", ir.getInt64Ty(), {});
+    case Special::globaltimer:
+    case Special::globaltimer_lo: return hook("outboard_globaltimer", ir.getInt64Ty(), {});
     case Special::globaltimer_hi: return ir.CreateLShr(hook("outboard_globaltimer", ir.getInt64Ty(), {}), 32);
     case Special::dynamic_smem_size: return launch_field(offsetof(Launch, dynamic_shared), ir.getInt32Ty());
-    case Special::total_smem_size: case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
+    case Special::total_smem_size:
+    case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
     case Special::envreg1: return ir.CreateLShr(launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty()), 32);
     case Special::envreg2: return launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty());
     case Special::warp_size: return ir.getInt32(lanes);

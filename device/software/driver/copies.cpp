@@ -27,8 +27,8 @@ CUresult copy(Side to_side, uint64_t to, Side from_side, uint64_t from, size_t s
   if (!valid(to_side, to, size) || !valid(from_side, from, size)) return CUDA_ERROR_INVALID_VALUE;
   bool from_host = from_side != Side::device && pageable(from);
   return copy_rows(context, stream,
-                   {reinterpret_cast<uint8_t*>(to), reinterpret_cast<const uint8_t*>(from), size, size, size, size, size,
-                    1, 1, from_host},
+                   {reinterpret_cast<uint8_t*>(to), reinterpret_cast<const uint8_t*>(from), size, size, size, size,
+                    size, 1, 1, from_host},
                    wait);
 }
 

@@ -9,10 +9,10 @@ namespace {
 // One side of a copy: where its box begins and how far apart rows and slices lie.
 struct Box {
   CUmemorytype type;
-  uint64_t base;          // host or device
+  uint64_t base;  // host or device
   CUarray array;
-  size_t x, y, z;         // bytes, rows, slices
-  size_t pitch, height;   // bytes, rows; 0: as wide and as high as the copy
+  size_t x, y, z;        // bytes, rows, slices
+  size_t pitch, height;  // bytes, rows; 0: as wide and as high as the copy
 };
 
 struct Placed {
@@ -29,8 +29,8 @@ struct Extent {
 bool span(const Placed& side, const Extent& extent, size_t& bytes) {
   size_t rows, slices;
   return !__builtin_mul_overflow(extent.height - 1, side.pitch, &rows) &&
-         !__builtin_mul_overflow(extent.depth - 1, side.slice, &slices) && !__builtin_add_overflow(rows, slices, &bytes) &&
-         !__builtin_add_overflow(bytes, extent.width, &bytes);
+         !__builtin_mul_overflow(extent.depth - 1, side.slice, &slices) &&
+         !__builtin_add_overflow(rows, slices, &bytes) && !__builtin_add_overflow(bytes, extent.width, &bytes);
 }
 
 bool place_array(const Box& box, const Extent& extent, Placed& side) {
@@ -71,11 +71,11 @@ CUresult copy(const Box& from, const Box& to, const Extent& extent, CUstream han
   if (extent.width == 0 || extent.height == 0 || extent.depth == 0) return CUDA_SUCCESS;
   Placed source, target;
   if (!place(from, extent, source) || !place(to, extent, target)) return CUDA_ERROR_INVALID_VALUE;
-  return copy_rows(context, stream,
-                   {reinterpret_cast<uint8_t*>(target.address), reinterpret_cast<const uint8_t*>(source.address),
-                    target.pitch, target.slice, source.pitch, source.slice, extent.width, extent.height, extent.depth,
-                    source.pageable},
-                   wait);
+  return copy_rows(
+      context, stream,
+      {reinterpret_cast<uint8_t*>(target.address), reinterpret_cast<const uint8_t*>(source.address), target.pitch,
+       target.slice, source.pitch, source.slice, extent.width, extent.height, extent.depth, source.pageable},
+      wait);
 }
 
 uint64_t base_of(CUmemorytype type, const void* host, CUdeviceptr device_pointer) {
@@ -85,10 +85,14 @@ uint64_t base_of(CUmemorytype type, const void* host, CUdeviceptr device_pointer
 CUresult copy_2d(const CUDA_MEMCPY2D* copied, CUstream stream, Wait wait) {
   if (!copied) return CUDA_ERROR_INVALID_VALUE;
   const CUDA_MEMCPY2D& c = *copied;
-  Box from{c.srcMemoryType, base_of(c.srcMemoryType, c.srcHost, c.srcDevice), c.srcArray, c.srcXInBytes, c.srcY, 0,
-           c.srcPitch, 0};
-  Box to{c.dstMemoryType, base_of(c.dstMemoryType, c.dstHost, c.dstDevice), c.dstArray, c.dstXInBytes, c.dstY, 0,
-         c.dstPitch, 0};
+  Box from{c.srcMemoryType, base_of(c.srcMemoryType, c.srcHost, c.srcDevice),
+           c.srcArray,      c.srcXInBytes,
+           c.srcY,          0,
+           c.srcPitch,      0};
+  Box to{c.dstMemoryType, base_of(c.dstMemoryType, c.dstHost, c.dstDevice),
+         c.dstArray,      c.dstXInBytes,
+         c.dstY,          0,
+         c.dstPitch,      0};
   return copy(from, to, {c.WidthInBytes, c.Height, 1}, stream, wait);
 }
 
@@ -96,10 +100,14 @@ CUresult copy_3d(const CUDA_MEMCPY3D* copied, CUstream stream, Wait wait) {
   if (!copied) return CUDA_ERROR_INVALID_VALUE;
   const CUDA_MEMCPY3D& c = *copied;
   if (c.srcLOD || c.dstLOD) return CUDA_ERROR_INVALID_VALUE;
-  Box from{c.srcMemoryType, base_of(c.srcMemoryType, c.srcHost, c.srcDevice), c.srcArray, c.srcXInBytes, c.srcY, c.srcZ,
-           c.srcPitch, c.srcHeight};
-  Box to{c.dstMemoryType, base_of(c.dstMemoryType, c.dstHost, c.dstDevice), c.dstArray, c.dstXInBytes, c.dstY, c.dstZ,
-         c.dstPitch, c.dstHeight};
+  Box from{c.srcMemoryType, base_of(c.srcMemoryType, c.srcHost, c.srcDevice),
+           c.srcArray,      c.srcXInBytes,
+           c.srcY,          c.srcZ,
+           c.srcPitch,      c.srcHeight};
+  Box to{c.dstMemoryType, base_of(c.dstMemoryType, c.dstHost, c.dstDevice),
+         c.dstArray,      c.dstXInBytes,
+         c.dstY,          c.dstZ,
+         c.dstPitch,      c.dstHeight};
   return copy(from, to, {c.WidthInBytes, c.Height, c.Depth}, stream, wait);
 }
 

@@ -12,8 +12,8 @@ bool accessible(uint64_t address, uint64_t size);
 
 // When a call may return.
 enum class Wait : uint8_t {
-  copied,   // the bytes are in place (synchronous forms)
-  queued,   // the source may change once the stream got there (asynchronous forms)
+  copied,  // the bytes are in place (synchronous forms)
+  queued,  // the source may change once the stream got there (asynchronous forms)
 };
 
 // Rows of bytes. A flat copy is one row. Sizes of either side are checked by the caller.

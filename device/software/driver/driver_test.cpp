@@ -108,7 +108,8 @@ struct DriverTest : testing::Test {
     EXPECT_EQ(driver.cuMemAlloc_v2(&pointer, size), CUDA_SUCCESS);
     return pointer;
   }
-  CUresult launch(const char* name, unsigned grid, unsigned block, CUstream stream = nullptr, void** arguments = nullptr) {
+  CUresult launch(const char* name, unsigned grid, unsigned block, CUstream stream = nullptr,
+                  void** arguments = nullptr) {
     return driver.cuLaunchKernel(function(name), grid, 1, 1, block, 1, 1, 0, stream, arguments, nullptr);
   }
   CUresult launch_add(CUdeviceptr data, uint32_t value, uint32_t count, CUstream stream = nullptr) {
@@ -164,7 +165,10 @@ TEST_F(DriverTest, KernelBetweenCopies) {
 TEST_F(DriverTest, ParametersInOneBuffer) {
   CUdeviceptr data = allocate(512);
   EXPECT_EQ(driver.cuMemsetD32_v2(data, 1, 128), CUDA_SUCCESS);
-  struct { CUdeviceptr data; uint32_t value, count; } buffer{data, 2, 128};
+  struct {
+    CUdeviceptr data;
+    uint32_t value, count;
+  } buffer{data, 2, 128};
   size_t size = sizeof buffer;
   void* extra[] = {reinterpret_cast<void*>(1), &buffer, reinterpret_cast<void*>(2), &size, nullptr};
   EXPECT_EQ(driver.cuLaunchKernel(function("add"), 1, 1, 1, 128, 1, 1, 0, nullptr, nullptr, extra), CUDA_SUCCESS);
@@ -324,15 +328,21 @@ TEST_F(DriverTest, HostFunctionsRunInTurnAndMayNotCallTheDriver) {
   } seen{&driver, {}, CUDA_SUCCESS};
   CUstream a = stream();
   EXPECT_EQ(launch("wait", 1, 32, a), CUDA_SUCCESS);
-  EXPECT_EQ(driver.cuLaunchHostFunc(a, [](void* data) {
-              auto& s = *static_cast<Seen*>(data);
-              ++s.calls;
-              s.inside = s.driver->cuCtxSynchronize();
-            }, &seen),
+  EXPECT_EQ(driver.cuLaunchHostFunc(
+                a,
+                [](void* data) {
+                  auto& s = *static_cast<Seen*>(data);
+                  ++s.calls;
+                  s.inside = s.driver->cuCtxSynchronize();
+                },
+                &seen),
             CUDA_SUCCESS);
-  EXPECT_EQ(driver.cuStreamAddCallback(a, [](CUstream, CUresult result, void* data) {
-              if (result == CUDA_SUCCESS) ++static_cast<Seen*>(data)->calls;
-            }, &seen, 0),
+  EXPECT_EQ(driver.cuStreamAddCallback(
+                a,
+                [](CUstream, CUresult result, void* data) {
+                  if (result == CUDA_SUCCESS) ++static_cast<Seen*>(data)->calls;
+                },
+                &seen, 0),
             CUDA_SUCCESS);
   EXPECT_EQ(seen.calls, 0);
   gate = true;

@@ -13,9 +13,9 @@ constexpr size_t worth_a_thread = 1 << 20;  // bytes
 
 struct Fill {
   uint64_t address;
-  size_t pitch;      // bytes between rows
+  size_t pitch;  // bytes between rows
   uint32_t value;
-  unsigned element;  // bytes
+  unsigned element;      // bytes
   size_t width, height;  // elements, rows
 };
 

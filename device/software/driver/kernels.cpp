@@ -121,8 +121,8 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, CUfunction 
   std::shared_ptr<Function> function;
   if (CUresult bad = find(func, function)) return bad;
   if (!numBlocks || blockSize <= 0) return CUDA_ERROR_INVALID_VALUE;
-  *numBlocks = static_cast<int>(
-      blocks_per_processor(function->kernel(), static_cast<uint32_t>(blockSize), dynamicSMemSize));
+  *numBlocks =
+      static_cast<int>(blocks_per_processor(function->kernel(), static_cast<uint32_t>(blockSize), dynamicSMemSize));
   return CUDA_SUCCESS;
 }
 

@@ -15,7 +15,7 @@ namespace software {
 namespace {
 
 constexpr uint32_t wrapper_magic = 0x466243b1;  // what __fatBinC_Wrapper_t begins with
-constexpr uint32_t link_version = 2;  // `more` is then a null-terminated list of fat binaries to link
+constexpr uint32_t link_version = 2;            // `more` is then a null-terminated list of fat binaries to link
 constexpr uint32_t elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
 struct Wrapper {
   uint32_t magic, version;
@@ -87,8 +87,10 @@ CUresult unpack_parts(const void* const* parts, std::vector<std::string>& texts,
   for (; *parts; ++parts) {
     std::string ptx;
     CUresult result = begins_with(*parts, fatbin_magic) ? unpack(*parts, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
-    if (result == CUDA_SUCCESS) texts.push_back(std::move(ptx));
-    else if (result != CUDA_ERROR_NO_BINARY_FOR_GPU) return result;
+    if (result == CUDA_SUCCESS)
+      texts.push_back(std::move(ptx));
+    else if (result != CUDA_ERROR_NO_BINARY_FOR_GPU)
+      return result;
   }
   return texts.empty() ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_SUCCESS;
 }
@@ -98,7 +100,8 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
   if (begins_with(image, wrapper_magic)) {
     Wrapper wrapper;
     std::memcpy(&wrapper, image, sizeof wrapper);
-    if (wrapper.version == link_version && wrapper.more) return unpack_parts(static_cast<const void* const*>(wrapper.more), texts, why);
+    if (wrapper.version == link_version && wrapper.more)
+      return unpack_parts(static_cast<const void* const*>(wrapper.more), texts, why);
     if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
     image = wrapper.data;
   }
@@ -113,7 +116,8 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
   return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
 }
 
-CUresult build(std::span<const std::string> texts, Context& context, std::shared_ptr<Module>& module, std::string& why) {
+CUresult build(std::span<const std::string> texts, Context& context, std::shared_ptr<Module>& module,
+               std::string& why) {
   auto made = std::make_shared<Module>();
   made->context = &context;
   auto allocate = [&](uint64_t size, uint64_t alignment) {
@@ -174,7 +178,9 @@ CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int nu
   return load(module, image, JitLog(numOptions, options, optionValues));
 }
 
-CUresult cuModuleLoadData(CUmodule* module, const void* image) { return load(module, image, JitLog(0, nullptr, nullptr)); }
+CUresult cuModuleLoadData(CUmodule* module, const void* image) {
+  return load(module, image, JitLog(0, nullptr, nullptr));
+}
 
 CUresult cuModuleLoadFatBinary(CUmodule* module, const void* fatCubin) {
   return load(module, fatCubin, JitLog(0, nullptr, nullptr));

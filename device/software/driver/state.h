@@ -76,14 +76,14 @@ struct Event {
     std::atomic<int64_t> time{0};  // nanoseconds of the steady clock
   };
   std::mutex lock;
-  std::shared_ptr<Mark> mark;      // of the last record; nullptr: never recorded
+  std::shared_ptr<Mark> mark;  // of the last record; nullptr: never recorded
 };
 
 struct Module;
 
 struct Function {
   Module* module = nullptr;
-  size_t index = 0;                // in Program::kernels()
+  size_t index = 0;  // in Program::kernels()
   std::atomic<int> max_dynamic_shared{48 << 10};
   std::atomic<int> carveout{-1};
   std::atomic<uint32_t> local_bytes{0};  // known after the first launch
@@ -147,7 +147,7 @@ class Context {
   void set_up();
 
   const uint64_t id_;
-  std::mutex order_;                                     // of submissions across streams
+  std::mutex order_;  // of submissions across streams
   std::shared_ptr<Stream> legacy_;
   std::unordered_set<std::shared_ptr<Stream>> streams_;  // without the legacy stream
   std::atomic<CUresult> error_{CUDA_SUCCESS};
@@ -166,7 +166,7 @@ struct Device {
   Handles<Stream> streams;
   Handles<Event> events;
   Handles<Module> modules;
-  Handles<Function> functions;       // each keeps its module
+  Handles<Function> functions;  // each keeps its module
   Handles<Array> arrays;
 
   std::mutex primary_lock;

@@ -34,9 +34,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The task runs after everything submitted before it, and after the places in `after`.
   Place submit(Task task, std::vector<Place> after = {});
-  Place last();               // everything submitted so far
+  Place last();  // everything submitted so far
   bool idle();
-  bool finished();            // idle, and nothing will come any more
+  bool finished();  // idle, and nothing will come any more
   // The thread ends when the tasks are done.
   void close();
 

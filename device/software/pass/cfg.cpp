@@ -111,7 +111,8 @@ std::vector<uint32_t> immediate_dominators(const std::vector<uint32_t>& order, s
     for (size_t i = 1; i < order.size(); ++i) {
       uint32_t found = no_block;
       for (uint32_t from : before(order[i]))
-        if (place[from] != no_block && dominator[from] != no_block) found = found == no_block ? from : meet(found, from);
+        if (place[from] != no_block && dominator[from] != no_block)
+          found = found == no_block ? from : meet(found, from);
       changed |= std::exchange(dominator[order[i]], found) != found;
     }
   }
@@ -128,8 +129,10 @@ std::vector<uint32_t> post_dominators(const std::vector<Block>& blocks) {
     if (after[block].empty()) after[block].push_back(end);
     for (uint32_t to : after[block]) before[to].push_back(block);
   }
-  auto order = reverse_postorder(end, end + 1, [&](uint32_t node) -> const std::vector<uint32_t>& { return before[node]; });
-  auto found = immediate_dominators(order, end + 1, [&](uint32_t node) -> const std::vector<uint32_t>& { return after[node]; });
+  auto order =
+      reverse_postorder(end, end + 1, [&](uint32_t node) -> const std::vector<uint32_t>& { return before[node]; });
+  auto found =
+      immediate_dominators(order, end + 1, [&](uint32_t node) -> const std::vector<uint32_t>& { return after[node]; });
   found.pop_back();
   for (uint32_t& block : found)
     if (block == end) block = no_block;
@@ -147,9 +150,10 @@ ControlFlow control_flow(const ptx::Function& function) {
   if (function.body.empty()) return {};
   ControlFlow graph = Builder(function).build();
   const auto& blocks = graph.blocks;
-  graph.order = reverse_postorder(0, blocks.size(), [&](uint32_t b) -> const std::vector<uint32_t>& { return blocks[b].successors; });
-  graph.dominator = immediate_dominators(graph.order, blocks.size(),
-                                         [&](uint32_t b) -> const std::vector<uint32_t>& { return blocks[b].predecessors; });
+  graph.order = reverse_postorder(0, blocks.size(),
+                                  [&](uint32_t b) -> const std::vector<uint32_t>& { return blocks[b].successors; });
+  graph.dominator = immediate_dominators(
+      graph.order, blocks.size(), [&](uint32_t b) -> const std::vector<uint32_t>& { return blocks[b].predecessors; });
   graph.post_dominator = post_dominators(blocks);
   return graph;
 }

@@ -9,7 +9,8 @@ namespace {
 
 class Builder {
  public:
-  explicit Builder(const ControlFlow& flow) : flow_(flow), inside_(flow.blocks.size(), 0), cut_(flow.blocks.size(), false) {}
+  explicit Builder(const ControlFlow& flow)
+      : flow_(flow), inside_(flow.blocks.size(), 0), cut_(flow.blocks.size(), false) {}
 
   Layout run() {
     level_ = 1;
@@ -50,7 +51,10 @@ class Builder {
     std::vector<uint32_t> index(count, 0), low(count, 0), position(count, 0);
     std::vector<bool> on_stack(count, false);
     for (size_t i = 0; i < blocks.size(); ++i) position[blocks[i]] = static_cast<uint32_t>(i);
-    struct Visit { uint32_t block; size_t next; };
+    struct Visit {
+      uint32_t block;
+      size_t next;
+    };
     std::vector<Visit> visits;
     std::vector<uint32_t> stack;
     std::vector<Component> found;
@@ -70,8 +74,10 @@ class Builder {
         if (visit.next < next.size()) {
           uint32_t to = next[visit.next++];
           if (inside_[to] != level || cut_[to]) continue;
-          if (!index[to]) enter(to);
-          else if (on_stack[to]) low[visit.block] = std::min(low[visit.block], index[to]);
+          if (!index[to])
+            enter(to);
+          else if (on_stack[to])
+            low[visit.block] = std::min(low[visit.block], index[to]);
           continue;
         }
         uint32_t done = visit.block;

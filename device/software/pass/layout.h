@@ -17,8 +17,8 @@ struct Region {
 };
 
 struct Layout {
-  std::vector<uint32_t> order;    // blocks that can be reached
-  std::vector<Region> regions;    // an inner region stands before the one around it
+  std::vector<uint32_t> order;  // blocks that can be reached
+  std::vector<Region> regions;  // an inner region stands before the one around it
 };
 
 Layout lay_out(const ControlFlow& flow);

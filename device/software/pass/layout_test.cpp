@@ -12,8 +12,10 @@
 namespace {
 
 ptx::Function kernel(const std::string& body) {
-  std::string text = ".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
-                     ".reg .pred %p<9>;\n.reg .b32 %r<9>;\n.reg .b64 %d<9>;\n" + body + "\n}\n";
+  std::string text =
+      ".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
+      ".reg .pred %p<9>;\n.reg .b32 %r<9>;\n.reg .b64 %d<9>;\n" +
+      body + "\n}\n";
   ptx::Module module;
   ptx::Error error;
   EXPECT_TRUE(ptx::parse(text, module, error)) << error.text << " line " << error.line;
@@ -54,7 +56,8 @@ TEST(layout, a_loop_with_two_entries_loses_no_lane) {
 }
 
 TEST(uniformity, what_comes_from_the_thread_index_varies) {
-  auto function = kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nadd.u32 %r3, %r1, %r2;\nadd.u32 %r4, %r2, 1;\nret;");
+  auto function =
+      kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nadd.u32 %r3, %r1, %r2;\nadd.u32 %r4, %r2, 1;\nret;");
   auto result = software::uniformity(function, software::control_flow(function));
   auto varies = [&](const char* name) {
     for (size_t i = 0; i < function.registers.size(); ++i)
@@ -69,8 +72,9 @@ TEST(uniformity, what_comes_from_the_thread_index_varies) {
 }
 
 TEST(uniformity, a_value_chosen_by_a_varying_branch_varies) {
-  auto function = kernel("mov.u32 %r1, %tid.x;\nsetp.lt.u32 %p1, %r1, 7;\nmov.u32 %r2, 1;\n@%p1 bra L;\nmov.u32 %r2, 2;\n"
-                         "L: add.u32 %r3, %r2, 1;\nret;");
+  auto function = kernel(
+      "mov.u32 %r1, %tid.x;\nsetp.lt.u32 %p1, %r1, 7;\nmov.u32 %r2, 1;\n@%p1 bra L;\nmov.u32 %r2, 2;\n"
+      "L: add.u32 %r3, %r2, 1;\nret;");
   auto flow = software::control_flow(function);
   auto result = software::uniformity(function, flow);
   EXPECT_TRUE(result.divergent[1]);
@@ -83,8 +87,9 @@ TEST(uniformity, a_value_chosen_by_a_varying_branch_varies) {
 }
 
 TEST(uniformity, a_loop_that_lanes_leave_one_by_one_is_divergent) {
-  auto function = kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, %r1;\n"
-                         "@%p1 bra L;\nret;");
+  auto function = kernel(
+      "mov.u32 %r1, %tid.x;\nmov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, %r1;\n"
+      "@%p1 bra L;\nret;");
   auto result = software::uniformity(function, software::control_flow(function));
   EXPECT_TRUE(result.divergent[1]);
   for (size_t i = 0; i < function.registers.size(); ++i)

@@ -78,7 +78,8 @@ class Analysis {
   }
   template <class Visit>
   static void each_source(const Instruction& instruction, Visit visit) {
-    for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i) each_register(instruction.operands[i], visit);
+    for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i)
+      each_register(instruction.operands[i], visit);
     for (const Operand& operand : instruction.arguments) each_register(operand, visit);
     if (instruction.guard.reg >= 0) visit(static_cast<uint32_t>(instruction.guard.reg));
   }
@@ -104,7 +105,9 @@ class Analysis {
     bool varying = operand.kind == Operand::special_register && varying_special(operand.special);
     each_register(operand, [&](uint32_t reg) { varying = varying || result_.varying[reg]; });
     // A function's own .param and .local variables have one copy per lane.
-    if ((operand.kind == Operand::symbol || (operand.kind == Operand::address && operand.base_kind == Operand::symbol)) && operand.local) {
+    if ((operand.kind == Operand::symbol ||
+         (operand.kind == Operand::address && operand.base_kind == Operand::symbol)) &&
+        operand.local) {
       const ptx::Variable& variable = function_.variables[operand.index];
       bool kernel_parameter = function_.is_entry && variable.space == ptx::Space::param && is_parameter(operand.index);
       if (variable.space != ptx::Space::shared && variable.space != ptx::Space::global &&
@@ -177,7 +180,8 @@ class Analysis {
   void mark_blends(uint32_t block) {
     for (uint32_t i = flow_.blocks[block].first; i < flow_.blocks[block].last; ++i)
       each_definition(function_.body[i], [&](uint32_t reg) {
-        if (!temporary(reg) && (result_.divergent[block] || function_.body[i].guard.reg >= 0)) result_.blended[reg] = true;
+        if (!temporary(reg) && (result_.divergent[block] || function_.body[i].guard.reg >= 0))
+          result_.blended[reg] = true;
       });
   }
 

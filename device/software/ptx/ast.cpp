@@ -10,12 +10,32 @@ unsigned bits(Type type) {
   switch (type) {
     case Type::none: return 0;
     case Type::pred: return 1;
-    case Type::b8: case Type::u8: case Type::s8: case Type::e4m3: case Type::e5m2: return 8;
-    case Type::b16: case Type::u16: case Type::s16: case Type::f16: case Type::bf16:
-    case Type::e4m3x2: case Type::e5m2x2: return 16;
-    case Type::b32: case Type::u32: case Type::s32: case Type::f32: case Type::tf32:
-    case Type::f16x2: case Type::bf16x2: case Type::u16x2: case Type::s16x2: return 32;
-    case Type::b64: case Type::u64: case Type::s64: case Type::f64: case Type::f32x2: return 64;
+    case Type::b8:
+    case Type::u8:
+    case Type::s8:
+    case Type::e4m3:
+    case Type::e5m2: return 8;
+    case Type::b16:
+    case Type::u16:
+    case Type::s16:
+    case Type::f16:
+    case Type::bf16:
+    case Type::e4m3x2:
+    case Type::e5m2x2: return 16;
+    case Type::b32:
+    case Type::u32:
+    case Type::s32:
+    case Type::f32:
+    case Type::tf32:
+    case Type::f16x2:
+    case Type::bf16x2:
+    case Type::u16x2:
+    case Type::s16x2: return 32;
+    case Type::b64:
+    case Type::u64:
+    case Type::s64:
+    case Type::f64:
+    case Type::f32x2: return 64;
     case Type::opaque: return 64;  // held as a handle
     case Type::b128: return 128;
   }
@@ -24,16 +44,29 @@ unsigned bits(Type type) {
 
 bool is_float(Type type) {
   switch (type) {
-    case Type::f16: case Type::f16x2: case Type::bf16: case Type::bf16x2: case Type::f32:
-    case Type::f32x2: case Type::f64: case Type::tf32: case Type::e4m3: case Type::e5m2:
-    case Type::e4m3x2: case Type::e5m2x2: return true;
+    case Type::f16:
+    case Type::f16x2:
+    case Type::bf16:
+    case Type::bf16x2:
+    case Type::f32:
+    case Type::f32x2:
+    case Type::f64:
+    case Type::tf32:
+    case Type::e4m3:
+    case Type::e5m2:
+    case Type::e4m3x2:
+    case Type::e5m2x2: return true;
     default: return false;
   }
 }
 
 bool is_signed(Type type) {
   switch (type) {
-    case Type::s8: case Type::s16: case Type::s32: case Type::s64: case Type::s16x2: return true;
+    case Type::s8:
+    case Type::s16:
+    case Type::s32:
+    case Type::s64:
+    case Type::s16x2: return true;
     default: return false;
   }
 }

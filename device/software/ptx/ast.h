@@ -10,12 +10,35 @@
 namespace ptx {
 
 enum class Type : uint8_t {
-  none, pred,
-  b8, b16, b32, b64, b128,
-  u8, u16, u32, u64,
-  s8, s16, s32, s64,
-  f16, f16x2, bf16, bf16x2, f32, f32x2, f64, tf32, e4m3, e5m2, e4m3x2, e5m2x2,
-  u16x2, s16x2,
+  none,
+  pred,
+  b8,
+  b16,
+  b32,
+  b64,
+  b128,
+  u8,
+  u16,
+  u32,
+  u64,
+  s8,
+  s16,
+  s32,
+  s64,
+  f16,
+  f16x2,
+  bf16,
+  bf16x2,
+  f32,
+  f32x2,
+  f64,
+  tf32,
+  e4m3,
+  e5m2,
+  e4m3x2,
+  e5m2x2,
+  u16x2,
+  s16x2,
   opaque,  // .texref .samplerref .surfref
 };
 
@@ -37,15 +60,55 @@ const char* word(Opcode opcode);  // "add"
 
 enum class Special : uint8_t {  // PTX ISA, "Special Registers"
   none,
-  tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y, nctaid_z,
-  laneid, warpid, nwarpid, smid, nsmid, gridid,
-  lanemask_eq, lanemask_le, lanemask_lt, lanemask_ge, lanemask_gt,
-  clock, clock_hi, clock64, globaltimer, globaltimer_lo, globaltimer_hi,
-  dynamic_smem_size, total_smem_size, aggr_smem_size, is_explicit_cluster,
-  clusterid_x, clusterid_y, clusterid_z, nclusterid_x, nclusterid_y, nclusterid_z,
-  cluster_ctaid_x, cluster_ctaid_y, cluster_ctaid_z, cluster_nctaid_x, cluster_nctaid_y, cluster_nctaid_z,
-  cluster_ctarank, cluster_nctarank,
-  envreg1, envreg2,
+  tid_x,
+  tid_y,
+  tid_z,
+  ntid_x,
+  ntid_y,
+  ntid_z,
+  ctaid_x,
+  ctaid_y,
+  ctaid_z,
+  nctaid_x,
+  nctaid_y,
+  nctaid_z,
+  laneid,
+  warpid,
+  nwarpid,
+  smid,
+  nsmid,
+  gridid,
+  lanemask_eq,
+  lanemask_le,
+  lanemask_lt,
+  lanemask_ge,
+  lanemask_gt,
+  clock,
+  clock_hi,
+  clock64,
+  globaltimer,
+  globaltimer_lo,
+  globaltimer_hi,
+  dynamic_smem_size,
+  total_smem_size,
+  aggr_smem_size,
+  is_explicit_cluster,
+  clusterid_x,
+  clusterid_y,
+  clusterid_z,
+  nclusterid_x,
+  nclusterid_y,
+  nclusterid_z,
+  cluster_ctaid_x,
+  cluster_ctaid_y,
+  cluster_ctaid_z,
+  cluster_nctaid_x,
+  cluster_nctaid_y,
+  cluster_nctaid_z,
+  cluster_ctarank,
+  cluster_nctarank,
+  envreg1,
+  envreg2,
   warp_size,  // WARP_SZ
   other,      // known to the ISA, not to us: the verifier refuses it by name
 };
@@ -53,22 +116,22 @@ enum class Special : uint8_t {  // PTX ISA, "Special Registers"
 struct Operand {
   enum Kind : uint8_t {
     none,
-    reg,        // index: Function::registers; negated for !p
-    integer,    // value: 64-bit two's complement
-    real,       // value: bits of a double (0d... and decimal), or of a float when single is set (0f...)
+    reg,               // index: Function::registers; negated for !p
+    integer,           // value: 64-bit two's complement
+    real,              // value: bits of a double (0d... and decimal), or of a float when single is set (0f...)
     special_register,  // special
-    symbol,     // index: Function::variables when local, Module::variables otherwise, plus offset value
-    function,   // index: Module::functions
-    address,    // [base + value]: base is `base_kind` reg/symbol/none(absolute) with index and local
-    vector,     // elements; an element of kind none is the sink `_`
-    label,      // index: Function::labels
-    sink,       // _
+    symbol,            // index: Function::variables when local, Module::variables otherwise, plus offset value
+    function,          // index: Module::functions
+    address,           // [base + value]: base is `base_kind` reg/symbol/none(absolute) with index and local
+    vector,            // elements; an element of kind none is the sink `_`
+    label,             // index: Function::labels
+    sink,              // _
   };
   Kind kind = none;
-  Kind base_kind = none;   // of an address
-  bool local = false;      // symbol or address base: function scope (true) or module scope (false)
+  Kind base_kind = none;  // of an address
+  bool local = false;     // symbol or address base: function scope (true) or module scope (false)
   bool negated = false;
-  bool single = false;     // real: given as 0f, value holds 32 bits
+  bool single = false;  // real: given as 0f, value holds 32 bits
   Special special = Special::none;
   uint32_t index = 0;
   int64_t value = 0;
@@ -77,7 +140,25 @@ struct Operand {
 
 enum class Rounding : uint8_t { none, rn, rz, rm, rp, rni, rzi, rmi, rpi, rna, rs };
 enum class Compare : uint8_t {
-  none, eq, ne, lt, le, gt, ge, lo, ls, hi, hs, equ, neu, ltu, leu, gtu, geu, num, nan,
+  none,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  lo,
+  ls,
+  hi,
+  hs,
+  equ,
+  neu,
+  ltu,
+  leu,
+  gtu,
+  geu,
+  num,
+  nan,
 };
 enum class Boolean : uint8_t { none, and_, or_, xor_ };
 enum class Width : uint8_t { none, lo, hi, wide };  // mul mad
@@ -94,10 +175,10 @@ struct Modifiers {
   Compare compare = Compare::none;
   Boolean boolean = Boolean::none;  // setp.lt.and
   Width width = Width::none;
-  uint8_t vector = 1;             // .v2 .v4 .v8
+  uint8_t vector = 1;  // .v2 .v4 .v8
   bool ftz = false, sat = false, approx = false, full = false, uni = false, cc = false, sync = false;
   bool is_volatile = false, nan = false, xorsign_abs = false, abs = false, to = false;  // cvta.to
-  std::string operation;          // atom/red/shfl/vote/match/redux/bar/testp/prmt mode word: "add", "bfly", "ballot"
+  std::string operation;  // atom/red/shfl/vote/match/redux/bar/testp/prmt mode word: "add", "bfly", "ballot"
 
   bool has(const char* modifier) const;
 };
@@ -111,25 +192,29 @@ struct Instruction {
   Opcode opcode{};
   Modifiers modifiers;
   Guard guard;
-  uint32_t line = 0;                // 1-based line of the PTX text
-  std::vector<Operand> operands;    // in source order, destination first; setp p|q gives two destinations
-  uint8_t destinations = 0;         // how many of `operands` are written (0 for st, bra, bar, ...)
+  uint32_t line = 0;              // 1-based line of the PTX text
+  std::vector<Operand> operands;  // in source order, destination first; setp p|q gives two destinations
+  uint8_t destinations = 0;       // how many of `operands` are written (0 for st, bra, bar, ...)
   // call only
-  std::vector<Operand> results;     // (ret, ...): symbols of Function::variables in .param space, or registers
+  std::vector<Operand> results;  // (ret, ...): symbols of Function::variables in .param space, or registers
   std::vector<Operand> arguments;
-  int32_t prototype = -1;           // call through a register: Function::prototypes or label table index
+  int32_t prototype = -1;  // call through a register: Function::prototypes or label table index
 };
 
 struct Variable {
   std::string name;
   Space space = Space::none;
   Type type = Type::b8;
-  uint32_t alignment = 1;           // bytes
-  uint64_t size = 0;                // bytes; 0 for `extern .shared .align 16 .b8 x[]`
+  uint32_t alignment = 1;  // bytes
+  uint64_t size = 0;       // bytes; 0 for `extern .shared .align 16 .b8 x[]`
   bool is_extern = false, visible = false, weak = false, managed = false;
-  std::vector<uint8_t> initial;     // empty = zeros
-  struct Relocation {               // an address inside the initialiser (generic(x)+n, function name)
-    uint64_t offset; bool function; uint32_t index; int64_t addend; uint8_t size;
+  std::vector<uint8_t> initial;  // empty = zeros
+  struct Relocation {            // an address inside the initialiser (generic(x)+n, function name)
+    uint64_t offset;
+    bool function;
+    uint32_t index;
+    int64_t addend;
+    uint8_t size;
   };
   std::vector<Relocation> relocations;
 };
@@ -139,7 +224,7 @@ struct Register {
   Type type;
 };
 
-struct Prototype {                  // .callprototype
+struct Prototype {  // .callprototype
   std::string name;
   std::vector<Variable> results, parameters;
 };
@@ -147,18 +232,21 @@ struct Prototype {                  // .callprototype
 struct Function {
   std::string name;
   bool is_entry = false, is_extern = false, visible = false, weak = false, noreturn = false;
-  bool defined = false;             // false: declaration only
-  std::vector<Variable> results;    // return parameters; also members of `variables` when defined
-  std::vector<Variable> parameters; // offset = natural C layout in order
+  bool defined = false;              // false: declaration only
+  std::vector<Variable> results;     // return parameters; also members of `variables` when defined
+  std::vector<Variable> parameters;  // offset = natural C layout in order
   std::vector<uint32_t> parameter_offsets;
   uint32_t parameter_bytes = 0;
   std::vector<uint32_t> result_variables, parameter_variables;  // their indices in `variables`
   std::vector<Register> registers;
   std::vector<Variable> variables;  // all function-scope .param .local .shared .reg-less variables, results, parameters
   std::vector<Instruction> body;
-  std::vector<uint32_t> labels;     // label index -> index into body of the instruction it stands before
+  std::vector<uint32_t> labels;  // label index -> index into body of the instruction it stands before
   std::vector<std::string> label_names;
-  struct BranchTable { std::string name; std::vector<uint32_t> labels; };  // .branchtargets, for brx.idx
+  struct BranchTable {
+    std::string name;
+    std::vector<uint32_t> labels;
+  };  // .branchtargets, for brx.idx
   std::vector<BranchTable> branch_tables;
   std::vector<Prototype> prototypes;
   uint32_t maxntid[3] = {0, 0, 0}, reqntid[3] = {0, 0, 0}, reqnctapercluster[3] = {0, 0, 0};
@@ -168,10 +256,10 @@ struct Function {
 
 struct Module {
   int version_major = 0, version_minor = 0;
-  std::string target;               // "sm_75"
+  std::string target;  // "sm_75"
   int address_size = 64;
-  std::vector<Variable> variables;  // module scope: .global .const .shared
-  std::vector<Function> functions;  // definitions and declarations; one entry per name
+  std::vector<Variable> variables;                       // module scope: .global .const .shared
+  std::vector<Function> functions;                       // definitions and declarations; one entry per name
   int32_t find_function(const std::string& name) const;  // -1 when absent
   int32_t find_variable(const std::string& name) const;
 };

@@ -24,8 +24,8 @@ TEST(Lexer, AnInstruction) {
   auto tokens = lex("@%p1 ld.global.v2.f32 {%f1, _}, [%rd4+-8];");
   std::vector<std::string> texts;
   for (const Token& token : tokens) texts.emplace_back(token.text);
-  EXPECT_EQ(texts, (std::vector<std::string>{"@", "%p1", "ld", "global", "v2", "f32", "{", "%f1", ",", "_", "}", ",", "[",
-                                             "%rd4", "+", "-", "8", "]", ";", ""}));
+  EXPECT_EQ(texts, (std::vector<std::string>{"@", "%p1", "ld", "global", "v2", "f32", "{", "%f1", ",", "_",
+                                             "}", ",",   "[",  "%rd4",   "+",  "-",   "8", "]",   ";", ""}));
   EXPECT_EQ(tokens[3].kind, Token::dot);
   EXPECT_EQ(tokens[9].kind, Token::word);
 }

@@ -19,23 +19,28 @@ T find(const Named<T> (&table)[n], std::string_view word, T otherwise) {
 }
 
 constexpr Named<Type> types[] = {
-    {"pred", Type::pred}, {"b8", Type::b8},     {"b16", Type::b16},       {"b32", Type::b32},     {"b64", Type::b64},
-    {"b128", Type::b128}, {"u8", Type::u8},     {"u16", Type::u16},       {"u32", Type::u32},     {"u64", Type::u64},
-    {"s8", Type::s8},     {"s16", Type::s16},   {"s32", Type::s32},       {"s64", Type::s64},     {"f16", Type::f16},
-    {"f16x2", Type::f16x2}, {"bf16", Type::bf16}, {"bf16x2", Type::bf16x2}, {"f32", Type::f32},   {"f32x2", Type::f32x2},
-    {"f64", Type::f64},   {"tf32", Type::tf32}, {"e4m3", Type::e4m3},     {"e5m2", Type::e5m2},   {"e4m3x2", Type::e4m3x2},
-    {"e5m2x2", Type::e5m2x2}, {"u16x2", Type::u16x2}, {"s16x2", Type::s16x2},
-    {"texref", Type::opaque}, {"samplerref", Type::opaque}, {"surfref", Type::opaque},
+    {"pred", Type::pred},      {"b8", Type::b8},         {"b16", Type::b16},
+    {"b32", Type::b32},        {"b64", Type::b64},       {"b128", Type::b128},
+    {"u8", Type::u8},          {"u16", Type::u16},       {"u32", Type::u32},
+    {"u64", Type::u64},        {"s8", Type::s8},         {"s16", Type::s16},
+    {"s32", Type::s32},        {"s64", Type::s64},       {"f16", Type::f16},
+    {"f16x2", Type::f16x2},    {"bf16", Type::bf16},     {"bf16x2", Type::bf16x2},
+    {"f32", Type::f32},        {"f32x2", Type::f32x2},   {"f64", Type::f64},
+    {"tf32", Type::tf32},      {"e4m3", Type::e4m3},     {"e5m2", Type::e5m2},
+    {"e4m3x2", Type::e4m3x2},  {"e5m2x2", Type::e5m2x2}, {"u16x2", Type::u16x2},
+    {"s16x2", Type::s16x2},    {"texref", Type::opaque}, {"samplerref", Type::opaque},
+    {"surfref", Type::opaque},
 };
 
 constexpr Named<Space> spaces[] = {
-    {"reg", Space::reg},     {"sreg", Space::sreg},     {"const", Space::constant}, {"global", Space::global},
-    {"local", Space::local}, {"param", Space::param},   {"shared", Space::shared},
+    {"reg", Space::reg},     {"sreg", Space::sreg},   {"const", Space::constant}, {"global", Space::global},
+    {"local", Space::local}, {"param", Space::param}, {"shared", Space::shared},
 };
 
 constexpr Named<Rounding> roundings[] = {
-    {"rn", Rounding::rn},   {"rz", Rounding::rz},   {"rm", Rounding::rm},   {"rp", Rounding::rp},   {"rni", Rounding::rni},
-    {"rzi", Rounding::rzi}, {"rmi", Rounding::rmi}, {"rpi", Rounding::rpi}, {"rna", Rounding::rna}, {"rs", Rounding::rs},
+    {"rn", Rounding::rn},   {"rz", Rounding::rz},   {"rm", Rounding::rm},   {"rp", Rounding::rp},
+    {"rni", Rounding::rni}, {"rzi", Rounding::rzi}, {"rmi", Rounding::rmi}, {"rpi", Rounding::rpi},
+    {"rna", Rounding::rna}, {"rs", Rounding::rs},
 };
 
 constexpr Named<Compare> compares[] = {
@@ -50,17 +55,21 @@ constexpr Named<Width> widths[] = {{"lo", Width::lo}, {"hi", Width::hi}, {"wide"
 
 // Mode words of atom, red, shfl, vote, match, redux, bar.red, testp and prmt.
 constexpr std::string_view operations[] = {
-    "add", "min", "max", "inc", "dec", "and",    "or",     "xor",      "exch",      "cas",    "up",  "down", "bfly", "idx",  "all", "any",
-    "uni", "ballot", "popc", "finite", "infinite", "number", "notanumber", "normal", "subnormal", "f4e", "b4e", "rc8", "ecl", "ecr", "rc16",
+    "add",        "min",    "max",       "inc", "dec", "and", "or",     "xor",  "exch",   "cas",      "up",
+    "down",       "bfly",   "idx",       "all", "any", "uni", "ballot", "popc", "finite", "infinite", "number",
+    "notanumber", "normal", "subnormal", "f4e", "b4e", "rc8", "ecl",    "ecr",  "rc16",
 };
 
-bool Modifiers::* flag_named(std::string_view word) {
+bool Modifiers::*flag_named(std::string_view word) {
   constexpr Named<bool Modifiers::*> flags[] = {
-      {"ftz", &Modifiers::ftz},   {"sat", &Modifiers::sat},   {"approx", &Modifiers::approx}, {"full", &Modifiers::full},
-      {"uni", &Modifiers::uni},   {"cc", &Modifiers::cc},     {"sync", &Modifiers::sync},     {"volatile", &Modifiers::is_volatile},
-      {"NaN", &Modifiers::nan},   {"abs", &Modifiers::abs},   {"to", &Modifiers::to},
+      {"ftz", &Modifiers::ftz},       {"sat", &Modifiers::sat},
+      {"approx", &Modifiers::approx}, {"full", &Modifiers::full},
+      {"uni", &Modifiers::uni},       {"cc", &Modifiers::cc},
+      {"sync", &Modifiers::sync},     {"volatile", &Modifiers::is_volatile},
+      {"NaN", &Modifiers::nan},       {"abs", &Modifiers::abs},
+      {"to", &Modifiers::to},
   };
-  bool Modifiers::* none = nullptr;
+  bool Modifiers::*none = nullptr;
   if (word == "xorsign") return &Modifiers::xorsign_abs;
   return find(flags, word, none);
 }
@@ -84,7 +93,7 @@ void add_modifier(Modifiers& modifiers, std::string_view word) {
   if (auto compare = find(compares, word, Compare::none); compare != Compare::none) modifiers.compare = compare;
   if (auto boolean = find(booleans, word, Boolean::none); boolean != Boolean::none) modifiers.boolean = boolean;
   if (auto width = find(widths, word, Width::none); width != Width::none) modifiers.width = width;
-  if (bool Modifiers::* flag = flag_named(word)) modifiers.*flag = true;
+  if (bool Modifiers::*flag = flag_named(word)) modifiers.*flag = true;
   if (word == "v2" || word == "v4" || word == "v8") modifiers.vector = static_cast<uint8_t>(word[1] - '0');
   for (std::string_view operation : operations)
     if (operation == word) modifiers.operation = word;

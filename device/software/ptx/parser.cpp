@@ -102,10 +102,14 @@ void Parsing::skip_section() {
 Parsing::Linkage Parsing::linking() {
   Linkage linkage;
   for (;;) {
-    if (accept_dot("visible")) linkage.visible = true;
-    else if (accept_dot("extern")) linkage.is_extern = true;
-    else if (accept_dot("weak") || accept_dot("common")) linkage.weak = true;
-    else return linkage;
+    if (accept_dot("visible"))
+      linkage.visible = true;
+    else if (accept_dot("extern"))
+      linkage.is_extern = true;
+    else if (accept_dot("weak") || accept_dot("common"))
+      linkage.weak = true;
+    else
+      return linkage;
   }
 }
 
@@ -132,12 +136,18 @@ std::vector<Variable> Parsing::variables(Space space, const Linkage& linkage) {
   unsigned alignment = 0, lanes = 1;
   bool typed = false;
   while (token_.kind == Token::dot) {
-    if (accept_dot("align")) alignment = static_cast<unsigned>(integer());
-    else if (accept_dot("attribute")) attributes(model);
-    else if (accept_dot("ptr")) pointer_attributes();
-    else if (token_.text == "v2" || token_.text == "v4") lanes = token_.text == "v2" ? 2 : 4, advance();
-    else if (Type type = type_named(token_.text); type != Type::none) model.type = type, typed = true, advance();
-    else fail("unknown word '." + std::string(token_.text) + "' in a declaration");
+    if (accept_dot("align"))
+      alignment = static_cast<unsigned>(integer());
+    else if (accept_dot("attribute"))
+      attributes(model);
+    else if (accept_dot("ptr"))
+      pointer_attributes();
+    else if (token_.text == "v2" || token_.text == "v4")
+      lanes = token_.text == "v2" ? 2 : 4, advance();
+    else if (Type type = type_named(token_.text); type != Type::none)
+      model.type = type, typed = true, advance();
+    else
+      fail("unknown word '." + std::string(token_.text) + "' in a declaration");
   }
   if (!typed) fail("a variable without a type");
   uint64_t element = (bits(model.type) + 7) / 8 * lanes;
@@ -218,8 +228,8 @@ void Parsing::relocation(Variable& variable, unsigned size) {
   int64_t addend = accept('+') ? static_cast<int64_t>(integer()) : 0;
   auto found = module_names_.find(symbol);
   if (found == module_names_.end()) return fail("'" + symbol + "' is not declared");
-  variable.relocations.push_back({variable.initial.size(), found->second.kind == Operand::function, found->second.index, addend,
-                                  static_cast<uint8_t>(size)});
+  variable.relocations.push_back({variable.initial.size(), found->second.kind == Operand::function, found->second.index,
+                                  addend, static_cast<uint8_t>(size)});
   variable.initial.resize(variable.initial.size() + size);
 }
 
@@ -231,11 +241,16 @@ std::vector<Variable> Parsing::parameters() {
     Variable variable;
     unsigned alignment = 0;
     while (token_.kind == Token::dot) {
-      if (accept_dot("align")) alignment = static_cast<unsigned>(integer());
-      else if (accept_dot("ptr")) pointer_attributes();
-      else if (Type type = type_named(token_.text); type != Type::none) variable.type = type, advance();
-      else if (Space space = space_named(token_.text); space != Space::none) variable.space = space, advance();
-      else fail("unknown word '." + std::string(token_.text) + "' in a parameter");
+      if (accept_dot("align"))
+        alignment = static_cast<unsigned>(integer());
+      else if (accept_dot("ptr"))
+        pointer_attributes();
+      else if (Type type = type_named(token_.text); type != Type::none)
+        variable.type = type, advance();
+      else if (Space space = space_named(token_.text); space != Space::none)
+        variable.space = space, advance();
+      else
+        fail("unknown word '." + std::string(token_.text) + "' in a parameter");
     }
     variable.name = name();
     uint64_t element = (bits(variable.type) + 7) / 8;
@@ -312,16 +327,26 @@ void Parsing::triple(uint32_t (&numbers)[3]) {
 
 void Parsing::performance(Function& function) {
   while (token_.kind == Token::dot && !failed_) {
-    if (accept_dot("maxntid")) triple(function.maxntid);
-    else if (accept_dot("reqntid")) triple(function.reqntid);
-    else if (accept_dot("reqnctapercluster")) triple(function.reqnctapercluster);
-    else if (accept_dot("minnctapersm")) function.minnctapersm = static_cast<uint32_t>(integer());
-    else if (accept_dot("maxnreg")) function.maxnreg = static_cast<uint32_t>(integer());
-    else if (accept_dot("maxclusterrank")) integer();
-    else if (accept_dot("noreturn")) function.noreturn = true;
-    else if (accept_dot("explicitcluster") || accept_dot("blocksareclusters")) continue;
-    else if (accept_dot("pragma")) advance(), expect(';');
-    else fail("unknown directive '." + std::string(token_.text) + "' of a function");
+    if (accept_dot("maxntid"))
+      triple(function.maxntid);
+    else if (accept_dot("reqntid"))
+      triple(function.reqntid);
+    else if (accept_dot("reqnctapercluster"))
+      triple(function.reqnctapercluster);
+    else if (accept_dot("minnctapersm"))
+      function.minnctapersm = static_cast<uint32_t>(integer());
+    else if (accept_dot("maxnreg"))
+      function.maxnreg = static_cast<uint32_t>(integer());
+    else if (accept_dot("maxclusterrank"))
+      integer();
+    else if (accept_dot("noreturn"))
+      function.noreturn = true;
+    else if (accept_dot("explicitcluster") || accept_dot("blocksareclusters"))
+      continue;
+    else if (accept_dot("pragma"))
+      advance(), expect(';');
+    else
+      fail("unknown directive '." + std::string(token_.text) + "' of a function");
   }
 }
 

@@ -68,7 +68,8 @@ TEST(Parser, AKernel) {
 TEST(Parser, VariablesAndInitialisers) {
   ptx::Module module = good(
       ".global .align 4 .b8 text[4] = {104, 105};\n.const .f32 one = 0f3F800000;\n"
-      ".global .u64 pointer = generic(text)+2;\n.extern .shared .align 16 .b8 room[];\n.global .s16 m[2][3] = {{1, -2, 3}, {4}};");
+      ".global .u64 pointer = generic(text)+2;\n.extern .shared .align 16 .b8 room[];\n.global .s16 m[2][3] = {{1, -2, "
+      "3}, {4}};");
   ASSERT_EQ(module.variables.size(), 5u);
   EXPECT_EQ(module.variables[0].initial, (std::vector<uint8_t>{104, 105}));
   EXPECT_EQ(module.variables[0].size, 4u);
@@ -94,7 +95,8 @@ TEST(Parser, CallsOfDeviceFunctions) {
 }
 
 TEST(Parser, TwoDestinations) {
-  ptx::Module module = good(".entry k() { .reg .pred p, q; .reg .b32 a; setp.lt.s32 p|q, a, 3; st.shared.b32 [0], a; ret; }");
+  ptx::Module module =
+      good(".entry k() { .reg .pred p, q; .reg .b32 a; setp.lt.s32 p|q, a, 3; st.shared.b32 [0], a; ret; }");
   EXPECT_EQ(module.functions[0].body[0].destinations, 2);
   EXPECT_EQ(module.functions[0].body[1].destinations, 0);
 }

@@ -15,7 +15,8 @@ constexpr uint64_t most_registers = 1 << 20;
 const std::unordered_map<std::string_view, Opcode>& opcodes() {
   static const auto table = [] {
     std::unordered_map<std::string_view, Opcode> words;
-    for (uint16_t i = 0; i < static_cast<uint16_t>(Opcode::count); ++i) words[word(static_cast<Opcode>(i))] = static_cast<Opcode>(i);
+    for (uint16_t i = 0; i < static_cast<uint16_t>(Opcode::count); ++i)
+      words[word(static_cast<Opcode>(i))] = static_cast<Opcode>(i);
     return words;
   }();
   return table;
@@ -23,21 +24,44 @@ const std::unordered_map<std::string_view, Opcode>& opcodes() {
 
 const std::unordered_map<std::string_view, Special>& specials() {
   static const std::unordered_map<std::string_view, Special> table = {
-      {"%tid.x", Special::tid_x}, {"%tid.y", Special::tid_y}, {"%tid.z", Special::tid_z},
-      {"%ntid.x", Special::ntid_x}, {"%ntid.y", Special::ntid_y}, {"%ntid.z", Special::ntid_z},
-      {"%ctaid.x", Special::ctaid_x}, {"%ctaid.y", Special::ctaid_y}, {"%ctaid.z", Special::ctaid_z},
-      {"%nctaid.x", Special::nctaid_x}, {"%nctaid.y", Special::nctaid_y}, {"%nctaid.z", Special::nctaid_z},
-      {"%laneid", Special::laneid}, {"%warpid", Special::warpid}, {"%nwarpid", Special::nwarpid},
-      {"%smid", Special::smid}, {"%nsmid", Special::nsmid}, {"%gridid", Special::gridid},
-      {"%lanemask_eq", Special::lanemask_eq}, {"%lanemask_le", Special::lanemask_le},
-      {"%lanemask_lt", Special::lanemask_lt}, {"%lanemask_ge", Special::lanemask_ge},
-      {"%lanemask_gt", Special::lanemask_gt}, {"%clock", Special::clock}, {"%clock_hi", Special::clock_hi},
-      {"%clock64", Special::clock64}, {"%globaltimer", Special::globaltimer},
-      {"%globaltimer_lo", Special::globaltimer_lo}, {"%globaltimer_hi", Special::globaltimer_hi},
-      {"%dynamic_smem_size", Special::dynamic_smem_size}, {"%total_smem_size", Special::total_smem_size},
-      {"%aggr_smem_size", Special::aggr_smem_size}, {"%is_explicit_cluster", Special::is_explicit_cluster},
-      {"%cluster_ctarank", Special::cluster_ctarank}, {"%cluster_nctarank", Special::cluster_nctarank},
-      {"%envreg1", Special::envreg1}, {"%envreg2", Special::envreg2}, {"WARP_SZ", Special::warp_size},
+      {"%tid.x", Special::tid_x},
+      {"%tid.y", Special::tid_y},
+      {"%tid.z", Special::tid_z},
+      {"%ntid.x", Special::ntid_x},
+      {"%ntid.y", Special::ntid_y},
+      {"%ntid.z", Special::ntid_z},
+      {"%ctaid.x", Special::ctaid_x},
+      {"%ctaid.y", Special::ctaid_y},
+      {"%ctaid.z", Special::ctaid_z},
+      {"%nctaid.x", Special::nctaid_x},
+      {"%nctaid.y", Special::nctaid_y},
+      {"%nctaid.z", Special::nctaid_z},
+      {"%laneid", Special::laneid},
+      {"%warpid", Special::warpid},
+      {"%nwarpid", Special::nwarpid},
+      {"%smid", Special::smid},
+      {"%nsmid", Special::nsmid},
+      {"%gridid", Special::gridid},
+      {"%lanemask_eq", Special::lanemask_eq},
+      {"%lanemask_le", Special::lanemask_le},
+      {"%lanemask_lt", Special::lanemask_lt},
+      {"%lanemask_ge", Special::lanemask_ge},
+      {"%lanemask_gt", Special::lanemask_gt},
+      {"%clock", Special::clock},
+      {"%clock_hi", Special::clock_hi},
+      {"%clock64", Special::clock64},
+      {"%globaltimer", Special::globaltimer},
+      {"%globaltimer_lo", Special::globaltimer_lo},
+      {"%globaltimer_hi", Special::globaltimer_hi},
+      {"%dynamic_smem_size", Special::dynamic_smem_size},
+      {"%total_smem_size", Special::total_smem_size},
+      {"%aggr_smem_size", Special::aggr_smem_size},
+      {"%is_explicit_cluster", Special::is_explicit_cluster},
+      {"%cluster_ctarank", Special::cluster_ctarank},
+      {"%cluster_nctarank", Special::cluster_nctarank},
+      {"%envreg1", Special::envreg1},
+      {"%envreg2", Special::envreg2},
+      {"WARP_SZ", Special::warp_size},
   };
   return table;
 }
@@ -45,12 +69,13 @@ const std::unordered_map<std::string_view, Special>& specials() {
 // Opcodes without a destination; all others write their first operand.
 uint8_t destinations_of(const Instruction& instruction) {
   static constexpr std::array none = {
-      Opcode::st, Opcode::bra, Opcode::brx, Opcode::call, Opcode::ret, Opcode::exit, Opcode::trap, Opcode::brkpt,
-      Opcode::membar, Opcode::fence, Opcode::red, Opcode::prefetch, Opcode::prefetchu, Opcode::cp, Opcode::nanosleep,
-      Opcode::sust, Opcode::sured, Opcode::stmatrix,
+      Opcode::st,        Opcode::bra,   Opcode::brx,       Opcode::call,  Opcode::ret,   Opcode::exit,
+      Opcode::trap,      Opcode::brkpt, Opcode::membar,    Opcode::fence, Opcode::red,   Opcode::prefetch,
+      Opcode::prefetchu, Opcode::cp,    Opcode::nanosleep, Opcode::sust,  Opcode::sured, Opcode::stmatrix,
   };
   if (std::find(none.begin(), none.end(), instruction.opcode) != none.end()) return 0;
-  if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier) return instruction.modifiers.has("red") ? 1 : 0;
+  if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier)
+    return instruction.modifiers.has("red") ? 1 : 0;
   return instruction.operands.empty() ? 0 : 1;
 }
 
@@ -94,8 +119,10 @@ void Parsing::body(Function& function) {
   }
   size_t outermost = scopes_.size();
   while (!failed_ && scopes_.size() >= outermost) {
-    if (token_.kind == Token::end) fail("'" + function.name + "' does not end");
-    else statement();
+    if (token_.kind == Token::end)
+      fail("'" + function.name + "' does not end");
+    else
+      statement();
   }
   function_ = nullptr;
 }
@@ -267,8 +294,10 @@ Operand Parsing::special(const std::string& text) {
     advance();
   }
   auto found = specials().find(full);
-  if (found == specials().end()) fail("unknown register '" + full + "'");
-  else result.special = found->second;
+  if (found == specials().end())
+    fail("unknown register '" + full + "'");
+  else
+    result.special = found->second;
   return result;
 }
 
@@ -306,7 +335,8 @@ Operand Parsing::label(const std::string& text) {
   Operand result;
   result.kind = Operand::label;
   for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
-    if (auto found = scope->labels.find(text); found != scope->labels.end() && function_->labels[found->second] != nowhere) {
+    if (auto found = scope->labels.find(text);
+        found != scope->labels.end() && function_->labels[found->second] != nowhere) {
       result.index = found->second;
       return result;
     }

@@ -51,7 +51,8 @@ uint8_t* Arena::get(size_t bytes) {
   if (!base_ || room > capacity_) {
     drop();
     size_t capacity = (room + page - 1) & ~(page - 1);
-    void* at = mmap(nullptr, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* at =
+        mmap(nullptr, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) return nullptr;
     base_ = static_cast<uint8_t*>(at);
     capacity_ = capacity;
@@ -158,8 +159,10 @@ bool Worker::step(Block& block) {
   for (Fiber* fiber : block.fibers) ready |= fiber->state == Fiber::ready;
   if (!ready && !block.done() && !job_->failed()) {
     base::log(base::Level::error, "kernel deadlocks at a barrier",
-              {{"kernel", job_->launch.kernel_name}, {"block", std::to_string(block.index)},
-               {"waiting", std::to_string(block.fibers.size())}, {"exited", std::to_string(block.exited)}});
+              {{"kernel", job_->launch.kernel_name},
+               {"block", std::to_string(block.index)},
+               {"waiting", std::to_string(block.fibers.size())},
+               {"exited", std::to_string(block.exited)}});
     job_->fail(CUDA_ERROR_LAUNCH_FAILED);
   }
   return block.progress != before;
@@ -213,7 +216,7 @@ void Worker::resume(Fiber& fiber) {
 void Worker::report(Fiber& fiber) {
   const Fault fault = last_fault();
   bool overflow = fault.signal == SIGSEGV && fiber.stack.in_guard(fault.address);
-  const char* what = overflow ? "kernel overflows its stack"
+  const char* what = overflow                                           ? "kernel overflows its stack"
                      : fault.signal == SIGFPE || fault.signal == SIGILL ? "kernel executes an illegal instruction"
                                                                         : "kernel touches an illegal address";
   if (!job_->failed())

@@ -30,7 +30,7 @@ class Arena {
 };
 
 struct Reduced {
-  uint32_t count = 0;          // lanes whose predicate held
+  uint32_t count = 0;  // lanes whose predicate held
   bool all = true, any = false;
 };
 
@@ -44,18 +44,18 @@ struct Fiber {
   Worker* worker;
   Block* block = nullptr;
   State state = idle;
-  void* context = nullptr;     // where to go on
-  uint32_t barrier = 0;        // that it waits at
-  uint32_t polls = 0;          // calls of outboard_yield
-  Reduced reduced;             // what that barrier's reduction gave
+  void* context = nullptr;  // where to go on
+  uint32_t barrier = 0;     // that it waits at
+  uint32_t polls = 0;       // calls of outboard_yield
+  Reduced reduced;          // what that barrier's reduction gave
   Arena local;
 };
 
 // One of the 16 barriers of a block. Counts in warps: PTX ISA, "bar": a warp counts with all its threads.
 struct Barrier {
   uint32_t arrived = 0;
-  uint32_t expected = 0;       // 0: all warps of the block
-  Reduced reduced;             // so far
+  uint32_t expected = 0;  // 0: all warps of the block
+  Reduced reduced;        // so far
 };
 
 struct Block {
@@ -64,7 +64,7 @@ struct Block {
   uint64_t index = 0;
   uint32_t at[3] = {};
   uint32_t next_warp = 0, exited = 0;
-  uint64_t progress = 0;       // counts arrivals and exits
+  uint64_t progress = 0;  // counts arrivals and exits
   Barrier barriers[16];
   std::vector<Fiber*> fibers;  // that hold an unfinished warp
   uint8_t* shared = nullptr;
@@ -89,8 +89,8 @@ class Worker {
 
   // --- for code that runs on a fiber
   Fiber& current() { return *current_; }
-  void yield();                      // back to the scheduler; returns when it is this fiber's turn again
-  [[noreturn]] void abandon();       // the job has failed: never comes back
+  void yield();                 // back to the scheduler; returns when it is this fiber's turn again
+  [[noreturn]] void abandon();  // the job has failed: never comes back
   uint32_t index() const { return index_; }
 
  private:
@@ -110,11 +110,11 @@ class Worker {
   const uint32_t index_;
   Job* job_ = nullptr;
   Fiber* current_ = nullptr;
-  void* scheduler_ = nullptr;                  // where the fiber that runs comes back to
+  void* scheduler_ = nullptr;  // where the fiber that runs comes back to
   uint64_t chunk_next_ = 0, chunk_end_ = 0;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
-  std::vector<std::unique_ptr<Block>> blocks_; // the first residents_ are in use
+  std::vector<std::unique_ptr<Block>> blocks_;  // the first residents_ are in use
   size_t residents_ = 0;
 };
 

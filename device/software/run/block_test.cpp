@@ -129,9 +129,7 @@ TEST_F(RunTest, ReductionsSeeTheWholeBlock) {
 }
 
 TEST_F(RunTest, BarrierThatNobodyElseReachesIsAnError) {
-  auto kernel = [](Warp* warp) {
-    outboard_barrier(warp, warp->warp_index == 0 ? 1 : 2, 64);
-  };
+  auto kernel = [](Warp* warp) { outboard_barrier(warp, warp->warp_index == 0 ? 1 : 2, 64); };
   testing::internal::CaptureStderr();
   EXPECT_EQ(launch(kernel, 2, 64), CUDA_ERROR_LAUNCH_FAILED);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("deadlocks"), std::string::npos);
@@ -201,8 +199,7 @@ TEST_F(RunTest, AssertSaysWhereAndEndsTheLaunch) {
     outboard_barrier(warp, 0, 0);
   };
   EXPECT_EQ(launch(kernel, 4, 64), CUDA_ERROR_ASSERT);
-  EXPECT_EQ(job->complaint,
-            "a.cu:7: void f(int): block: [1,0,0], thread: [35,0,0] Assertion `x > 0` failed.\n");
+  EXPECT_EQ(job->complaint, "a.cu:7: void f(int): block: [1,0,0], thread: [35,0,0] Assertion `x > 0` failed.\n");
 }
 
 TEST_F(RunTest, TrapEndsTheLaunch) {

@@ -50,8 +50,10 @@ void record_trap(Warp* warp, uint32_t lane, const char* reason) {
   Job& job = *block_of(warp).job;
   if (!job.failed())
     base::log(base::Level::error, "kernel trapped",
-              {{"kernel", warp->launch->kernel_name}, {"reason", reason ? reason : "trap"},
-               {"block", triple(warp->block_index)}, {"thread", triple(thread_of(*warp, lane).at)}});
+              {{"kernel", warp->launch->kernel_name},
+               {"reason", reason ? reason : "trap"},
+               {"block", triple(warp->block_index)},
+               {"thread", triple(thread_of(*warp, lane).at)}});
   job.fail(CUDA_ERROR_LAUNCH_FAILED);
 }
 
@@ -61,7 +63,9 @@ void record_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(address));
   if (!job.failed())
     base::log(base::Level::error, "kernel touches a misaligned address",
-              {{"kernel", warp->launch->kernel_name}, {"address", text}, {"block", triple(warp->block_index)},
+              {{"kernel", warp->launch->kernel_name},
+               {"address", text},
+               {"block", triple(warp->block_index)},
                {"thread", triple(thread_of(*warp, lane).at)}});
   job.fail(CUDA_ERROR_MISALIGNED_ADDRESS);
 }

@@ -102,7 +102,7 @@ void install_fault_handler() {
     sigaction(signals[i], nullptr, &now);
     if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault) continue;
     earlier[i] = now;
-    struct sigaction ours{};
+    struct sigaction ours {};
     ours.sa_sigaction = on_fault;
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);

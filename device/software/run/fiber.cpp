@@ -160,13 +160,13 @@ struct Frame {
   void* run = nullptr;       // r12
   void* rbx = nullptr;
   void* rbp = nullptr;
-  void* start = nullptr;     // return address
-  void* end = nullptr;       // of the frame chain; keeps the stack aligned as after a call
+  void* start = nullptr;  // return address
+  void* end = nullptr;    // of the frame chain; keeps the stack aligned as after a call
 #else
   void* run = nullptr;       // x19
   void* argument = nullptr;  // x20
   void* x21_to_x29[9] = {};
-  void* start = nullptr;     // x30
+  void* start = nullptr;  // x30
   double d8_to_d15[8] = {};
   uint64_t fpcr = 0, unused = 0;
 #endif

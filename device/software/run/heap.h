@@ -13,10 +13,10 @@ class Heap {
  public:
   Heap(Memory& memory, const void* owner, uint64_t size) : memory_(memory), owner_(owner), size_(size) {}
 
-  void* allocate(uint64_t size);   // nullptr: no room
-  bool free(void* pointer);        // false: not from this heap
+  void* allocate(uint64_t size);  // nullptr: no room
+  bool free(void* pointer);       // false: not from this heap
   uint64_t size() const { return size_; }
-  bool resize(uint64_t size);      // false: in use already
+  bool resize(uint64_t size);  // false: in use already
 
  private:
   std::mutex lock_;

@@ -16,19 +16,19 @@ class Heap;
 struct Job {
   Launch launch{};
   KernelEntry entry = nullptr;
-  Heap* heap = nullptr;             // nullptr: malloc answers nullptr
+  Heap* heap = nullptr;  // nullptr: malloc answers nullptr
   uint64_t blocks = 0;
-  uint64_t chunk = 1;               // how many blocks a thread takes at a time
-  bool cooperative = false;         // all blocks must be able to wait for each other
-  uint32_t resident = 32;           // blocks that one thread may interleave when they wait for each other
-  size_t stack_bytes = 256 << 10;   // of each warp
+  uint64_t chunk = 1;              // how many blocks a thread takes at a time
+  bool cooperative = false;        // all blocks must be able to wait for each other
+  uint32_t resident = 32;          // blocks that one thread may interleave when they wait for each other
+  size_t stack_bytes = 256 << 10;  // of each warp
 
   // What cooperative groups' grid.sync() counts in (CUDA headers, cooperative_groups/details/driver_abi.h).
   struct GridWorkspace {
     uint32_t size = sizeof(GridWorkspace), barrier = 0;
   } workspace;
 
-  std::atomic<uint64_t> next{0};    // first block that nobody took
+  std::atomic<uint64_t> next{0};  // first block that nobody took
   std::atomic<CUresult> error{CUDA_SUCCESS};
 
   // The first failure counts; `message` is for standard error.

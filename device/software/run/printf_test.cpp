@@ -45,7 +45,10 @@ TEST(PrintfTest, FloatsArriveAsDoubles) {
 
 TEST(PrintfTest, StringsCharactersPointers) {
   const char* nothing = nullptr;
-  EXPECT_EQ(text("%s|%5s|%.2s|%s", Pack() << "ab" << "cd" << "efg" << nothing), "ab|   cd|ef|(null)");
+  EXPECT_EQ(text("%s|%5s|%.2s|%s", Pack() << "ab"
+                                          << "cd"
+                                          << "efg" << nothing),
+            "ab|   cd|ef|(null)");
   EXPECT_EQ(text("%c%c", Pack() << int{'o'} << int{'k'}), "ok");
   EXPECT_EQ(text("%p", Pack() << reinterpret_cast<void*>(0x1234)), "0x1234");
 }

@@ -19,8 +19,8 @@ enum class MemoryKind : uint8_t { device, host, managed, module, heap };
 struct Allocation {
   uint64_t address = 0, size = 0;  // size: as asked for
   MemoryKind kind = MemoryKind::device;
-  const void* owner = nullptr;     // the context
-  uint64_t number = 0;             // CU_POINTER_ATTRIBUTE_BUFFER_ID
+  const void* owner = nullptr;  // the context
+  uint64_t number = 0;          // CU_POINTER_ATTRIBUTE_BUFFER_ID
 };
 
 // All of the device's memory. Thread-safe.
