@@ -9,6 +9,29 @@ fail() { echo "FAILED: $1"; exit 1; }
 "$outboard" run -- / 2>/dev/null; [ $? -eq 126 ] || fail "126 for what cannot be executed"
 "$outboard" run --on tcp:there:1 -- true 2>/dev/null; [ $? -eq 2 ] || fail "an unknown target is refused"
 [ "$("$outboard" run -- printf '%s|' --on a)" = '--on|a|' ] || fail "the program's own options"
+"$outboard" help serve | grep -q -- --stdio || fail "help of a command"
+"$outboard" help nothing 2>/dev/null; [ $? -eq 2 ] || fail "help of no command"
+"$outboard" serve --listen tcp:0.0.0.0:9 2>&1 | grep -q 'neither encrypted' || fail "tcp beyond this machine is refused"
+"$outboard" serve --memory much 2>&1 | grep -q 'is no size' || fail "a bad size is named"
+for shell in bash zsh; do "$outboard" completion $shell | grep -q '_outboard' || fail "completion for $shell"; done
+bash -c 'source /dev/stdin <<<"$1"; COMP_WORDS=(outboard ru) COMP_CWORD=1; _outboard; [ "${COMPREPLY[*]}" = run ]' _ "$("$outboard" completion bash)" \
+  || fail "bash completes a command"
+said=$("$outboard" run --on unix:/nonexistent/socket -- true 2>&1); code=$?
+[ $code -eq 2 ] && [[ $said == *"is \`outboard serve\` running"* ]] || fail "a target that does not answer: $said"
+OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" targets | grep -q '^cpu  *ok' || fail "targets"
+OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 | grep -q 'using cpu' || fail "auto falls back to cpu"
 [ -x "$program" ] || exit 0  # no nvcc: the configuration has said so
 [ "$("$outboard" run --on cpu -- "$program")" = 'CUDA device ID: 0' ] || fail "a device for device_count"
+[ "$("$outboard" run --on "via:$outboard serve --stdio" -- "$program")" = 'CUDA device ID: 0' ] || fail "a device over pipes"
+work=$(mktemp -d)
+trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
+port=$((20000 + $$ % 20000))
+"$outboard" serve --quiet --listen "unix:$work/socket" --listen tcp:127.0.0.1:$port & server=$!
+for _ in $(seq 100); do [ -S "$work/socket" ] && break; sleep 0.05; done
+for target in unix:$work/socket tcp:127.0.0.1:$port tcp://localhost:$port; do
+  [ "$("$outboard" run --on "$target" -- "$program")" = 'CUDA device ID: 0' ] || fail "a device through $target"
+done
+"$outboard" serve --listen "unix:$work/socket" 2>&1 | grep -q 'another server is there' || fail "two servers on one socket"
+kill -TERM $server; wait $server; [ $? -eq 0 ] || fail "SIGTERM ends a server with 0"
+[ ! -e "$work/socket" ] || fail "a server removes its socket"
 if "$program" >/dev/null 2>&1; then echo "note: this machine has a GPU of its own"; fi
