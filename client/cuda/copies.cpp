@@ -1,5 +1,6 @@
 // Copies between host and device. Bulk data goes in pieces, so that no frame is larger than the peer's limit.
 #include <algorithm>
+#include <atomic>
 
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
@@ -56,12 +57,22 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, s
   return cuStreamSynchronize(legacy);
 }
 
+// The worker keeps what it has not copied on yet; a program that is faster than the device waits here now and then.
+static CUresult settle_now_and_then(size_t size, CUstream stream) {
+  constexpr size_t most_on_the_way = size_t{256} << 20;
+  static std::atomic<size_t> on_the_way{0};
+  if (client::in_process() || on_the_way.fetch_add(size) + size < most_on_the_way) return CUDA_SUCCESS;
+  on_the_way = 0;
+  return remote::cuStreamSynchronize(client::resolve(stream));
+}
+
 // Pageable memory is staged before the call returns; pinned memory is read by the device later, and over a link it
 // travels now, which is early but never wrong.
 OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
                                               CUstream hStream) {
   if (CUresult result = client::before_host_use(srcHost, hStream)) return result;
   if (CUresult result = client::before_device_use(dstDevice, client::resolve(hStream))) return result;
+  if (CUresult result = settle_now_and_then(ByteCount, hStream)) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
     return remote::cuMemcpyHtoDAsync_v2(dstDevice + offset, at(srcHost, offset), size, client::resolve(hStream));
   });
