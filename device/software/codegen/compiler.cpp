@@ -1,5 +1,5 @@
-// A module from text to kernels: variables placed at load, every kernel turned into IR at load (so that what cannot
-// run is known then), machine code made at a kernel's first launch.
+// A module from text to kernels: variables placed at load, code made when a kernel is first launched with blocks of a
+// certain shape. Libraries have thousands of kernels in a module, of which a program launches a few.
 #include "device/software/codegen/compiler.h"
 
 #include <atomic>
@@ -52,32 +52,33 @@ class CompiledProgram : public Program {
     if (!ptx::link(std::move(modules), module_, conflict)) return base::Error{conflict};
     TRY(place_variables(allocate));
     find_pointed_at();
+    TRY(check_calls());
     for (size_t i = 0; i < module_.functions.size(); ++i)
-      if (module_.functions[i].is_entry && module_.functions[i].defined) TRY(load_kernel(i));
+      if (module_.functions[i].is_entry && module_.functions[i].defined) load_kernel(i);
     return base::Done{};
   }
 
   const std::vector<Kernel>& kernels() const override { return kernels_; }
   const std::vector<Variable>& variables() const override { return variables_; }
 
-  base::Result<Entry> entry(size_t kernel) override {
+  base::Result<Entry> entry(size_t kernel, Grouping grouping) override {
     Body& body = *bodies_.at(kernel);
     std::lock_guard lock(body.mutex);
-    if (!body.entry.general) {
-      if (!body.module) return base::Error{"kernel " + kernels_[kernel].name + " did not compile before"};
-      Callable made = TRY(make_callable(std::move(body.module), body.symbol));
-      body.entry.general = reinterpret_cast<KernelEntry>(made.code);
-      body.entry.stack_bytes = made.stack_bytes;
-    }
-    return body.entry;
+    for (const auto& [made_for, entry] : body.entries)
+      if (made_for == grouping) return entry;
+    if (!body.refusal.empty()) return base::Error{body.refusal};
+    auto made = make(body, grouping);
+    if (!made) return base::Error{body.refusal = made.error()};
+    body.entries.emplace_back(grouping, made.value());
+    return made;
   }
 
  private:
   struct Body {
     std::mutex mutex;
-    llvm::orc::ThreadSafeModule module;
-    std::string symbol;
-    Entry entry;
+    std::vector<size_t> functions;  // the kernel itself and what it calls
+    std::vector<std::pair<Grouping, Entry>> entries;
+    std::string refusal;
   };
 
   base::Status place_variables(const Allocate& allocate) {
@@ -127,6 +128,19 @@ class CompiledProgram : public Program {
         if (instruction.opcode != ptx::Opcode::call) each_operand(instruction.operands, visit);
     for (uint32_t i = 0; i < seen.size(); ++i)
       if (seen[i] && module_.functions[i].defined && !module_.functions[i].is_entry) pointed_at_.push_back(i);
+  }
+
+  base::Status check_calls() const {
+    for (const ptx::Function& function : module_.functions)
+      for (const ptx::Instruction& instruction : function.body) {
+        if (instruction.opcode != ptx::Opcode::call || instruction.operands.at(0).kind != ptx::Operand::function)
+          continue;
+        const ptx::Function& callee = module_.functions[instruction.operands[0].index];
+        if (!callee.defined && !is_system_call(callee.name))
+          return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
+                             std::to_string(instruction.line) + ": no function " + callee.name};
+      }
+    return base::Done{};
   }
 
   // The kernel itself and every function it may call, callers first.
@@ -180,7 +194,7 @@ class CompiledProgram : public Program {
     return static_cast<uint32_t>(end);
   }
 
-  base::Status load_kernel(size_t index) {
+  void load_kernel(size_t index) {
     const ptx::Function& function = module_.functions[index];
     auto functions = reachable(index);
     Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
@@ -198,12 +212,15 @@ class CompiledProgram : public Program {
     for (unsigned axis = 1; axis < 3; ++axis) limit *= std::max(function.maxntid[axis], 1u);
     kernel.max_threads = static_cast<uint32_t>(limit);
     bodies_.push_back(std::make_unique<Body>());
+    bodies_.back()->functions = std::move(functions);
     kernels_.push_back(std::move(kernel));
-    return emit(functions, placement, *bodies_.back());
   }
 
-  base::Status emit(const std::vector<size_t>& functions, const Placement& placement, Body& body) {
+  base::Result<Entry> make(const Body& body, Grouping grouping) const {
     static std::atomic<uint64_t> serial{0};
+    const auto& functions = body.functions;
+    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
+    place_shared(functions, placement);
     auto context = std::make_unique<llvm::LLVMContext>();
     auto made = std::make_unique<llvm::Module>("kernel", *context);
     for (size_t index : functions) Emitter::declare(*made, module_.functions[index]);
@@ -211,7 +228,7 @@ class CompiledProgram : public Program {
     for (size_t index : functions) {
       const ptx::Function& function = module_.functions[index];
       try {
-        Emitter emitter(*made, module_, function, placement);
+        Emitter emitter(*made, module_, function, placement, grouping);
         emitter.emit();
         local += emitter.frame_bytes();
       } catch (const Unsupported& refusal) {
@@ -224,11 +241,10 @@ class CompiledProgram : public Program {
       function.addFnAttr("min-legal-vector-width", "512");
       function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
     }
-    body.symbol = "kernel." + std::to_string(++serial);
-    made->getFunction("ptx." + module_.functions[functions[0]].name)->setName(body.symbol);
-    body.entry.local_bytes = static_cast<uint32_t>(local);
-    body.module = llvm::orc::ThreadSafeModule(std::move(made), std::move(context));
-    return base::Done{};
+    std::string symbol = "kernel." + std::to_string(++serial);
+    made->getFunction("ptx." + module_.functions[functions[0]].name)->setName(symbol);
+    Callable callable = TRY(make_callable(llvm::orc::ThreadSafeModule(std::move(made), std::move(context)), symbol));
+    return Entry{reinterpret_cast<KernelEntry>(callable.code), static_cast<uint32_t>(local), callable.stack_bytes};
   }
 
   ptx::Module module_;
@@ -240,6 +256,12 @@ class CompiledProgram : public Program {
 };
 
 }  // namespace
+
+Grouping grouping_of(uint32_t block_x, uint32_t block_y, uint32_t block_z) {
+  if (block_x % lanes == 0 || (block_y == 1 && block_z == 1)) return {32, true};
+  if (block_x == 16 || block_x == 8) return {block_x, true};
+  return {};
+}
 
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate) {
   auto program = std::make_unique<CompiledProgram>();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "device/software/pass/shape.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -23,10 +24,9 @@ struct Kernel {  // one .entry
 };
 
 struct Entry {
-  KernelEntry rows = nullptr;     // valid where blockDim.x is a multiple of 32 or the block is one row; may be null
-  KernelEntry general = nullptr;  // always valid
-  uint32_t local_bytes = 0;       // per lane
-  uint64_t stack_bytes = 0;       // of the machine code's frames, one of each function
+  KernelEntry code = nullptr;
+  uint32_t local_bytes = 0;  // per lane
+  uint64_t stack_bytes = 0;  // of the machine code's frames, one of each function
 };
 
 class Program {  // one loaded module; thread-safe
@@ -39,15 +39,18 @@ class Program {  // one loaded module; thread-safe
   virtual ~Program() = default;
   virtual const std::vector<Kernel>& kernels() const = 0;
   virtual const std::vector<Variable>& variables() const = 0;
-  // Compiles at first use.
-  virtual base::Result<Entry> entry(size_t kernel) = 0;
+  // The code for blocks whose threads lie in warps like that, compiled at first use. The error names an instruction
+  // that is not supported: "kernel NAME, line N: unsupported instruction 'X'".
+  virtual base::Result<Entry> entry(size_t kernel, Grouping grouping) = 0;
 };
 
 // Device memory for a module's variables, 0: none left. The caller frees it after the Program.
 using Allocate = std::function<uint64_t(uint64_t size, uint64_t alignment)>;
 
-// One program from one PTX text, or from several that are linked. The error says where: "kernel NAME, line N:
-// unsupported instruction 'X'".
+// How the threads of such a block lie in warps.
+Grouping grouping_of(uint32_t block_x, uint32_t block_y, uint32_t block_z);
+
+// One program from one PTX text, or from several that are linked. The error says where: "line N: ...".
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate);
 
 }  // namespace software

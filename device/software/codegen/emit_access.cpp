@@ -3,6 +3,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <cstddef>
+#include <optional>
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/run/warp.h"
@@ -57,15 +58,17 @@ void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, cons
   emitter.require_aligned(addresses, bytes);
 }
 
-Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile) {
+Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile, bool look = true) {
   auto& ir = emitter.ir;
   unsigned bytes = access_bytes(type);
   auto* element = ir.getIntNTy(bytes * 8);
   if (!Emitter::varying(addresses))
     return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
   auto* vector = FixedVectorType::get(element, lanes);
-  auto* result = emitter.scratch(vector);
   Value* nothing = llvm::Constant::getNullValue(vector);
+  if (!look)
+    return ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing);
+  auto* result = emitter.scratch(vector);
   either(
       emitter, neighbours(emitter, addresses, bytes),
       [&] {
@@ -80,7 +83,7 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
   return ir.CreateLoad(vector, result);
 }
 
-void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile) {
+void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, bool look = true) {
   auto& ir = emitter.ir;
   unsigned bytes = value->getType()->getScalarSizeInBits() / 8;
   if (!Emitter::varying(addresses)) {  // one of the lanes wins (CUDA C++ Programming Guide, "SIMT architecture")
@@ -89,6 +92,10 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile) {
     return;
   }
   value = emitter.splat(value);
+  if (!look) {
+    ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes());
+    return;
+  }
   either(
       emitter, neighbours(emitter, addresses, bytes),
       [&] {
@@ -106,18 +113,170 @@ Value* offset_by(Emitter& emitter, Value* addresses, uint64_t bytes) {
   return bytes ? emitter.ir.CreateAdd(addresses, emitter.like(addresses, bytes)) : addresses;
 }
 
-void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
+// --- addresses that are known to count up (pass/shape.h)
+
+using LinearAddress = Emitter::LinearAddress;
+
+Value* row(Emitter& emitter, Value* values, unsigned index) {
+  return Emitter::varying(values) ? emitter.ir.CreateExtractElement(values, uint64_t{index}) : values;
+}
+
+Value* concatenated(Emitter& emitter, std::vector<Value*> parts) {
+  auto& ir = emitter.ir;
+  while (parts.size() > 1) {
+    std::vector<Value*> pairs;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      auto count = llvm::cast<FixedVectorType>(parts[i]->getType())->getNumElements();
+      std::vector<int> order(2 * count);
+      for (unsigned k = 0; k < 2 * count; ++k) order[k] = static_cast<int>(k);
+      pairs.push_back(ir.CreateShuffleVector(parts[i], parts[i + 1], order));
+    }
+    parts = pairs;
+  }
+  return parts[0];
+}
+
+Value* part(Emitter& emitter, Value* whole, unsigned first, unsigned count, unsigned step = 1) {
+  if (count == llvm::cast<FixedVectorType>(whole->getType())->getNumElements()) return whole;
+  std::vector<int> order;
+  for (unsigned k = 0; k < count; ++k) order.push_back(static_cast<int>(first + k * step));
+  return emitter.ir.CreateShuffleVector(whole, order);
+}
+
+// One vector access per row of lanes will do: consecutive elements, or (loads) one element for the row.
+struct Consecutive {
+  LinearAddress address;
+  unsigned bytes, vector;
+  bool same = false;       // the row's lanes share one element
+  Value* holds = nullptr;  // i1; nullptr: always
+
+  unsigned elements(Emitter& emitter) const { return emitter.grouping().columns * vector; }
+};
+
+std::optional<Consecutive> consecutive(Emitter& emitter, const ptx::Instruction& instruction,
+                                       const ptx::Operand& operand, bool is_store) {
+  auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
-  bool is_strong = strong(modifiers);
-  if (is_strong) emitter.hook("outboard_yield", emitter.ir.getVoidTy(), {emitter.warp()});
+  auto address = emitter.linear_address(operand, modifiers.space);
+  if (!address) return std::nullopt;
+  Consecutive made{*address, access_bytes(modifiers.type), modifiers.vector, false, address->fits};
+  made.same = address->stride == 0;
+  bool counting = address->stride == static_cast<int64_t>(made.bytes) * made.vector;
+  if (!counting && (!made.same || is_store)) return std::nullopt;
+  if (made.same || made.vector > 1) {  // nothing is masked out
+    Value* all = ir.CreateICmpEQ(emitter.active(), ir.getInt32(~0u));
+    made.holds = made.holds ? ir.CreateAnd(made.holds, all) : all;
+  }
+  return made;
+}
+
+std::vector<Value*> load_rows(Emitter& emitter, const Consecutive& access) {
+  auto& ir = emitter.ir;
+  unsigned columns = emitter.grouping().columns, count = access.elements(emitter);
+  auto* element = ir.getIntNTy(access.bytes * 8);
+  std::vector<Value*> values;
+  if (access.same) {
+    for (unsigned i = 0; i < access.vector; ++i) {
+      Value* bases = llvm::PoisonValue::get(FixedVectorType::get(element, emitter.grouping().rows()));
+      for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
+        Value* at = ir.CreateAdd(row(emitter, access.address.base, r), ir.getInt64(i * access.bytes));
+        Value* loaded = ir.CreateAlignedLoad(element, ir.CreateIntToPtr(at, ir.getPtrTy()), Align(1));
+        bases = ir.CreateInsertElement(bases, loaded, uint64_t{r});
+      }
+      values.push_back(emitter.expanded(bases));
+    }
+    return values;
+  }
+  std::vector<Value*> parts;
+  auto* type = FixedVectorType::get(element, count);
+  for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
+    Value* at = ir.CreateIntToPtr(row(emitter, access.address.base, r), ir.getPtrTy());
+    if (access.vector > 1)
+      parts.push_back(ir.CreateAlignedLoad(type, at, Align(1)));
+    else
+      parts.push_back(ir.CreateMaskedLoad(type, at, Align(1),
+                                          part(emitter, emitter.active_lanes(), r * columns, columns),
+                                          llvm::Constant::getNullValue(type)));
+  }
+  Value* whole = concatenated(emitter, parts);
+  for (unsigned i = 0; i < access.vector; ++i)
+    values.push_back(access.vector == 1 ? whole : part(emitter, whole, i, lanes, access.vector));
+  return values;
+}
+
+void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<Value*>& values) {
+  auto& ir = emitter.ir;
+  unsigned columns = emitter.grouping().columns, count = access.elements(emitter);
+  Value* whole = values[0];
+  if (access.vector > 1) {
+    std::vector<int> order;
+    for (unsigned lane = 0; lane < lanes; ++lane)
+      for (unsigned i = 0; i < access.vector; ++i) order.push_back(static_cast<int>(i * lanes + lane));
+    whole = ir.CreateShuffleVector(concatenated(emitter, values), order);
+  }
+  for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
+    Value* at = ir.CreateIntToPtr(row(emitter, access.address.base, r), ir.getPtrTy());
+    Value* piece = part(emitter, whole, r * count, count);
+    if (access.vector > 1)
+      ir.CreateAlignedStore(piece, at, Align(1));
+    else
+      ir.CreateMaskedStore(piece, at, Align(1), part(emitter, emitter.active_lanes(), r * columns, columns));
+  }
+}
+
+// A multiple of the size is added from lane to lane, so that the bases tell whether a lane can be misaligned.
+void require_aligned_rows(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand,
+                          const Consecutive& access) {
+  auto& ir = emitter.ir;
+  uint64_t size = uint64_t{access.bytes} * access.vector;
+  if (size == 1) return;
+  Value* low = row(emitter, access.address.base, 0);
+  for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, row(emitter, access.address.base, r));
+  emitter.when(ir.CreateICmpNE(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0)), [&] {
+    emitter.require_aligned(emitter.address_of(operand, instruction.modifiers.space), static_cast<unsigned>(size));
+  });
+}
+
+std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool is_strong, bool look) {
+  const auto& modifiers = instruction.modifiers;
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
   require_aligned(emitter, instruction, instruction.operands[1], addresses);
-  const auto& destination = instruction.operands[0];
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
-    values.push_back(
-        load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, is_strong));
-  if (modifiers.has("acquire")) emitter.ir.CreateFence(llvm::AtomicOrdering::Acquire);
+    values.push_back(load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type,
+                          is_strong, look));
+  return values;
+}
+
+void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  const auto& modifiers = instruction.modifiers;
+  bool is_strong = strong(modifiers);
+  if (is_strong) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
+  std::optional<Consecutive> rows;
+  if (!is_strong) rows = consecutive(emitter, instruction, instruction.operands[1], false);
+  std::vector<Value*> values;
+  if (!rows) {
+    values = load_anywhere(emitter, instruction, is_strong, true);
+  } else {
+    require_aligned_rows(emitter, instruction, instruction.operands[1], *rows);
+    if (!rows->holds) {
+      values = load_rows(emitter, *rows);
+    } else {
+      auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), lanes);
+      std::vector<llvm::AllocaInst*> results;
+      for (unsigned i = 0; i < modifiers.vector; ++i) results.push_back(emitter.scratch(type));
+      auto keep = [&](const std::vector<Value*>& loaded) {
+        for (size_t i = 0; i < loaded.size(); ++i) ir.CreateStore(loaded[i], results[i]);
+      };
+      either(
+          emitter, rows->holds, [&] { keep(load_rows(emitter, *rows)); },
+          [&] { keep(load_anywhere(emitter, instruction, false, rows->same)); });
+      for (auto* result : results) values.push_back(ir.CreateLoad(type, result));
+    }
+  }
+  if (modifiers.has("acquire")) ir.CreateFence(llvm::AtomicOrdering::Acquire);
+  const auto& destination = instruction.operands[0];
   for (unsigned i = 0; i < modifiers.vector; ++i)
     emitter.write(modifiers.vector == 1 ? destination : destination.elements.at(i), values[i], modifiers.type);
 }
@@ -125,12 +284,26 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
 void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   if (modifiers.has("release")) emitter.ir.CreateFence(llvm::AtomicOrdering::Release);
-  Value* addresses = emitter.address_of(instruction.operands[0], modifiers.space);
-  require_aligned(emitter, instruction, instruction.operands[0], addresses);
   const auto& value = instruction.operands[1];
+  std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
-    store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)),
-          emitter.read(modifiers.vector == 1 ? value : value.elements.at(i), modifiers.type), strong(modifiers));
+    values.push_back(emitter.read(modifiers.vector == 1 ? value : value.elements.at(i), modifiers.type));
+  auto anywhere = [&](bool look) {
+    Value* addresses = emitter.address_of(instruction.operands[0], modifiers.space);
+    require_aligned(emitter, instruction, instruction.operands[0], addresses);
+    for (unsigned i = 0; i < modifiers.vector; ++i)
+      store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), values[i], strong(modifiers),
+            look);
+  };
+  std::optional<Consecutive> rows;
+  if (!strong(modifiers)) rows = consecutive(emitter, instruction, instruction.operands[0], true);
+  if (!rows) return anywhere(true);
+  require_aligned_rows(emitter, instruction, instruction.operands[0], *rows);
+  std::vector<Value*> spread;
+  for (Value* one : values) spread.push_back(emitter.splat(one));
+  if (!rows->holds) return store_rows(emitter, *rows, spread);
+  either(
+      emitter, rows->holds, [&] { store_rows(emitter, *rows, spread); }, [&] { anywhere(false); });
 }
 
 // cp.async copies at once, and waiting for it is waiting for nothing. What lies behind src-size becomes zero.

@@ -112,4 +112,8 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
   });
 }
 
+bool is_system_call(const std::string& name) {
+  return name == "vprintf" || name == "malloc" || name == "free" || name == "__assertfail";
+}
+
 }  // namespace software

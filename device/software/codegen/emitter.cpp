@@ -63,14 +63,15 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
 }
 
 Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function,
-                 const Placement& placement)
+                 const Placement& placement, Grouping grouping)
     : ir(target.getContext()),
       source(source),
       function(function),
       placement_(placement),
+      grouping_(grouping),
       flow_(control_flow(function)),
       layout_(lay_out(flow_)),
-      shape_(uniformity(function, flow_)),
+      shape_(uniformity(function, flow_, grouping)),
       target_(target.getFunction("ptx." + function.name)) {}
 
 void Emitter::emit() {
@@ -123,7 +124,14 @@ void Emitter::prepare_frame() {
 void Emitter::prepare_registers() {
   for (size_t i = 0; i < function.registers.size(); ++i) {
     Type* type = ir.getIntNTy(register_bits(function.registers[i].type));
-    if (shape_.varying[i]) type = FixedVectorType::get(type, lanes);
+    const Shape& shape = shape_.shapes[i];
+    if (shape.kind == Shape::varying) type = FixedVectorType::get(type, lanes);
+    if (shape.kind == Shape::linear) type = row_type(type);
+    wraps_.push_back(nullptr);
+    if (shape.kind == Shape::linear && shape.correction) {
+      wraps_.back() = ir.CreateAlloca(row_type(ir.getInt64Ty()));
+      ir.CreateStore(rows(ir.getInt64(grouping_.columns)), wraps_.back());
+    }
     registers_.push_back(ir.CreateAlloca(type));
     ir.CreateStore(llvm::Constant::getNullValue(type), registers_.back());
   }
@@ -209,9 +217,20 @@ void Emitter::emit_terminator(uint32_t block, uint32_t position) {
   guard.negated = last.guard.negated;
   Value* condition = read_predicate(guard);
   uint32_t next = fall();
+  auto returns = [&](uint32_t to) { return to != no_block && only_returns(function, flow_.blocks[to]); };
   if (varying(condition) || shape_.divergent[block]) {
     Value* yes = varying(condition) ? ir.CreateBitCast(condition, ir.getInt32Ty())
                                     : ir.CreateSelect(condition, ir.getInt32(~0u), ir.getInt32(0));
+    bool leaving = returns(taken) != returns(next) && taken != no_block && next != no_block;
+    if (leaving && !shape_.divergent[block]) {  // the lanes that stay are all the lanes there are
+      uint32_t end = returns(taken) ? taken : next, stay = returns(taken) ? next : taken;
+      Value* leavers = ir.CreateAnd(block_mask_, returns(taken) ? yes : ir.CreateNot(yes));
+      Value* rest = ir.CreateAnd(block_mask_, returns(taken) ? ir.CreateNot(yes) : yes);
+      send(end, leavers);
+      send(stay, rest);
+      ir.CreateCondBr(ir.CreateICmpNE(rest, ir.getInt32(0)), body_[position_[stay]], body_[position_[end]]);
+      return;
+    }
     if (taken != no_block) send(taken, ir.CreateAnd(block_mask_, yes));
     if (next != no_block) send(next, ir.CreateAnd(block_mask_, ir.CreateNot(yes)));
     return leave(position);
@@ -306,6 +325,7 @@ void Emitter::emit_instruction(const Instruction& instruction) {
   }
   auto run = [&] {
     if (instruction.opcode == Opcode::call) return emit_call(instruction);
+    if (emit_linear(instruction)) return;
     for (Family family : families)
       if (family(*this, instruction)) return;
     unsupported(instruction);

@@ -5,6 +5,7 @@
 #include <llvm/IR/Module.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ class Emitter {
   using Instruction = ptx::Instruction;
   using Operand = ptx::Operand;
 
-  Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function, const Placement& placement);
+  Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function, const Placement& placement,
+          Grouping grouping = {});
   // Fills the body of the function that declare() made. Throws Unsupported.
   void emit();
   uint64_t frame_bytes() const { return frame_bytes_; }  // per lane, of this function alone; after emit()
@@ -85,6 +87,16 @@ class Emitter {
   Value* element(Value* value, Value* lane);    // of a varying value; a scalar is every lane's
   llvm::AllocaInst* scratch(llvm::Type* type);  // in the entry block
 
+  // An address that counts up by `stride` from lane to lane of a row: one base per row (i64, or a vector of them).
+  struct LinearAddress {
+    Value* base;
+    int64_t stride;
+    Value* fits;  // i1; nullptr: always. Where it is false, only address_of() tells the addresses.
+  };
+  std::optional<LinearAddress> linear_address(const Operand& operand, ptx::Space space);
+  Value* expanded(Value* bases);  // every lane its row's
+  Grouping grouping() const { return grouping_; }
+
   const ptx::Module& source;
   const ptx::Function& function;
   llvm::Value* carry = nullptr;  // alloca of the carry flag, <32 x i1>
@@ -108,7 +120,24 @@ class Emitter {
   Value* special(ptx::Special special);
   Value* thread_index(unsigned axis);
 
+  struct Linear {
+    Value* base;  // per row
+    Value* wrap;  // the column from which Shape::correction is added, per row; nullptr: none
+  };
+  bool emit_linear(const Instruction& instruction);
+  Linear linear_value(const Instruction& instruction);
+  Linear read_linear(const Operand& operand, ptx::Type type);
+  Linear special_rows(ptx::Special special);
+  Linear widened(const Linear& value, const Shape& shape, bool is_signed);
+  void write_linear(const Operand& operand, Linear value);
+  Value* materialised(const Linear& value, const Shape& shape);
+  Shape shape_of_operand(const Operand& operand) const;
+  llvm::Type* row_type(llvm::Type* element) const;
+  Value* rows(Value* value);
+  Value* all_rows(Value* conditions);
+
   const Placement& placement_;
+  const Grouping grouping_;
   ControlFlow flow_;
   Layout layout_;
   Uniformity shape_;
@@ -121,6 +150,7 @@ class Emitter {
   std::vector<uint64_t> frame_offset_;   // by function variable, ~0: not in the frame
   std::vector<uint32_t> shared_offset_;  // by function variable
   std::vector<llvm::AllocaInst*> registers_;
+  std::vector<llvm::AllocaInst*> wraps_;         // by register; nullptr where nothing can wrap round
   std::vector<llvm::AllocaInst*> masks_;         // by block
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<uint32_t> position_;               // by block
@@ -128,6 +158,9 @@ class Emitter {
   Value* active_ = nullptr;
   Value* guard_ = nullptr;
 };
+
+// A function that the device itself provides: vprintf, malloc, free, __assertfail.
+bool is_system_call(const std::string& name);
 
 // The families; each returns false for an opcode that is not its own.
 bool emit_integer(Emitter& emitter, const ptx::Instruction& instruction);

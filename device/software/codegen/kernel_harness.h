@@ -41,7 +41,7 @@ struct Kernel {
 
   // One launch; `parameters` are 8 bytes each.
   CUresult run(uint32_t blocks, uint32_t threads, std::vector<uint64_t> parameters, uint32_t threads_y = 1) {
-    auto entry = program->entry(0);
+    auto entry = program->entry(0, software::grouping_of(threads, threads_y, 1));
     EXPECT_TRUE(entry) << entry.error();
     software::Job job;
     software::Launch& launch = job.launch;
@@ -55,7 +55,7 @@ struct Kernel {
     launch.warps = (threads * threads_y + 31) / 32;
     launch.kernel_name = "k";
     launch.device = &job;
-    job.entry = entry.value().general;
+    job.entry = entry.value().code;
     job.stack_bytes += entry.value().stack_bytes;
     job.blocks = blocks;
     software::Pool pool(2);

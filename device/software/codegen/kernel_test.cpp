@@ -164,11 +164,44 @@ TEST(kernel, says_how_large_its_frame_is) {
   std::vector<uint64_t> data(32 * 200, 3);
   ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
   EXPECT_EQ(data[31], 600u);
-  EXPECT_GT(kernel.program->entry(0).value().stack_bytes, 150u * 256);
+  EXPECT_GT(kernel.program->entry(0, {32, true}).value().stack_bytes, 150u * 256);
+}
+
+// An unsigned index below zero is a large one: lane 0's address must not move the other lanes'.
+TEST(kernel, an_index_that_wraps_round_within_a_warp) {
+  std::vector<uint32_t> data(64);
+  for (uint32_t i = 0; i < 64; ++i) data[i] = 100 + i;
+  Kernel kernel(one(R"(
+    sub.u32 %r4, %r1, 3; setp.lt.u32 %p1, %r1, 3; mul.wide.u32 %d4, %r4, 4; add.s64 %d5, %d1, %d4;
+    mov.u32 %r5, 7; @!%p1 ld.global.u32 %r5, [%d5]; add.s64 %d6, %d2, 128; st.global.u32 [%d6], %r5;
+    cvt.u64.u32 %d7, %r4; shr.u64 %d7, %d7, 32; cvt.u32.u64 %r6, %d7; add.u32 %r6, %r6, %r3; st.global.u32 [%d2], %r6;)"));
+  std::vector<uint32_t> shifted(data);
+  ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 32; ++i) {
+    EXPECT_EQ(data[32 + i], i < 3 ? 7 : 100 + i - 3) << i;
+    EXPECT_EQ(data[i], i) << i;
+  }
+}
+
+// Sixteen columns: two rows of the block in each warp, and the last warp of the block is half empty.
+TEST(kernel, rows_of_a_block_that_are_shorter_than_a_warp) {
+  for (uint32_t width : {8u, 16u, 12u, 32u}) {
+    std::vector<uint32_t> data(512, ~0u);
+    Kernel kernel(one(R"(
+      mov.u32 %r4, %tid.y; mad.lo.u32 %r5, %r4, 40, %r3; mul.wide.u32 %d4, %r5, 4; add.s64 %d5, %d1, %d4;
+      shl.b32 %r6, %r4, 8; add.u32 %r6, %r6, %r3; st.global.u32 [%d5], %r6;
+      ld.global.u32 %r7, [%d5]; add.u32 %r7, %r7, 65536; st.global.u32 [%d5], %r7;)"));
+    ASSERT_EQ(kernel.run(1, width, {at(data.data())}, 5), CUDA_SUCCESS);
+    for (uint32_t y = 0; y < 5; ++y)
+      for (uint32_t x = 0; x < 40; ++x)
+        EXPECT_EQ(data[y * 40 + x], x < width ? y * 256 + x + 65536 : ~0u) << width << " " << x << " " << y;
+  }
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
-  auto refused = compile_text(text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nstacksave.u64 %d1;\nret;\n}\n"));
+  auto loaded = compile_text(text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nstacksave.u64 %d1;\nret;\n}\n"));
+  ASSERT_TRUE(loaded) << loaded.error();
+  auto refused = loaded.value()->entry(0, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), "kernel k, line 7: unsupported instruction 'stacksave.u64'");
 }

@@ -169,7 +169,11 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
   switch (operand.kind) {
     case Operand::reg: {
       auto* slot = registers_[operand.index];
-      Value* value = ir.CreateLoad(slot->getAllocatedType(), slot);
+      Value* value;
+      if (const Shape& shape = shape_.shapes[operand.index]; shape.kind == Shape::linear)
+        value = materialised(read_linear(operand, function.registers[operand.index].type), shape);
+      else
+        value = ir.CreateLoad(slot->getAllocatedType(), slot);
       if (operand.negated) value = ir.CreateNot(value);
       return resized(ir, value, width, false);
     }
@@ -207,7 +211,12 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
       write(operand.elements[i], resized(ir, ir.CreateLShr(value, like(value, i * part)), part, false));
     return;
   }
-  if (operand.kind != Operand::reg) return;  // the sink
+  if (operand.kind != Operand::reg) return;                  // the sink
+  if (shape_.shapes[operand.index].kind == Shape::linear) {  // the warp agrees here, though not everywhere
+    value =
+        resized(ir, value, registers_[operand.index]->getAllocatedType()->getScalarSizeInBits(), ptx::is_signed(type));
+    return write_linear(operand, {value, nullptr});
+  }
   auto* slot = registers_[operand.index];
   Type* held = slot->getAllocatedType();
   value = resized(ir, value, held->getScalarSizeInBits(), ptx::is_signed(type));
@@ -277,6 +286,12 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
 // --- special registers (PTX ISA, "Special Registers")
 
 Emitter::Value* Emitter::thread_index(unsigned axis) {
+  if (grouping_.threads) {
+    auto which = static_cast<Special>(static_cast<unsigned>(Special::tid_x) + axis);
+    Linear value = special_rows(which);
+    Shape shape = shape_of(which, grouping_);
+    return shape.kind == Shape::linear ? materialised(value, shape) : value.base;
+  }
   auto size = [&](unsigned i) { return splat(launch_field(offsetof(Launch, block) + 4 * i, ir.getInt32Ty())); };
   Value* linear = ir.CreateAdd(lane_numbers(), splat(warp_field(offsetof(Warp, first_thread), ir.getInt32Ty())));
   // At most 1024 threads: (n + 1/2) / size in float never rounds across an integer, and vectors divide floats only.

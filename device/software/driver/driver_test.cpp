@@ -63,10 +63,10 @@ class FakeProgram : public Program {
   }
   const std::vector<Kernel>& kernels() const override { return kernels_; }
   const std::vector<Variable>& variables() const override { return variables_; }
-  base::Result<Entry> entry(size_t kernel) override {
+  base::Result<Entry> entry(size_t kernel, Grouping) override {
     constexpr KernelEntry entries[] = {add, fault, fail_assert, print, wait};
     if (kernel >= std::size(entries)) return base::Error{"kernel uncompilable, line 1: unsupported instruction 'x'"};
-    return Entry{nullptr, entries[kernel], 0};
+    return Entry{entries[kernel], 0, 0};
   }
 
  private:
@@ -75,6 +75,8 @@ class FakeProgram : public Program {
 };
 
 }  // namespace
+
+Grouping grouping_of(uint32_t, uint32_t, uint32_t) { return {}; }
 
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> texts, const Allocate& allocate) {
   if (texts.front().find("broken") != std::string::npos) return base::Error{"line 7: unknown instruction 'broken'"};

@@ -11,7 +11,7 @@
 namespace software {
 namespace {
 
-struct Shape {
+struct LaunchShape {
   uint32_t grid[3], block[3];
   uint32_t dynamic_shared;
   bool cooperative = false;
@@ -21,9 +21,9 @@ struct Shape {
 constexpr uintptr_t extra_end = 0, extra_pointer = 1, extra_size = 2;
 constexpr size_t slack = 64;  // generated code may load whole vectors at the end of the parameters
 
-uint64_t threads_of(const Shape& shape) { return uint64_t{shape.block[0]} * shape.block[1] * shape.block[2]; }
+uint64_t threads_of(const LaunchShape& shape) { return uint64_t{shape.block[0]} * shape.block[1] * shape.block[2]; }
 
-CUresult check_shape(const Shape& shape, const Function& function) {
+CUresult check_shape(const LaunchShape& shape, const Function& function) {
   constexpr uint32_t most_grid[3] = {limit::grid_x, limit::grid_y, limit::grid_z};
   constexpr uint32_t most_block[3] = {limit::block_x, limit::block_y, limit::block_z};
   const Kernel& kernel = function.kernel();
@@ -88,22 +88,21 @@ void run(Queued& queued) {
 }
 
 // The code for this shape, compiled now if it was never launched before.
-CUresult choose(Function& function, const Shape& shape, Job& job) {
-  auto compiled = function.module->program->entry(function.index);
+CUresult choose(Function& function, const LaunchShape& shape, Job& job) {
+  auto compiled =
+      function.module->program->entry(function.index, grouping_of(shape.block[0], shape.block[1], shape.block[2]));
   if (!compiled) {
     base::log(base::Level::error, "kernel cannot be compiled", {{"reason", compiled.error()}});
     return CUDA_ERROR_INVALID_PTX;
   }
   const Entry& entry = compiled.value();
-  bool rows = shape.block[0] % warp_size == 0 || (shape.block[1] == 1 && shape.block[2] == 1);
-  job.entry = rows && entry.rows ? entry.rows : entry.general;
-  if (!job.entry) return CUDA_ERROR_INVALID_PTX;
+  job.entry = entry.code;
   function.local_bytes = job.launch.local_bytes = entry.local_bytes;
   job.stack_bytes += entry.stack_bytes;
   return CUDA_SUCCESS;
 }
 
-void fill(Job& job, const Shape& shape, const Kernel& kernel, Context& context) {
+void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& context) {
   Launch& launch = job.launch;
   for (int i = 0; i < 3; ++i) {
     launch.grid[i] = shape.grid[i];
@@ -126,7 +125,7 @@ void fill(Job& job, const Shape& shape, const Kernel& kernel, Context& context) 
   job.stack_bytes += context.limits[CU_LIMIT_STACK_SIZE] * warp_size * 2;
 }
 
-CUresult launch(CUfunction handle, const Shape& shape, CUstream stream_handle, void** parameters, void** extra) {
+CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream_handle, void** parameters, void** extra) {
   std::shared_ptr<Context> context;
   std::shared_ptr<Stream> stream;
   if (CUresult bad = find_stream(stream_handle, context, stream)) return bad;
@@ -164,7 +163,7 @@ CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned
 CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
   if (!config || (config->numAttrs && !config->attrs)) return CUDA_ERROR_INVALID_VALUE;
   const CUlaunchConfig& c = *config;
-  Shape shape{{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes};
+  LaunchShape shape{{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes};
   for (unsigned i = 0; i < c.numAttrs; ++i) {
     const CUlaunchAttributeValue& value = c.attrs[i].value;
     if (c.attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) shape.cooperative = value.cooperative != 0;

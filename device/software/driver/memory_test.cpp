@@ -19,7 +19,7 @@ class EmptyProgram : public Program {
   explicit EmptyProgram(uint64_t variable) : variables_{{"counter", variable, 64, false}} {}
   const std::vector<Kernel>& kernels() const override { return kernels_; }
   const std::vector<Variable>& variables() const override { return variables_; }
-  base::Result<Entry> entry(size_t) override { return base::Error{"none"}; }
+  base::Result<Entry> entry(size_t, Grouping) override { return base::Error{"none"}; }
 
  private:
   std::vector<Kernel> kernels_;
@@ -27,6 +27,8 @@ class EmptyProgram : public Program {
 };
 
 }  // namespace
+
+Grouping grouping_of(uint32_t, uint32_t, uint32_t) { return {}; }
 
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> texts, const Allocate& allocate) {
   uint64_t variable = allocate(64, 8);

@@ -60,8 +60,8 @@ TEST(uniformity, what_comes_from_the_thread_index_varies) {
       kernel("mov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nadd.u32 %r3, %r1, %r2;\nadd.u32 %r4, %r2, 1;\nret;");
   auto result = software::uniformity(function, software::control_flow(function));
   auto varies = [&](const char* name) {
-    for (size_t i = 0; i < function.registers.size(); ++i)
-      if (function.registers[i].name == name) return bool(result.varying[i]);
+    for (uint32_t i = 0; i < function.registers.size(); ++i)
+      if (function.registers[i].name == name) return result.varying(i);
     ADD_FAILURE() << name;
     return false;
   };
@@ -80,22 +80,62 @@ TEST(uniformity, a_value_chosen_by_a_varying_branch_varies) {
   EXPECT_TRUE(result.divergent[1]);
   EXPECT_FALSE(result.divergent[0]);
   EXPECT_FALSE(result.divergent[2]);
-  for (size_t i = 0; i < function.registers.size(); ++i)
+  for (uint32_t i = 0; i < function.registers.size(); ++i)
     if (function.registers[i].name == "%r2" || function.registers[i].name == "%r3") {
-      EXPECT_TRUE(result.varying[i]);
+      EXPECT_TRUE(result.varying(i));
     }
 }
 
 TEST(uniformity, a_loop_that_lanes_leave_one_by_one_is_divergent) {
   auto function = kernel(
       "mov.u32 %r1, %tid.x;\nmov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, %r1;\n"
-      "@%p1 bra L;\nret;");
+      "@%p1 bra L;\nadd.u32 %r3, %r2, 1;\nret;");
   auto result = software::uniformity(function, software::control_flow(function));
   EXPECT_TRUE(result.divergent[1]);
-  for (size_t i = 0; i < function.registers.size(); ++i)
+  for (uint32_t i = 0; i < function.registers.size(); ++i)
     if (function.registers[i].name == "%r2") {
-      EXPECT_TRUE(result.varying[i] && result.blended[i]);
+      EXPECT_TRUE(result.varying(i) && result.blended[i]);
     }
+}
+
+TEST(uniformity, a_counter_that_nobody_wants_after_its_loop_stays_uniform) {
+  auto function = kernel(
+      "mov.u32 %r1, %tid.x;\nmov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, %r1;\n"
+      "@%p1 bra L;\nret;");
+  auto result = software::uniformity(function, software::control_flow(function));
+  for (uint32_t i = 0; i < function.registers.size(); ++i)
+    if (function.registers[i].name == "%r2") {
+      EXPECT_FALSE(result.varying(i));
+    }
+}
+
+TEST(uniformity, lanes_that_return_leave_the_others_together) {
+  auto function = kernel(
+      "mov.u32 %r1, %tid.x;\nsetp.gt.u32 %p1, %r1, 7;\n@%p1 bra E;\nmov.u32 %r2, 0;\n"
+      "L: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p2, %r2, 9;\n@%p2 bra L;\nE: ret;");
+  auto result = software::uniformity(function, software::control_flow(function));
+  for (bool divergent : result.divergent) EXPECT_FALSE(divergent);
+}
+
+TEST(shapes, addresses_count_up_from_lane_to_lane) {
+  auto function = kernel(
+      "mov.u32 %r1, %ctaid.x;\nmov.u32 %r2, %ntid.x;\nmov.u32 %r3, %tid.x;\nmad.lo.s32 %r4, %r1, %r2, %r3;\n"
+      "mul.wide.s32 %d1, %r4, 4;\nadd.s64 %d2, %d1, 16;\nshr.u32 %r5, %r3, 5;\nand.b32 %r6, %r3, 31;\n"
+      "and.b32 %r7, %r3, 7;\nret;");
+  auto result = software::uniformity(function, software::control_flow(function), {32, true});
+  auto shape = [&](const std::string& name) {
+    for (uint32_t i = 0; i < function.registers.size(); ++i)
+      if (function.registers[i].name == name) return result.shapes[i];
+    return software::Shape{};
+  };
+  EXPECT_EQ(shape("%r4").kind, software::Shape::linear);
+  EXPECT_EQ(shape("%r4").stride, 1);
+  EXPECT_EQ(shape("%d2").kind, software::Shape::linear);
+  EXPECT_EQ(shape("%d2").stride, 4);
+  EXPECT_EQ(shape("%d2").correction, -(int64_t{4} << 32));
+  EXPECT_EQ(shape("%r5").kind, software::Shape::uniform);  // the warp's number
+  EXPECT_EQ(shape("%r6").kind, software::Shape::linear);   // the lane's
+  EXPECT_EQ(shape("%r7").kind, software::Shape::varying);
 }
 
 }  // namespace

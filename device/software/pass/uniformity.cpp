@@ -1,6 +1,8 @@
-// A fixed point of two rules: a varying source makes a varying result, and a varying branch makes every block
-// up to its post-dominator divergent (Karrenberg & Hack 2012 describe the general form).
+// An optimistic fixed point: a result is as uniform as its sources, and a branch that the lanes decide makes every
+// block up to its post-dominator divergent (Karrenberg & Hack 2012 describe the general form).
 #include "device/software/pass/uniformity.h"
+
+#include "device/software/pass/mixing.h"
 
 namespace software {
 namespace {
@@ -8,7 +10,6 @@ namespace {
 using ptx::Instruction;
 using ptx::Opcode;
 using ptx::Operand;
-using ptx::Special;
 
 // Results that differ between lanes whatever the sources are.
 bool born_varying(const Instruction& instruction) {
@@ -27,28 +28,16 @@ bool born_varying(const Instruction& instruction) {
   }
 }
 
-bool varying_special(Special special) {
-  switch (special) {
-    case Special::tid_x:
-    case Special::tid_y:
-    case Special::tid_z:
-    case Special::laneid:
-    case Special::lanemask_eq:
-    case Special::lanemask_le:
-    case Special::lanemask_lt:
-    case Special::lanemask_ge:
-    case Special::lanemask_gt: return true;
-    default: return false;
-  }
-}
-
 class Analysis {
  public:
-  Analysis(const ptx::Function& function, const ControlFlow& flow) : function_(function), flow_(flow) {
+  Analysis(const ptx::Function& function, const ControlFlow& flow, Grouping grouping)
+      : function_(function), flow_(flow), grouping_(grouping), mixing_(function, flow) {
     size_t registers = function.registers.size();
-    result_.varying.assign(registers, false);
+    result_.shapes.assign(registers, Shape{});
     result_.blended.assign(registers, false);
     result_.divergent.assign(flow.blocks.size(), false);
+    split_.assign(flow.blocks.size(), false);
+    mixed_.assign(registers, false);
     count_definitions();
   }
 
@@ -57,6 +46,8 @@ class Analysis {
       changed_ = false;
       for (uint32_t block : flow_.order) visit(block);
     } while (changed_);
+    for (Shape& shape : result_.shapes)
+      if (shape.kind == Shape::unknown) shape = uniform_shape;  // never written
     for (uint32_t block : flow_.order) mark_blends(block);
     return std::move(result_);
   }
@@ -67,25 +58,6 @@ class Analysis {
     uint32_t block = no_block;  // of the definition
     bool one_block = true;      // every use lies in the definition's block, after it
   };
-
-  template <class Visit>
-  static void each_register(const Operand& operand, Visit visit) {
-    if (operand.kind == Operand::reg) visit(operand.index);
-    if (operand.kind == Operand::address && operand.base_kind == Operand::reg) visit(operand.index);
-    for (const Operand& element : operand.elements) each_register(element, visit);
-  }
-  template <class Visit>
-  static void each_definition(const Instruction& instruction, Visit visit) {
-    for (size_t i = 0; i < instruction.destinations; ++i) each_register(instruction.operands[i], visit);
-    for (const Operand& operand : instruction.results) each_register(operand, visit);
-  }
-  template <class Visit>
-  static void each_source(const Instruction& instruction, Visit visit) {
-    for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i)
-      each_register(instruction.operands[i], visit);
-    for (const Operand& operand : instruction.arguments) each_register(operand, visit);
-    if (instruction.guard.reg >= 0) visit(static_cast<uint32_t>(instruction.guard.reg));
-  }
 
   void count_definitions() {
     uses_.resize(function_.registers.size());
@@ -104,21 +76,15 @@ class Analysis {
 
   bool temporary(uint32_t reg) const { return uses_[reg].definitions == 1 && uses_[reg].one_block; }
 
-  bool varying_operand(const Operand& operand) const {
-    bool varying = operand.kind == Operand::special_register && varying_special(operand.special);
-    each_register(operand, [&](uint32_t reg) { varying = varying || result_.varying[reg]; });
-    // A function's own .param and .local variables have one copy per lane.
-    if ((operand.kind == Operand::symbol ||
-         (operand.kind == Operand::address && operand.base_kind == Operand::symbol)) &&
-        operand.local) {
-      const ptx::Variable& variable = function_.variables[operand.index];
-      bool kernel_parameter = function_.is_entry && variable.space == ptx::Space::param && is_parameter(operand.index);
-      if (variable.space != ptx::Space::shared && variable.space != ptx::Space::global &&
-          variable.space != ptx::Space::constant && !kernel_parameter)
-        varying = true;
-    }
-    for (const Operand& element : operand.elements) varying = varying || varying_operand(element);
-    return varying;
+  // A function's own .param and .local variables have one copy per lane.
+  bool one_per_lane(const Operand& operand) const {
+    bool symbol =
+        operand.kind == Operand::symbol || (operand.kind == Operand::address && operand.base_kind == Operand::symbol);
+    if (!symbol || !operand.local) return false;
+    const ptx::Variable& variable = function_.variables[operand.index];
+    bool kernel_parameter = function_.is_entry && variable.space == ptx::Space::param && is_parameter(operand.index);
+    return variable.space != ptx::Space::shared && variable.space != ptx::Space::global &&
+           variable.space != ptx::Space::constant && !kernel_parameter;
   }
 
   bool is_parameter(uint32_t index) const {
@@ -127,16 +93,50 @@ class Analysis {
     return false;
   }
 
-  bool varying_result(const Instruction& instruction) const {
-    if (born_varying(instruction)) return true;
-    if (instruction.guard.reg >= 0 && result_.varying[static_cast<size_t>(instruction.guard.reg)]) return true;
-    if (instruction.opcode == Opcode::activemask) return false;
+  Shape operand_shape(const Operand& operand) const {
+    if (operand.kind == Operand::reg) return result_.shapes[operand.index];
+    if (operand.kind == Operand::special_register) return shape_of(operand.special, grouping_);
+    if (one_per_lane(operand)) return varying_shape;
+    Shape shape = uniform_shape;
+    if (operand.kind == Operand::address && operand.base_kind == Operand::reg) shape = result_.shapes[operand.index];
+    for (const Operand& element : operand.elements) shape = worst(shape, operand_shape(element));
+    return shape;
+  }
+
+  // Of values that are not combined but used together.
+  static Shape worst(const Shape& a, const Shape& b) {
+    if (a.kind == Shape::varying || b.kind == Shape::varying) return varying_shape;
+    if (a.kind == Shape::unknown || b.kind == Shape::unknown) return Shape{};
+    return a.kind == Shape::uniform && b.kind == Shape::uniform ? uniform_shape : varying_shape;
+  }
+
+  Shape result_shape(const Instruction& instruction) const {
+    if (born_varying(instruction) || carry_varies(instruction)) return varying_shape;
+    if (instruction.guard.reg >= 0) {
+      const Shape& guard = result_.shapes[static_cast<size_t>(instruction.guard.reg)];
+      if (guard.kind != Shape::uniform) return guard.kind == Shape::unknown ? Shape{} : varying_shape;
+    }
+    if (instruction.opcode == Opcode::activemask) return uniform_shape;
     // One answer for all lanes, unless they name different members.
     if (instruction.opcode == Opcode::vote || instruction.opcode == Opcode::redux)
-      return instruction.modifiers.sync && varying_operand(instruction.operands.back());
-    for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i)
-      if (varying_operand(instruction.operands[i])) return true;
-    return carry_varies(instruction);
+      return instruction.modifiers.sync ? worst(uniform_shape, operand_shape(instruction.operands.back()))
+                                        : uniform_shape;
+    std::vector<Shape> sources;
+    bool unknown = false, linear = false;
+    for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i) {
+      sources.push_back(operand_shape(instruction.operands[i]));
+      if (sources.back().kind == Shape::varying) return varying_shape;
+      unknown = unknown || sources.back().kind == Shape::unknown;
+      linear = linear || sources.back().kind == Shape::linear;
+    }
+    if (unknown) return Shape{};
+    if (!linear) return uniform_shape;
+    bool one_register = instruction.destinations == 1 && instruction.operands[0].kind == Operand::reg;
+    if (!one_register) return varying_shape;
+    Shape result = linear_result(instruction, sources.data(), grouping_);
+    unsigned width = ptx::bits(instruction.modifiers.type) * (instruction.modifiers.width == ptx::Width::wide ? 2 : 1);
+    bool fits = ptx::bits(function_.registers[instruction.operands[0].index].type) == width;
+    return fits ? result : varying_shape;
   }
 
   // The carry flag travels beside the registers; whoever uses it is varying.
@@ -145,58 +145,89 @@ class Analysis {
            instruction.opcode == Opcode::madc;
   }
 
-  void make_varying(uint32_t reg) {
-    if (result_.varying[reg]) return;
-    result_.varying[reg] = true;
+  void widen(uint32_t reg, const Shape& shape) {
+    Shape joined = join(result_.shapes[reg], shape);
+    if (joined == result_.shapes[reg]) return;
+    result_.shapes[reg] = joined;
     changed_ = true;
   }
 
   void visit(uint32_t block) {
     for (uint32_t i = flow_.blocks[block].first; i < flow_.blocks[block].last; ++i) {
       const Instruction& instruction = function_.body[i];
-      bool varying = varying_result(instruction);
+      Shape shape = result_shape(instruction);
       each_definition(instruction, [&](uint32_t reg) {
-        if (varying || (result_.divergent[block] && !temporary(reg))) make_varying(reg);
+        bool mixed = mixing_.reducible() ? mixed_[reg] : result_.divergent[block] && !temporary(reg);
+        widen(reg, mixed ? varying_shape : shape);
       });
       bool splits = result_.splits(instruction);
-      if (instruction.opcode == Opcode::brx && varying_operand(instruction.operands[0])) splits = true;
+      if (instruction.opcode == Opcode::brx) splits = splits || splits_table(instruction);
       if (splits && flow_.blocks[block].successors.size() > 1) diverge(block);
     }
   }
 
-  // Every block between `from` and the place where its lanes meet again.
+  bool splits_table(const Instruction& instruction) const {
+    Shape shape = operand_shape(instruction.operands[0]);
+    return shape.kind == Shape::varying || shape.kind == Shape::linear;
+  }
+
+  // Every block between `from` and the place where its lanes meet again. Lanes that leave the kernel for good are
+  // nowhere else: the others are still together.
   void diverge(uint32_t from) {
     uint32_t meeting = flow_.post_dominator[from];
+    std::vector<bool> region(flow_.blocks.size(), false);
     std::vector<uint32_t> todo(flow_.blocks[from].successors);
-    std::vector<bool> seen(flow_.blocks.size(), false);
+    bool leaving = false;
+    for (uint32_t next : flow_.blocks[from].successors)
+      leaving = leaving || only_returns(function_, flow_.blocks[next]);
+    leaving = leaving && !result_.divergent[from] && flow_.blocks[from].successors.size() == 2;
     while (!todo.empty()) {
       uint32_t block = todo.back();
       todo.pop_back();
-      if (block == meeting || seen[block]) continue;
-      seen[block] = true;
-      if (!result_.divergent[block]) changed_ = true;
-      result_.divergent[block] = true;
+      if (block == meeting || region[block]) continue;
+      region[block] = true;
+      if (!leaving && !result_.divergent[block]) {
+        changed_ = true;
+        result_.divergent[block] = true;
+      }
       for (uint32_t next : flow_.blocks[block].successors) todo.push_back(next);
     }
+    if (split_[from] || !mixing_.reducible()) return;
+    split_[from] = true;
+    mixing_.mixed_by(from, region, meeting, [&](uint32_t reg) {
+      if (mixed_[reg]) return;
+      mixed_[reg] = changed_ = true;
+    });
   }
 
   void mark_blends(uint32_t block) {
     for (uint32_t i = flow_.blocks[block].first; i < flow_.blocks[block].last; ++i)
       each_definition(function_.body[i], [&](uint32_t reg) {
-        if (!temporary(reg) && (result_.divergent[block] || function_.body[i].guard.reg >= 0))
-          result_.blended[reg] = true;
+        bool apart = mixing_.reducible() ? mixed_[reg] : result_.divergent[block];
+        if (!temporary(reg) && (apart || function_.body[i].guard.reg >= 0)) result_.blended[reg] = true;
       });
   }
 
   const ptx::Function& function_;
   const ControlFlow& flow_;
+  const Grouping grouping_;
+  Mixing mixing_;
   Uniformity result_;
   std::vector<Uses> uses_;
+  std::vector<bool> split_, mixed_;  // by block: its branch was looked at; by register
   bool changed_ = false;
 };
 
 }  // namespace
 
-Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow) { return Analysis(function, flow).run(); }
+bool only_returns(const ptx::Function& function, const Block& block) {
+  const Instruction& first = function.body[block.first];
+  return block.last == block.first + 1 && first.guard.reg < 0 &&
+         (first.opcode == Opcode::ret || first.opcode == Opcode::exit);
+}
+
+Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow, Grouping grouping) {
+  return Analysis(function, flow, grouping).run();
+}
 
 }  // namespace software

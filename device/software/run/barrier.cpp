@@ -16,6 +16,7 @@ Block& block_of(Warp* warp) { return *static_cast<Block*>(warp->block); }
 
 Barrier& arrive(Block& block, uint32_t id, uint32_t count) {
   Barrier& barrier = block.barriers[id % 16];
+  block.met = true;
   ++barrier.arrived;
   barrier.expected = (count + software::warp_size - 1) / software::warp_size;
   ++block.progress;
@@ -27,7 +28,7 @@ void wait(Block& block, uint32_t id) {
   fiber.barrier = id % 16;
   fiber.state = Fiber::waiting;
   block.release(id % 16);
-  if (fiber.state == Fiber::waiting) block.worker->yield();
+  if (fiber.state == Fiber::waiting) block.worker->hand_over();
 }
 
 }  // namespace

@@ -127,35 +127,67 @@ bool Worker::admit() {
   if (!take(index)) return false;
   if (residents_ == blocks_.size()) blocks_.push_back(std::make_unique<Block>());
   Block& block = *blocks_[residents_++];
-  const Launch& launch = job_->launch;
   block.job = job_;
   block.worker = this;
-  block.index = index;
-  block.at[0] = static_cast<uint32_t>(index % launch.grid[0]);
-  block.at[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
-  block.at[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
-  block.next_warp = block.exited = 0;
+  block.index = 0;
   block.progress = 0;
-  for (Barrier& barrier : block.barriers) barrier = Barrier{};
-  block.shared = block.shared_arena.get(launch.total_shared);
+  block.met = true;
+  block.shared = block.shared_arena.get(job_->launch.total_shared);
   if (!block.shared) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+  block.at[0] = block.at[1] = block.at[2] = 0;
+  assign(block, index);
   return true;
+}
+
+// The block state becomes that of block `index`; its memory is not cleared.
+void Worker::assign(Block& block, uint64_t index) {
+  const Launch& launch = job_->launch;
+  if (index == block.index + 1 && block.at[0] + 1 < launch.grid[0]) {
+    ++block.at[0];
+  } else {
+    block.at[0] = static_cast<uint32_t>(index % launch.grid[0]);
+    block.at[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
+    block.at[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
+  }
+  block.index = index;
+  block.next_warp = block.exited = 0;
+  if (!block.met) return;
+  for (Barrier& barrier : block.barriers) barrier = Barrier{};
+  block.met = false;
+}
+
+Fiber* Block::next_ready(const Fiber& fiber) const {
+  size_t count = fibers.size();
+  for (size_t i = 1, at = fiber.position; i < count; ++i) {
+    if (++at >= count) at = 0;
+    if (fibers[at]->state == Fiber::ready) return fibers[at];
+  }
+  return nullptr;
+}
+
+// Fibers whose warps are done are free again.
+void Worker::sweep(Block& block) {
+  size_t kept = 0;
+  for (Fiber* fiber : block.fibers) {
+    if (fiber->state == Fiber::idle) {
+      idle_.push_back(fiber);
+      continue;
+    }
+    fiber->position = kept;
+    block.fibers[kept++] = fiber;
+  }
+  block.fibers.resize(kept);
 }
 
 bool Worker::step(Block& block) {
   uint64_t before = block.progress;
   start_fibers(block);
+  sweep(block);
+  // Each turn goes round: the first that can go on hands over to the others itself.
+  for (size_t i = 0; i < block.fibers.size() && !job_->failed(); ++i)
+    if (block.fibers[i]->state == Fiber::ready) resume(*block.fibers[i]);
+  sweep(block);
   bool ready = false;
-  for (size_t i = 0; i < block.fibers.size() && !job_->failed();) {
-    Fiber* fiber = block.fibers[i];
-    if (fiber->state == Fiber::ready) resume(*fiber);
-    if (fiber->state == Fiber::idle) {
-      block.fibers.erase(block.fibers.begin() + static_cast<ptrdiff_t>(i));
-      idle_.push_back(fiber);
-      continue;
-    }
-    ++i;
-  }
   for (Fiber* fiber : block.fibers) ready |= fiber->state == Fiber::ready;
   if (!ready && !block.done() && !job_->failed()) {
     base::log(base::Level::error, "kernel deadlocks at a barrier",
@@ -179,11 +211,9 @@ void Worker::start_fibers(Block& block) {
     fiber->block = &block;
     fiber->barrier = UINT32_MAX;
     fiber->state = Fiber::ready;
+    fiber->position = block.fibers.size();
     block.fibers.push_back(fiber);
     resume(*fiber);
-    if (fiber->state != Fiber::idle) continue;
-    block.fibers.pop_back();
-    idle_.push_back(fiber);
   }
 }
 
@@ -208,8 +238,9 @@ void Worker::resume(Fiber& fiber) {
     Armed armed(&scheduler_);
     signal = static_cast<int>(outboard_switch(&scheduler_, fiber.context, 0));
   }
+  Fiber* last = current_;  // fibers hand over to each other
   current_ = nullptr;
-  if (signal) report(fiber);
+  if (signal) report(*last);
 }
 
 // A fault brought us back: say where, and end the launch.
@@ -230,39 +261,72 @@ void Worker::fiber_main(void* argument) {
   for (;;) {
     fiber.worker->run_warps(fiber);
     fiber.state = Fiber::idle;
-    outboard_switch(&fiber.context, fiber.worker->scheduler_, 0);
+    Worker& worker = *fiber.worker;
+    Fiber* next = worker.job_->failed() ? nullptr : fiber.block->next_ready(fiber);
+    if (next) worker.current_ = next;
+    outboard_switch(&fiber.context, next ? next->context : worker.scheduler_, 0);
   }
 }
 
 void Worker::run_warps(Fiber& fiber) {
+  if (!begin(fiber)) return;
   Block& block = *fiber.block;
-  while (block.next_warp < job_->launch.warps) {
-    if (!start_warp(fiber)) return;
-    job_->entry(&fiber.warp);
-    ++block.exited;
-    ++block.progress;
-    block.release_after_exit();
-  }
+  const uint32_t warps = job_->launch.warps;
+  const KernelEntry entry = job_->entry;
+  do {
+    while (block.next_warp < warps) {
+      next_warp(fiber);
+      entry(&fiber.warp);
+      ++block.exited;
+      ++block.progress;
+      if (block.met) block.release_after_exit();
+    }
+  } while (next_block(fiber));
+}
+
+// What stays the same for all warps that the fiber runs.
+bool Worker::begin(Fiber& fiber) {
+  const Launch& launch = job_->launch;
+  Warp& warp = fiber.warp;
+  warp.launch = &launch;
+  warp.shared = fiber.block->shared;
+  warp.local = fiber.local.get(size_t{launch.local_bytes} * warp_size);
+  for (int i = 0; i < 3; ++i) warp.block_index[i] = fiber.block->at[i];
+  warp.worker = index_;
+  warp.block = fiber.block;
+  if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+  return warp.local != nullptr;
 }
 
 // Fills in the next warp of the fiber's block.
-bool Worker::start_warp(Fiber& fiber) {
-  Block& block = *fiber.block;
+void Worker::next_warp(Fiber& fiber) {
   const Launch& launch = job_->launch;
   Warp& warp = fiber.warp;
   uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
-  warp.launch = &launch;
-  warp.shared = block.shared;
-  warp.local = fiber.local.get(size_t{launch.local_bytes} * warp_size);
-  for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
-  warp.warp_index = block.next_warp++;
+  warp.warp_index = fiber.block->next_warp++;
   warp.first_thread = warp.warp_index * warp_size;
   uint32_t rest = threads - warp.first_thread;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
-  warp.worker = index_;
-  warp.block = &block;
-  if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
-  return warp.local != nullptr;
+  if (warp.first_thread < launch.block[0]) {
+    warp.thread[0] = warp.first_thread;
+    warp.thread[1] = warp.thread[2] = 0;
+    return;
+  }
+  uint32_t row = warp.first_thread / launch.block[0];
+  warp.thread[0] = warp.first_thread - row * launch.block[0];
+  warp.thread[1] = row < launch.block[1] ? row : row % launch.block[1];
+  warp.thread[2] = row < launch.block[1] ? 0 : row / launch.block[1];
+}
+
+// Where no other warp of the block is left, the fiber goes on with another block at once.
+bool Worker::next_block(Fiber& fiber) {
+  Block& block = *fiber.block;
+  uint64_t index;
+  if (block.fibers.size() != 1 || !block.done() || job_->failed() || !take(index)) return false;
+  keep_printed(block);
+  assign(block, index);
+  for (int i = 0; i < 3; ++i) fiber.warp.block_index[i] = block.at[i];
+  return true;
 }
 
 void Worker::yield() {
@@ -271,15 +335,26 @@ void Worker::yield() {
   if (job_->failed()) abandon();
 }
 
+void Worker::hand_over() {
+  Fiber& fiber = *current_;
+  Fiber* next = fiber.block->next_ready(fiber);
+  if (!next) return yield();
+  current_ = next;
+  outboard_switch(&fiber.context, next->context, 0);
+  if (job_->failed()) abandon();
+}
+
 void Worker::abandon() { outboard_resume(scheduler_, 0); }
 
+void Worker::keep_printed(Block& block) {
+  if (block.printed.empty()) return;
+  std::lock_guard hold(job_->lock);
+  job_->printed.emplace_back(block.index, std::move(block.printed));
+  block.printed.clear();
+}
+
 void Worker::retire(size_t resident) {
-  Block& block = *blocks_[resident];
-  if (!block.printed.empty()) {
-    std::lock_guard hold(job_->lock);
-    job_->printed.emplace_back(block.index, std::move(block.printed));
-    block.printed.clear();
-  }
+  keep_printed(*blocks_[resident]);
   --residents_;
   // Order is kept: older blocks are the likelier ones that others wait for.
   for (size_t i = resident; i < residents_; ++i) std::swap(blocks_[i], blocks_[i + 1]);

@@ -47,6 +47,7 @@ struct Fiber {
   void* context = nullptr;  // where to go on
   uint32_t barrier = 0;     // that it waits at
   uint32_t polls = 0;       // calls of outboard_yield
+  size_t position = 0;      // in Block::fibers
   Reduced reduced;          // what that barrier's reduction gave
   Arena local;
 };
@@ -66,12 +67,15 @@ struct Block {
   uint32_t next_warp = 0, exited = 0;
   uint64_t progress = 0;  // counts arrivals and exits
   Barrier barriers[16];
+  bool met = false;            // a barrier was used
   std::vector<Fiber*> fibers;  // that hold an unfinished warp
   uint8_t* shared = nullptr;
   Arena shared_arena;
   std::string printed;
 
   bool done() const { return exited == job->launch.warps; }
+  // The fiber after this one that can go on; nullptr: none.
+  Fiber* next_ready(const Fiber& fiber) const;
   // Lets everyone pass who waits at a barrier that is now complete.
   void release(uint32_t barrier);
   void release_after_exit();
@@ -90,14 +94,20 @@ class Worker {
   // --- for code that runs on a fiber
   Fiber& current() { return *current_; }
   void yield();                 // back to the scheduler; returns when it is this fiber's turn again
+  void hand_over();             // to another fiber of the block that can go on, else as yield()
   [[noreturn]] void abandon();  // the job has failed: never comes back
   uint32_t index() const { return index_; }
 
  private:
   static void fiber_main(void* fiber);
   void run_warps(Fiber& fiber);
-  bool start_warp(Fiber& fiber);
+  bool begin(Fiber& fiber);
+  void next_warp(Fiber& fiber);
+  bool next_block(Fiber& fiber);
   bool admit();
+  void assign(Block& block, uint64_t index);
+  void keep_printed(Block& block);
+  void sweep(Block& block);
   bool take(uint64_t& index);
   bool step(Block& block);
   void start_fibers(Block& block);

@@ -34,6 +34,7 @@ struct Warp {
   uint32_t block_index[3];  // ctaid
   uint32_t warp_index;      // warpid within the block
   uint32_t first_thread;    // linear thread index of lane 0 = warp_index * 32
+  uint32_t thread[3];       // tid of lane 0
   uint32_t lanes;           // mask of the lanes that exist (the last warp of a block may be partial)
   uint32_t worker;          // index of the worker thread: smid
   void* block;              // the runtime's own block state (barriers)
