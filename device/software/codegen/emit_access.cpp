@@ -148,7 +148,7 @@ struct Consecutive {
   LinearAddress address;
   unsigned bytes, vector;
   bool same = false;       // the row's lanes share one element
-  Value* holds = nullptr;  // i1; nullptr: always
+  Value* holds = nullptr;  // i1
 
   unsigned elements(Emitter& emitter) const { return emitter.grouping().columns * vector; }
 };
@@ -163,10 +163,16 @@ std::optional<Consecutive> consecutive(Emitter& emitter, const ptx::Instruction&
   made.same = address->stride == 0;
   bool counting = address->stride == static_cast<int64_t>(made.bytes) * made.vector;
   if (!counting && (!made.same || is_store)) return std::nullopt;
-  if (made.same || made.vector > 1) {  // nothing is masked out
-    Value* all = ir.CreateICmpEQ(emitter.active(), ir.getInt32(~0u));
-    made.holds = made.holds ? ir.CreateAnd(made.holds, all) : all;
+  auto require = [&](Value* condition) { made.holds = made.holds ? ir.CreateAnd(made.holds, condition) : condition; };
+  if (made.same || made.vector > 1) require(ir.CreateICmpEQ(emitter.active(), ir.getInt32(~0u)));  // no lane masked out
+  // A multiple of the size is added from lane to lane, so that the bases tell whether a lane can be misaligned.
+  uint64_t size = uint64_t{made.bytes} * made.vector;
+  if (size > 1) {
+    Value* low = row(emitter, address->base, 0);
+    for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, row(emitter, address->base, r));
+    require(ir.CreateICmpEQ(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0)));
   }
+  if (!made.holds) made.holds = ir.getTrue();
   return made;
 }
 
@@ -224,19 +230,6 @@ void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<V
   }
 }
 
-// A multiple of the size is added from lane to lane, so that the bases tell whether a lane can be misaligned.
-void require_aligned_rows(Emitter& emitter, const ptx::Instruction& instruction, const ptx::Operand& operand,
-                          const Consecutive& access) {
-  auto& ir = emitter.ir;
-  uint64_t size = uint64_t{access.bytes} * access.vector;
-  if (size == 1) return;
-  Value* low = row(emitter, access.address.base, 0);
-  for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, row(emitter, access.address.base, r));
-  emitter.when(ir.CreateICmpNE(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0)), [&] {
-    emitter.require_aligned(emitter.address_of(operand, instruction.modifiers.space), static_cast<unsigned>(size));
-  });
-}
-
 std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool is_strong, bool look) {
   const auto& modifiers = instruction.modifiers;
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
@@ -259,21 +252,16 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   if (!rows) {
     values = load_anywhere(emitter, instruction, is_strong, true);
   } else {
-    require_aligned_rows(emitter, instruction, instruction.operands[1], *rows);
-    if (!rows->holds) {
-      values = load_rows(emitter, *rows);
-    } else {
-      auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), lanes);
-      std::vector<llvm::AllocaInst*> results;
-      for (unsigned i = 0; i < modifiers.vector; ++i) results.push_back(emitter.scratch(type));
-      auto keep = [&](const std::vector<Value*>& loaded) {
-        for (size_t i = 0; i < loaded.size(); ++i) ir.CreateStore(loaded[i], results[i]);
-      };
-      either(
-          emitter, rows->holds, [&] { keep(load_rows(emitter, *rows)); },
-          [&] { keep(load_anywhere(emitter, instruction, false, rows->same)); });
-      for (auto* result : results) values.push_back(ir.CreateLoad(type, result));
-    }
+    auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), lanes);
+    std::vector<llvm::AllocaInst*> results;
+    for (unsigned i = 0; i < modifiers.vector; ++i) results.push_back(emitter.scratch(type));
+    auto keep = [&](const std::vector<Value*>& loaded) {
+      for (size_t i = 0; i < loaded.size(); ++i) ir.CreateStore(loaded[i], results[i]);
+    };
+    either(
+        emitter, rows->holds, [&] { keep(load_rows(emitter, *rows)); },
+        [&] { emitter.rarely([&] { keep(load_anywhere(emitter, instruction, false, rows->same)); }); });
+    for (auto* result : results) values.push_back(ir.CreateLoad(type, result));
   }
   if (modifiers.has("acquire")) ir.CreateFence(llvm::AtomicOrdering::Acquire);
   const auto& destination = instruction.operands[0];
@@ -298,12 +286,11 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   std::optional<Consecutive> rows;
   if (!strong(modifiers)) rows = consecutive(emitter, instruction, instruction.operands[0], true);
   if (!rows) return anywhere(true);
-  require_aligned_rows(emitter, instruction, instruction.operands[0], *rows);
   std::vector<Value*> spread;
   for (Value* one : values) spread.push_back(emitter.splat(one));
-  if (!rows->holds) return store_rows(emitter, *rows, spread);
   either(
-      emitter, rows->holds, [&] { store_rows(emitter, *rows, spread); }, [&] { anywhere(false); });
+      emitter, rows->holds, [&] { store_rows(emitter, *rows, spread); },
+      [&] { emitter.rarely([&] { anywhere(false); }); });
 }
 
 // cp.async copies at once, and waiting for it is waiting for nothing. What lies behind src-size becomes zero.

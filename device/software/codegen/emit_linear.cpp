@@ -1,6 +1,9 @@
 // Linear values: what pass/shape.h found to count up from lane to lane is computed once per row of lanes and spread out
 // only where an instruction wants every lane.
+#include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/Triple.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -77,7 +80,27 @@ Emitter::Linear Emitter::read_linear(const Operand& operand, ptx::Type type) {
   Value* base = ir.CreateLoad(slot->getAllocatedType(), slot);
   Value* wrap = nullptr;
   if (auto* kept = wraps_[operand.index]) wrap = ir.CreateLoad(kept->getAllocatedType(), kept);
+  if (rare_) base = hidden(base);
+  if (rare_ && wrap) wrap = hidden(wrap);
   return {ir.CreateZExtOrTrunc(base, base->getType()->getWithNewBitWidth(ptx::bits(type))), wrap};
+}
+
+// An empty assembly statement: where its result comes from is not seen, and it is not moved.
+Emitter::Value* Emitter::hidden(Value* value) {
+  static const bool x86 = llvm::Triple(llvm::sys::getProcessTriple()).isX86();
+  if (!x86) return value;
+  auto* held = value->getType();
+  bool small = held->getPrimitiveSizeInBits() <= 64;
+  if (small && varying(value)) value = ir.CreateBitCast(value, ir.getInt64Ty());
+  auto* type = llvm::FunctionType::get(value->getType(), {value->getType()}, false);
+  value = ir.CreateCall(type, llvm::InlineAsm::get(type, "", small ? "=r,0" : "=x,0", true), {value});
+  return ir.CreateBitCast(value, held);
+}
+
+void Emitter::rarely(const std::function<void()>& body) {
+  rare_ = true;
+  body();
+  rare_ = false;
 }
 
 // A 32-bit value becomes a 64-bit one; from `wrap` on, the 32-bit value has gone round.

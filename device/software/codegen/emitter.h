@@ -95,6 +95,9 @@ class Emitter {
   };
   std::optional<LinearAddress> linear_address(const Operand& operand, ptx::Space space);
   Value* expanded(Value* bases);  // every lane its row's
+  // Code for the case that hardly ever comes: what it computes from linear values stays in it, though the optimiser
+  // would rather compute it early.
+  void rarely(const std::function<void()>& body);
   Grouping grouping() const { return grouping_; }
 
   const ptx::Module& source;
@@ -135,6 +138,7 @@ class Emitter {
   llvm::Type* row_type(llvm::Type* element) const;
   Value* rows(Value* value);
   Value* all_rows(Value* conditions);
+  Value* hidden(Value* value);
 
   const Placement& placement_;
   const Grouping grouping_;
@@ -157,6 +161,7 @@ class Emitter {
   Value* block_mask_ = nullptr;
   Value* active_ = nullptr;
   Value* guard_ = nullptr;
+  bool rare_ = false;
 };
 
 // A function that the device itself provides: vprintf, malloc, free, __assertfail.
