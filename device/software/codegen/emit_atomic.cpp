@@ -1,4 +1,6 @@
 // atom and red, lane by lane (PTX ISA, "Parallel Synchronization and Communication Instructions").
+#include <llvm/IR/Intrinsics.h>
+
 #include "device/software/codegen/emitter.h"
 
 namespace software {
@@ -24,6 +26,60 @@ AtomicRMWInst::BinOp operation(const std::string& name, Type type) {
   return AtomicRMWInst::BAD_BINOP;
 }
 
+// A value of every lane where a loop over lanes can get at it: in memory, if the lanes differ.
+class PerLane {
+ public:
+  PerLane(Emitter& emitter, Value* value) : emitter_(emitter), value_(value) {
+    if (!Emitter::varying(value)) return;
+    slot_ = emitter.scratch(value->getType());
+    emitter.ir.CreateStore(value, slot_);
+  }
+  Value* at(Value* lane) const {
+    if (!slot_) return value_;
+    auto* element = value_->getType()->getScalarType();
+    auto& ir = emitter_.ir;
+    return ir.CreateAlignedLoad(element, ir.CreateGEP(element, slot_, lane),
+                                llvm::Align(element->getPrimitiveSizeInBits() / 8));
+  }
+
+ private:
+  Emitter& emitter_;
+  Value* value_;
+  llvm::AllocaInst* slot_ = nullptr;
+};
+
+// What a plain load, one instruction and a store do as well where nobody looks on.
+bool is_plain(AtomicRMWInst::BinOp chosen) {
+  switch (chosen) {
+    case AtomicRMWInst::Add:
+    case AtomicRMWInst::FAdd:
+    case AtomicRMWInst::And:
+    case AtomicRMWInst::Or:
+    case AtomicRMWInst::Xor:
+    case AtomicRMWInst::Xchg:
+    case AtomicRMWInst::Min:
+    case AtomicRMWInst::Max:
+    case AtomicRMWInst::UMin:
+    case AtomicRMWInst::UMax: return true;
+    default: return false;
+  }
+}
+
+Value* combined(llvm::IRBuilder<>& ir, AtomicRMWInst::BinOp chosen, Value* old, Value* value) {
+  switch (chosen) {
+    case AtomicRMWInst::Add: return ir.CreateAdd(old, value);
+    case AtomicRMWInst::FAdd: return ir.CreateFAdd(old, value);
+    case AtomicRMWInst::And: return ir.CreateAnd(old, value);
+    case AtomicRMWInst::Or: return ir.CreateOr(old, value);
+    case AtomicRMWInst::Xor: return ir.CreateXor(old, value);
+    case AtomicRMWInst::Min: return ir.CreateBinaryIntrinsic(llvm::Intrinsic::smin, old, value);
+    case AtomicRMWInst::Max: return ir.CreateBinaryIntrinsic(llvm::Intrinsic::smax, old, value);
+    case AtomicRMWInst::UMin: return ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, old, value);
+    case AtomicRMWInst::UMax: return ir.CreateBinaryIntrinsic(llvm::Intrinsic::umax, old, value);
+    default: return value;
+  }
+}
+
 void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
@@ -42,22 +98,32 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   Value* operand = emitter.read(instruction.operands[at + 1], type);
   Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
   auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
+  PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
+  // Only this block's warps see its shared memory, and they take turns on one thread.
+  bool alone = modifiers.space == ptx::Space::shared && !modifiers.has("shared::cluster");
   emitter.each_active_lane([&](Value* lane) {
-    Value* pointer = ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy());
-    Value* value = emitter.element(operand, lane);
+    Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());
+    Value* value = first.at(lane);
     Value* old;
-    if (swap) {
+    if (swap && alone) {
+      old = ir.CreateAlignedLoad(ir.getIntNTy(width), pointer, align);
+      ir.CreateAlignedStore(ir.CreateSelect(ir.CreateICmpEQ(old, value), second.at(lane), old), pointer, align);
+    } else if (swap) {
       old = ir.CreateExtractValue(
-          ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
-                                 AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent),
+          ir.CreateAtomicCmpXchg(pointer, value, second.at(lane), align, AtomicOrdering::SequentiallyConsistent,
+                                 AtomicOrdering::SequentiallyConsistent),
           0);
     } else {
       if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
-      old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
+      if (alone && is_plain(chosen)) {
+        old = ir.CreateAlignedLoad(value->getType(), pointer, align);
+        ir.CreateAlignedStore(combined(ir, chosen, old, value), pointer, align);
+      } else {
+        old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
+      }
       if (chosen == AtomicRMWInst::FAdd) old = ir.CreateBitCast(old, ir.getIntNTy(width));
     }
-    auto* all = ir.CreateLoad(olds->getAllocatedType(), olds);
-    ir.CreateStore(ir.CreateInsertElement(all, old, lane), olds);
+    ir.CreateAlignedStore(old, ir.CreateGEP(ir.getIntNTy(width), olds, lane), align);
   });
   if (instruction.opcode == Opcode::atom)
     emitter.write(instruction.operands[0], ir.CreateLoad(olds->getAllocatedType(), olds), type);

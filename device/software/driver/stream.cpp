@@ -2,11 +2,29 @@
 // wait. Waits between streams always point to what was submitted earlier: no cycles.
 #include "device/software/driver/stream.h"
 
+#include <sched.h>
+
+#include <chrono>
 #include <thread>
 
 #include "device/software/run/faults.h"
 
 namespace software {
+namespace {
+
+// Waking a thread costs tens of microseconds; most waits are shorter than that. Yields the core at every look.
+template <class Condition>
+bool look_for(const Condition& condition) {
+  constexpr auto patience = std::chrono::microseconds(40);
+  auto end = std::chrono::steady_clock::now() + patience;
+  do {
+    if (condition()) return true;
+    sched_yield();
+  } while (std::chrono::steady_clock::now() < end);
+  return condition();
+}
+
+}  // namespace
 
 bool Place::reached() const {
   if (!stream) return true;
@@ -16,6 +34,10 @@ bool Place::reached() const {
 
 void Place::wait() const {
   if (!stream) return;
+  if (look_for([&] { return stream->completed_.load() >= count; })) {
+    std::lock_guard hold(stream->lock_);  // whoever counted it has left the lock
+    return;
+  }
   std::unique_lock hold(stream->lock_);
   stream->done_.wait(hold, [&] { return stream->completed_ >= count; });
 }
@@ -27,9 +49,9 @@ Place Stream::submit(Task task, std::vector<Place> after) {
     std::thread([self = shared_from_this()] { self->work(); }).detach();
   }
   queue_.push_back({std::move(task), std::move(after)});
-  ++submitted_;
-  queued_.notify_one();
-  return {shared_from_this(), submitted_};
+  uint64_t place = ++submitted_;
+  if (sleeping_) queued_.notify_one();
+  return {shared_from_this(), place};
 }
 
 Place Stream::last() {
@@ -57,7 +79,14 @@ void Stream::work() {
   prepare_kernel_thread();
   std::unique_lock hold(lock_);
   for (;;) {
-    queued_.wait(hold, [&] { return closing_ || !queue_.empty(); });
+    if (queue_.empty() && !closing_) {
+      hold.unlock();
+      look_for([&] { return submitted_.load() != completed_.load(); });
+      hold.lock();
+      sleeping_ = true;
+      queued_.wait(hold, [&] { return closing_ || !queue_.empty(); });
+      sleeping_ = false;
+    }
     if (queue_.empty()) return;
     Queued next = std::move(queue_.front());
     queue_.pop_front();

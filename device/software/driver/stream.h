@@ -1,5 +1,6 @@
 // A stream: tasks that run one after another on a thread of the stream's own, which starts with the first task.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -55,8 +56,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::mutex lock_;
   std::condition_variable queued_, done_;
   std::deque<Queued> queue_;
-  uint64_t submitted_ = 0, completed_ = 0;
-  bool started_ = false, closing_ = false;
+  std::atomic<uint64_t> submitted_{0}, completed_{0};  // written under the lock
+  bool started_ = false, closing_ = false, sleeping_ = false;
 };
 
 }  // namespace software

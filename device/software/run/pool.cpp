@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "device/software/run/block.h"
@@ -13,6 +14,14 @@ namespace software {
 namespace {
 
 constexpr uint64_t least_warps_to_share = 8;  // below, waking a thread costs more than it saves
+
+// Waking a thread takes longer than many launches do. Yields the core at every look.
+template <class Condition>
+void look_for(const Condition& condition) {
+  constexpr auto patience = std::chrono::microseconds(40);
+  auto end = std::chrono::steady_clock::now() + patience;
+  while (!condition() && std::chrono::steady_clock::now() < end) sched_yield();
+}
 
 }  // namespace
 
@@ -46,10 +55,12 @@ void Pool::run(Job& job) {
     std::lock_guard hold(lock_);
     if (helpers_.empty()) start();
     here = active_.insert(active_.end(), Active{&job});
+    ++offers_;
+    if (sleeping_) work_.notify_all();
   }
-  if (shared) work_.notify_all();
   worker.run(job);
   if (!shared) return;
+  look_for([&] { return helping_.load() == 0; });
   std::unique_lock hold(lock_);
   left_.wait(hold, [&] { return here->helpers == 0; });
   active_.erase(here);
@@ -71,13 +82,23 @@ void Pool::help(uint32_t index) {
   Worker worker(index);
   std::unique_lock hold(lock_);
   for (;;) {
-    Active* active = nullptr;
-    work_.wait(hold, [&] { return stopping_ || (active = wanting()); });
+    Active* active = wanting();
+    if (!active && !stopping_) {
+      uint64_t seen = offers_.load();
+      hold.unlock();
+      look_for([&] { return offers_.load() != seen; });
+      hold.lock();
+      ++sleeping_;
+      work_.wait(hold, [&] { return stopping_ || (active = wanting()); });
+      --sleeping_;
+    }
     if (stopping_) return;
     ++active->helpers;
+    ++helping_;
     hold.unlock();
     worker.run(*active->job);
     hold.lock();
+    --helping_;
     if (--active->helpers == 0) left_.notify_all();
   }
 }

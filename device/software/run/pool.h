@@ -1,6 +1,7 @@
 // The device's processors: threads that take blocks of whatever launches are under way. Threads start with the
 // first launch that is worth sharing and live as long as the process.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -42,6 +43,9 @@ class Pool {
   std::list<Active> active_;
   std::vector<std::thread> helpers_;
   bool stopping_ = false;
+  unsigned sleeping_ = 0;             // helpers
+  std::atomic<uint64_t> offers_{0};   // launches that were worth sharing, so far
+  std::atomic<unsigned> helping_{0};  // helpers that are in some launch
 };
 
 }  // namespace software
