@@ -12,6 +12,9 @@
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <cstdlib>
+#include <string_view>
+
 #include "device/software/codegen/masks.h"
 #include "device/software/run/warp.h"
 
@@ -77,12 +80,22 @@ void define_hooks(orc::LLJIT& jit) {
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));
 }
 
+// OUTBOARD_CPU names a processor as LLVM does (x86-64, x86-64-v3 ...) to compile for in place of this machine's own:
+// for tests of the code that machines with shorter vectors get.
+void choose_processor(orc::JITTargetMachineBuilder& machine) {
+  const char* name = std::getenv("OUTBOARD_CPU");
+  if (!name || std::string_view(name) == "native") return;
+  machine.setCPU(name);
+  machine.getFeatures() = llvm::SubtargetFeatures();
+}
+
 Compiler* make_compiler() {
   auto* made = new Compiler;  // lives as long as the process: worker threads may still run its code at exit
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto host = orc::JITTargetMachineBuilder::detectHost();
   if (!host) return made->error = text_of(host.takeError()), made;
+  choose_processor(*host);
   host->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
   host->getOptions().EmitStackSizeSection = true;
   made->machine = std::make_unique<orc::JITTargetMachineBuilder>(*host);
