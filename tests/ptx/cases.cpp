@@ -12,6 +12,7 @@ namespace {
 
 unsigned bits_of(const std::string& type) {
   if (type == "pred") return 1;
+  if (type.ends_with("x2")) return 32;
   return static_cast<unsigned>(std::stoul(type.substr(type.find_first_of("0123456789"))));
 }
 

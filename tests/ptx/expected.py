@@ -401,7 +401,14 @@ def float_arithmetic():
     for t in ('f16', 'bf16', 'f32', 'f64'):
         values = floats(t)
         dec = {v: decode(v, t) for v in values}
-        two, three, one = pairs(values, 128), triples(values, 200), values
+        two, three, one = pairs(values, 80), triples(values, 100), values
+        # A product half way between two numbers, and something tiny that decides: rounding twice gets it wrong.
+        e0, f0 = FORMATS[t]
+        bias = (1 << e0 - 1) - 1
+        for tiny in (1, 1 << e0 + f0 | 1):
+            three.append(((bias << f0) + (1 << f0 - 1), (bias << f0) + 1, tiny))
+        for r in three:
+            dec.update((v, decode(v, t)) for v in r)
         modes = ('rn', 'rz', 'rm', 'rp') if t in ('f32', 'f64') else ('rn',)
         fin = lambda v, mode='rn': encode(v, t, mode)
         sat = lambda v: (0, 0) if v == NAN or sign_of(v) or is_(v, 0) else Fraction(1) if compare(v, Fraction(1)) == 1 else v
@@ -420,7 +427,7 @@ def float_arithmetic():
             for op, f in (('add', add), ('mul', mul)):
                 bits_entry(op + '.rn.sat.' + t, t + ' ' + t, t, [(r, (fin(sat(f(dec[r[0]], dec[r[1]]))),)) for r in two])
             ftz = lambda bits: flush(bits, t)
-            fd = {v: decode(ftz(v), t) for v in values}
+            fd = {v: decode(ftz(v), t) for v in dec}
             for op, f in (('add', add), ('mul', mul)):
                 bits_entry(op + '.rn.ftz.' + t, t + ' ' + t, t, [(r, (ftz(fin(f(fd[r[0]], fd[r[1]]))),)) for r in two])
             bits_entry('fma.rn.ftz.' + t, ' '.join([t] * 3), t, [(r, (ftz(fin(add(mul(fd[r[0]], fd[r[1]]), fd[r[2]]))),)) for r in three])
@@ -464,7 +471,7 @@ def sign_of2(r, t):
 def packed_floats():
     for t in ('f16', 'bf16'):
         v = floats(t)
-        quads = [tuple(RNG.choice(v) for _ in range(6)) for _ in range(128)]
+        quads = [tuple(RNG.choice(v) for _ in range(6)) for _ in range(64)]
         nan = {'f16': 0x7fff, 'bf16': 0x7fff}[t]
         def both(f, q):
             one = lambda *x: (lambda b: nan if b == NAN else b)(encode(f(*[decode(i, t) for i in x]), t))
@@ -755,10 +762,10 @@ def atomics(lanes):
         rows = [((a, b, c), (a, c if a == b else a)) for a, b, c in triples(ints(w)[:4], 60)]
         entry('atom', 'atom_cas_b%d' % w, 'mul.wide.u32 %%p, %%i, 8; mov.u64 %%q, box; add.u64 %%q, %%q, %%p; st.shared.b%d [%%q], %%a; atom.shared.cas.b%d %%x, [%%q], %%b, %%c; ld.shared.b%d %%y, [%%q];' % (w, w, w),
               ' '.join(['b%d' % w] * 3), 'b%d b%d' % (w, w), rows, extra=' .reg .b64 %p, %q; .shared .align 8 .b8 box[512];')
-    for t in ('f32', 'f64'):
+    for t in ('f16', 'bf16', 'f32', 'f64'):
         v = floats(t)
-        w = int(t[1:])
-        entry('atom', 'atom_add_' + t, 'mul.wide.u32 %%p, %%i, 8; mov.u64 %%q, box; add.u64 %%q, %%q, %%p; st.shared.%s [%%q], %%a; atom.shared.add.%s %%x, [%%q], %%b; ld.shared.%s %%y, [%%q];' % (t, t, t),
+        dot, reg = ('noftz.' + t, 'b16') if '16' in t else (t, t)
+        entry('atom', 'atom_add_' + t, 'mul.wide.u32 %%p, %%i, 8; mov.u64 %%q, box; add.u64 %%q, %%q, %%p; st.shared.%s [%%q], %%a; atom.shared.add.%s %%x, [%%q], %%b; ld.shared.%s %%y, [%%q];' % (reg, dot, reg),
               t + ' ' + t, t + ' ' + t, [((a, b), (a if decode(a, t) != NAN else NAN, encode(add(decode(a, t), decode(b, t)), t))) for a, b in pairs(v, 60)], extra=' .reg .b64 %p, %q; .shared .align 8 .b8 box[512];')
 
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/ptx/cases.h"
@@ -52,13 +53,16 @@ TEST_P(instruction, gives_the_expected_values) {
   std::string scalar = replaced(file.text, "%tid.x", "%ctaid.x");
   ASSERT_EQ(reference.load(file.text), "");
   ASSERT_EQ(threads.load(file.text), "");
-  ASSERT_EQ(blocks.load(scalar), "");
+  // Scalars are the same code for every processor but for its choice of instructions: once is enough.
+  const char* processor = std::getenv("OUTBOARD_CPU");
+  bool scalars = !processor || std::string(processor) == "native";
+  ASSERT_EQ(scalars ? blocks.load(scalar) : "", "");
   for (const Case& one : file.cases) {
     auto rows = static_cast<uint32_t>(one.given.size());
     ASSERT_GT(rows, 0u) << one.name;
     check(one, reference, {1, rows}, "reference");
     check(one, threads, {1, rows}, "compiled, a thread each");
-    if (!one.together) check(one, blocks, {rows, 1}, "compiled, a block each");
+    if (scalars && !one.together) check(one, blocks, {rows, 1}, "compiled, a block each");
   }
 }
 

@@ -1,5 +1,6 @@
 // atom and red, lane by lane (PTX ISA, "Parallel Synchronization and Communication Instructions").
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/narrow.h"
 
 namespace software {
 namespace {
@@ -22,6 +23,28 @@ AtomicRMWInst::BinOp operation(const std::string& name, Type type) {
   if (name == "min" && !real) return is_signed ? AtomicRMWInst::Min : AtomicRMWInst::UMin;
   if (name == "max" && !real) return is_signed ? AtomicRMWInst::Max : AtomicRMWInst::UMax;
   return AtomicRMWInst::BAD_BINOP;
+}
+
+// atom.add of .bf16 and .bf16x2: no processor has it, and LLVM's own way rounds as narrow.h says.
+Value* add_bfloats(Emitter& emitter, Value* pointer, Value* value, Type type, llvm::Align align) {
+  auto& ir = emitter.ir;
+  auto* function = ir.GetInsertBlock()->getParent();
+  auto* again = llvm::BasicBlock::Create(ir.getContext(), "again", function);
+  auto* done = llvm::BasicBlock::Create(ir.getContext(), "done", function);
+  auto* last = emitter.scratch(value->getType());
+  ir.CreateStore(ir.CreateAlignedLoad(value->getType(), pointer, align), last);
+  ir.CreateBr(again);
+  ir.SetInsertPoint(again);
+  Value* old = ir.CreateLoad(value->getType(), last);
+  auto real = [&](Value* bits) { return from_bfloat(emitter, emitter.as_float(bits, type)); };
+  Value* sum = to_bfloat(emitter, ir.CreateFAdd(real(old), real(value)), ptx::Rounding::rn);
+  auto order = AtomicOrdering::SequentiallyConsistent;
+  Value* outcome =
+      ir.CreateAtomicCmpXchg(pointer, old, ir.CreateBitCast(sum, value->getType()), align, order, order);
+  ir.CreateStore(ir.CreateExtractValue(outcome, 0), last);
+  ir.CreateCondBr(ir.CreateExtractValue(outcome, 1), done, again);
+  ir.SetInsertPoint(done);
+  return old;
 }
 
 void emit(Emitter& emitter, const ptx::Instruction& instruction) {
@@ -51,6 +74,10 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
           ir.CreateAtomicCmpXchg(pointer, value, emitter.element(desired, lane), align,
                                  AtomicOrdering::SequentiallyConsistent, AtomicOrdering::SequentiallyConsistent),
           0);
+    } else if (type == Type::bf16 || type == Type::bf16x2) {
+      old = chosen == AtomicRMWInst::FAdd
+                ? add_bfloats(emitter, pointer, value, type, align)
+                : ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
     } else {
       if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
       old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);

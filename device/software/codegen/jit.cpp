@@ -6,6 +6,7 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/ExecutionEngine/Orc/ObjectTransformLayer.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/Object/ObjectFile.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/DataExtractor.h>
@@ -129,10 +130,25 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
 }
 
+Compiler* the_compiler() {
+  static Compiler* compiler = make_compiler();
+  return compiler;
+}
+
 }  // namespace
 
+bool has_half_arithmetic() {
+  static const bool has = [] {
+    if (!the_compiler()->machine) return false;
+    auto machine = the_compiler()->machine->createTargetMachine();
+    if (!machine) return llvm::consumeError(machine.takeError()), false;
+    return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures("+avx512fp16");
+  }();
+  return has;
+}
+
 base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {
-  static Compiler* compiler = make_compiler();
+  Compiler* compiler = the_compiler();
   if (!compiler->error.empty()) return base::Error{"the JIT did not start: " + compiler->error};
   auto machine = compiler->machine->createTargetMachine();
   if (!machine) return base::Error{text_of(machine.takeError())};
