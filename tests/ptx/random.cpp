@@ -63,7 +63,8 @@ class Maker {
     full_warps_ = !partial;
     program.head = head();
     program.tail = tail();
-    program.pieces = list(14, 0);
+    while (budget_ > 0)
+      for (Piece& piece : list(14, 0)) program.pieces.push_back(std::move(piece));
     return program;
   }
 
@@ -222,7 +223,7 @@ class Maker {
   }
   std::vector<Piece> list(uint32_t most, int depth) {
     std::vector<Piece> pieces;
-    for (uint32_t i = 2 + below(most); i > 0; --i) pieces.push_back(piece(depth));
+    for (uint32_t i = 1 + below(most); i > 0 && budget_ > 0; --i, --budget_) pieces.push_back(piece(depth));
     return pieces;
   }
 
@@ -279,6 +280,7 @@ class Maker {
 
   std::mt19937_64 random_;
   uint64_t serial_ = 0;
+  int budget_ = 40;  // pieces: what a kernel of them takes to compile
   bool full_warps_ = true;
 };
 

@@ -66,9 +66,7 @@ struct Conversion {
 
   Value* float_to_float(Value* value) {
     value = flushed(value);
-    if (from == Type::bf16) value = from_bfloat(emitter, value);
-    if (modifiers.has("relu"))  // NaN stays NaN
-      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, value, llvm::ConstantFP::get(value->getType(), 0));
+    if (modifiers.has("relu")) value = relu(emitter, value);
     auto* type = emitter.shaped(emitter.float_type(to), value);
     unsigned in = ptx::bits(from), out = ptx::bits(to);
     if (in == out && from == to)
@@ -116,8 +114,7 @@ struct Conversion {
       emitter.unsupported(instruction);
     auto half = [&](size_t i) {
       Value* value = emitter.as_float(emitter.read(instruction.operands[i], from), from);
-      if (modifiers.has("relu"))
-        value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, value, llvm::ConstantFP::get(value->getType(), 0));
+      if (modifiers.has("relu")) value = relu(emitter, value);
       Value* narrow = narrowed(value, emitter.shaped(emitter.float_type(to), value));
       Value* bits = emitter.as_bits(narrow, 16);
       return ir.CreateZExt(bits, bits->getType()->getWithNewBitWidth(32));
@@ -135,6 +132,7 @@ struct Conversion {
     if (!known || modifiers.types.size() != 2) emitter.unsupported(instruction);
     Value* value = emitter.read(instruction.operands[1], from);
     if (ptx::is_float(from)) value = emitter.as_float(value, from);
+    if (from == Type::bf16) value = from_bfloat(emitter, value);
     if (ptx::is_float(to)) {
       value = ptx::is_float(from) ? float_to_float(value) : integer_to_float(value);
       value = emitter.as_bits(value, width);

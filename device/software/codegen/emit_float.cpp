@@ -41,8 +41,7 @@ struct Float {
   void result(Value* value) {
     value = flushed(emitter, modifiers, value);
     if (modifiers.sat) value = clamped(value);
-    if (modifiers.has("relu"))  // NaN stays NaN
-      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, value, number(value, 0));
+    if (modifiers.has("relu")) value = relu(emitter, value);
     if (brain) value = to_bfloat(emitter, value, modifiers.rounding);
     emitter.write(instruction.operands[0], emitter.as_bits(value, ptx::bits(type)), type);
   }

@@ -65,13 +65,20 @@ Value* odd_fused(Emitter& emitter, Value* a, Value* b, Value* c) {
 
 Value* odd_from_integer(Emitter& emitter, Value* value, bool is_signed) {
   auto& ir = emitter.ir;
-  if (value->getType()->getScalarSizeInBits() == 64) {  // to the 53 bits of a double
+  if (value->getType()->getScalarSizeInBits() == 64) {  // to the 53 bits of a double, where it has more
+    Value* sign = is_signed ? ir.CreateAShr(value, number(value, 63)) : number(value, 0);
+    Value* small = ir.CreateICmpULT(ir.CreateXor(value, sign), number(value, uint64_t{1} << 53));
     Value* low = ir.CreateAnd(value, number(value, 0x7ff));
     Value* odd = ir.CreateOr(ir.CreateXor(value, low), number(value, 0x800));
-    value = ir.CreateSelect(ir.CreateICmpEQ(low, number(value, 0)), value, odd);
+    value = ir.CreateSelect(ir.CreateOr(small, ir.CreateICmpEQ(low, number(value, 0))), value, odd);
   }
   auto* type = value->getType()->getWithNewType(ir.getDoubleTy());
   return odd_float(emitter, is_signed ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type));
+}
+
+Value* relu(Emitter& emitter, Value* value) {
+  Value* zero = llvm::Constant::getNullValue(value->getType());
+  return emitter.ir.CreateSelect(emitter.ir.CreateFCmpOLE(value, zero), zero, value);
 }
 
 Value* flushed(Emitter& emitter, const ptx::Modifiers& modifiers, Value* value) {

@@ -15,6 +15,7 @@ llvm::Value* odd_float(Emitter& emitter, llvm::Value* value);
 llvm::Value* odd_fused(Emitter& emitter, llvm::Value* a, llvm::Value* b, llvm::Value* c);
 // The same of an integer of up to 64 bits.
 llvm::Value* odd_from_integer(Emitter& emitter, llvm::Value* value, bool is_signed);
+llvm::Value* relu(Emitter& emitter, llvm::Value* value);  // what is below zero becomes +0; NaN stays NaN
 // Subnormal numbers become zeros of their sign where the instruction says .ftz: of single and half precision.
 llvm::Value* flushed(Emitter& emitter, const ptx::Modifiers& modifiers, llvm::Value* value);
 
