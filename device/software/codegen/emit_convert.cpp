@@ -39,6 +39,8 @@ struct Conversion {
   // Out of range clamps; NaN gives 0, or 0x80...0 where the result has 64 bits.
   Value* to_integer(Value* value) {
     value = rounded(flushed(value));
+    // LLVM 19 takes AVX512-FP16's answer for NaN as it is where half becomes s16.
+    if (from == Type::f16) value = ir.CreateFPExt(value, emitter.shaped(ir.getFloatTy(), value));
     auto* type = emitter.shaped(ir.getIntNTy(ptx::bits(to)), value);
     auto id = ptx::is_signed(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
     Value* result = ir.CreateIntrinsic(id, {type, value->getType()}, {value});
