@@ -17,15 +17,17 @@ unsigned bits_of(const std::string& type) {
 }
 
 ptx::Type float_type(const std::string& type) {
-  return type == "f16" ? ptx::Type::f16 : type == "bf16" ? ptx::Type::bf16 : type == "f32" ? ptx::Type::f32
-         : type == "f64" ? ptx::Type::f64 : ptx::Type::none;
+  return type == "f16"    ? ptx::Type::f16
+         : type == "bf16" ? ptx::Type::bf16
+         : type == "f32"  ? ptx::Type::f32
+         : type == "f64"  ? ptx::Type::f64
+                          : ptx::Type::none;
 }
 
 bool is_nan(const std::string& type, uint64_t bits) {
   if (type == "f16x2" || type == "bf16x2") return false;
   ptx::Type real = float_type(type);
-  return real != ptx::Type::none &&
-         reference::decode(bits, reference::format_of(real)).kind == reference::Number::nan;
+  return real != ptx::Type::none && reference::decode(bits, reference::format_of(real)).kind == reference::Number::nan;
 }
 
 uint64_t value_of(const std::string& word, const std::string& type) {

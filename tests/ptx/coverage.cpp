@@ -73,10 +73,14 @@ int main(int count, char** arguments) {
   for (const std::string& opcode : test::random_opcodes()) random.insert(opcode.substr(0, opcode.find('.')));
   std::ostringstream table;
   table << "# Which PTX instructions are tested, with which types\n\n"
-           "Made by `ninja -C build coverage` from `device/software/ptx/instructions.def` and the files of `tests/ptx`; a test\n"
-           "fails when this page is out of date. Each row of a file is run on the reference interpreter and as compiled code for\n"
-           "x86-64, AVX2 and AVX-512. *Random* marks instructions that the random kernels contain, too. An instruction without a\n"
-           "file may be covered by `tests/programs` or the unit tests of the code generator; one that the code generator does not\n"
+           "Made by `ninja -C build coverage` from `device/software/ptx/instructions.def` and the files of "
+           "`tests/ptx`; a test\n"
+           "fails when this page is out of date. Each row of a file is run on the reference interpreter and as "
+           "compiled code for\n"
+           "x86-64, AVX2 and AVX-512. *Random* marks instructions that the random kernels contain, too. An instruction "
+           "without a\n"
+           "file may be covered by `tests/programs` or the unit tests of the code generator; one that the code "
+           "generator does not\n"
            "know fails the load of its module, by name.\n\n"
            "| instruction | types | variants | rows | random |\n|---|---|---|---|---|\n";
   size_t with = 0;

@@ -17,15 +17,18 @@ using namespace test;
 std::string hexadecimal(const std::vector<uint64_t>& values) {
   std::string text;
   char word[20];
-  for (uint64_t value : values) std::snprintf(word, sizeof word, " %llx", static_cast<unsigned long long>(value)), text += word;
+  for (uint64_t value : values)
+    std::snprintf(word, sizeof word, " %llx", static_cast<unsigned long long>(value)), text += word;
   return text;
 }
 
 void check(const Case& one, Engine& engine, Shape shape, const char* where) {
   size_t rows = one.given.size(), in = one.inputs.size(), out = one.outputs.size();
   std::vector<uint64_t> given(rows * in + 1), got(rows * out, 0);
-  for (size_t i = 0; i < rows; ++i) std::copy(one.given[i].begin(), one.given[i].end(), given.begin() + static_cast<long>(i * in));
-  std::string error = engine.run(one.name, shape, {reinterpret_cast<uint64_t>(given.data()), reinterpret_cast<uint64_t>(got.data())});
+  for (size_t i = 0; i < rows; ++i)
+    std::copy(one.given[i].begin(), one.given[i].end(), given.begin() + static_cast<long>(i * in));
+  std::string error =
+      engine.run(one.name, shape, {reinterpret_cast<uint64_t>(given.data()), reinterpret_cast<uint64_t>(got.data())});
   ASSERT_EQ(error, "") << one.name << ", " << where;
   int wrong = 0;
   for (size_t i = 0; i < rows; ++i)

@@ -1,5 +1,6 @@
 // Random kernels on the reference and as compiled code: every register of every thread must be the same, bit for bit,
-// whatever the order of blocks and the number of workers. OUTBOARD_SEEDS says how many kernels, OUTBOARD_SEED the first.
+// whatever the order of blocks and the number of workers. OUTBOARD_SEEDS says how many kernels, OUTBOARD_SEED the
+// first.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

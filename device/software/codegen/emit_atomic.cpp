@@ -39,8 +39,7 @@ Value* add_bfloats(Emitter& emitter, Value* pointer, Value* value, Type type, ll
   auto real = [&](Value* bits) { return from_bfloat(emitter, emitter.as_float(bits, type)); };
   Value* sum = to_bfloat(emitter, ir.CreateFAdd(real(old), real(value)), ptx::Rounding::rn);
   auto order = AtomicOrdering::SequentiallyConsistent;
-  Value* outcome =
-      ir.CreateAtomicCmpXchg(pointer, old, ir.CreateBitCast(sum, value->getType()), align, order, order);
+  Value* outcome = ir.CreateAtomicCmpXchg(pointer, old, ir.CreateBitCast(sum, value->getType()), align, order, order);
   ir.CreateStore(ir.CreateExtractValue(outcome, 0), last);
   ir.CreateCondBr(ir.CreateExtractValue(outcome, 1), done, again);
   ir.SetInsertPoint(done);

@@ -27,9 +27,7 @@ uint64_t updated(const ptx::Instruction& instruction, uint64_t old, uint64_t wit
   const std::string& name = instruction.modifiers.operation;
   unsigned width = width_of(type);
   bool sign = ptx::is_signed(type);
-  auto less = [&](uint64_t a, uint64_t b) {
-    return sign ? sign_extended(a, width) < sign_extended(b, width) : a < b;
-  };
+  auto less = [&](uint64_t a, uint64_t b) { return sign ? sign_extended(a, width) < sign_extended(b, width) : a < b; };
   if (name == "exch") return with;
   if (name == "and") return old & with;
   if (name == "or") return old | with;

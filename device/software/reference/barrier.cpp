@@ -21,7 +21,8 @@ bool is_barrier(const ptx::Instruction& instruction) {
 
 void arrive(Thread& thread, const ptx::Instruction& instruction) {
   // bar.red d, a {, b}, p: the destination comes first, the predicate last.
-  size_t first = reduces(instruction) ? 1 : 0, operands = instruction.operands.size() - first - (reduces(instruction) ? 1 : 0);
+  size_t first = reduces(instruction) ? 1 : 0,
+         operands = instruction.operands.size() - first - (reduces(instruction) ? 1 : 0);
   auto number = static_cast<size_t>(thread.read(instruction.operands.at(first), Type::u32));
   if (number >= 16) throw Fault{"a barrier beyond the 16th", instruction.line};
   Barrier& barrier = thread.block->barriers[number];
@@ -49,8 +50,7 @@ bool release(Block& block, Barrier& barrier) {
   uint32_t counted = 0, needed = barrier.expected;
   for (uint32_t warp = 0; warp < barrier.arrived.size(); ++warp) {
     uint32_t alive = 0;
-    for (const Thread& thread : block.threads)
-      alive += thread.warp() == warp && thread.state != Thread::exited;
+    for (const Thread& thread : block.threads) alive += thread.warp() == warp && thread.state != Thread::exited;
     if (barrier.arrived[warp] >= alive && barrier.arrived[warp] > 0) counted += warp_size;
     if (!barrier.expected && alive) needed += warp_size;
   }

@@ -19,9 +19,7 @@ struct Bits {
   unsigned width = width_of(type);
 
   uint64_t source(size_t i) const { return thread.read(instruction.operands.at(i), type); }
-  uint32_t word(size_t i) const {
-    return static_cast<uint32_t>(thread.read(instruction.operands.at(i), Type::b32));
-  }
+  uint32_t word(size_t i) const { return static_cast<uint32_t>(thread.read(instruction.operands.at(i), Type::b32)); }
   void result(uint64_t value) const { thread.write(instruction.operands[0], value, type); }
   void word_result(uint64_t value) const { thread.write(instruction.operands[0], value, Type::u32); }
   static bool bit(uint64_t value, unsigned i) { return value >> i & 1; }

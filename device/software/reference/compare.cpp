@@ -126,7 +126,9 @@ bool execute_compare(Thread& thread, const ptx::Instruction& instruction) {
   Comparison comparison{thread, instruction};
   Type type = instruction.modifiers.type;
   switch (instruction.opcode) {
-    case Opcode::mov: thread.write(instruction.operands[0], thread.read(instruction.operands[1], type), type); return true;
+    case Opcode::mov:
+      thread.write(instruction.operands[0], thread.read(instruction.operands[1], type), type);
+      return true;
     case Opcode::setp: comparison.set_predicate(); return true;
     case Opcode::set: comparison.set(); return true;
     case Opcode::selp: comparison.select(thread.read_predicate(instruction.operands[3])); return true;

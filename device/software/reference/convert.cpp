@@ -20,9 +20,7 @@ struct Conversion {
   bool flushes(Type type) const { return modifiers.ftz && type == Type::f32; }
 
   static Wide smallest(Type type) { return ptx::is_signed(type) ? -(Wide{1} << (width_of(type) - 1)) : 0; }
-  static Wide largest(Type type) {
-    return (Wide{1} << (width_of(type) - (ptx::is_signed(type) ? 1 : 0))) - 1;
-  }
+  static Wide largest(Type type) { return (Wide{1} << (width_of(type) - (ptx::is_signed(type) ? 1 : 0))) - 1; }
 
   Number real(uint64_t bits, Type type) const {
     Format format = format_of(type);
@@ -32,8 +30,7 @@ struct Conversion {
   // Out of range gives the nearest number of the range; NaN gives 0, or 2^63 for 64-bit results.
   uint64_t to_integer(const Number& value) const {
     if (value.kind == Number::nan) return width_of(to) == 64 ? uint64_t{1} << 63 : 0;
-    if (value.kind == Number::infinite)
-      return static_cast<uint64_t>(value.negative ? smallest(to) : largest(to));
+    if (value.kind == Number::infinite) return static_cast<uint64_t>(value.negative ? smallest(to) : largest(to));
     Number rounded = whole(value, modifiers.rounding);
     if (rounded.kind == Number::zero) return 0;
     // Anything beyond 2^70 is out of every range; the significand alone has at most 64 bits.
@@ -79,7 +76,8 @@ struct Conversion {
     }
     int64_t number = sign_extended(bits, width_of(from));
     if (!ptx::is_signed(from)) number = static_cast<int64_t>(cut(bits, width_of(from)));
-    if (ptx::is_float(target)) return to_real(from_integer(static_cast<uint64_t>(number), ptx::is_signed(from)), target);
+    if (ptx::is_float(target))
+      return to_real(from_integer(static_cast<uint64_t>(number), ptx::is_signed(from)), target);
     if (!modifiers.sat) return static_cast<uint64_t>(number);
     Wide wide = ptx::is_signed(from) ? Wide{number} : Wide{static_cast<uint64_t>(number)};
     return static_cast<uint64_t>(std::clamp(wide, smallest(target), largest(target)));
@@ -91,7 +89,8 @@ struct Conversion {
     auto width = static_cast<unsigned>(format_of(element).width());
     uint64_t high, low;
     if (from == Type::f32) {
-      high = thread.read(instruction.operands.at(1), Type::f32), low = thread.read(instruction.operands.at(2), Type::f32);
+      high = thread.read(instruction.operands.at(1), Type::f32),
+      low = thread.read(instruction.operands.at(2), Type::f32);
       high = converted(high, element), low = converted(low, element);
     } else {  // e4m3x2 from f16x2, f16x2 from e4m3x2
       return repack(element, width);

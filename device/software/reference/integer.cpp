@@ -28,9 +28,7 @@ struct Integer {
   Wide smallest() const { return ptx::is_signed(type) ? -(Wide{1} << (width - 1)) : 0; }
   Wide largest() const { return (Wide{1} << (ptx::is_signed(type) ? width - 1 : width)) - 1; }
   void result(Wide value) const { thread.write(instruction.operands[0], static_cast<uint64_t>(value), type); }
-  void result_clamped(Wide value) const {
-    result(modifiers.sat ? std::clamp(value, smallest(), largest()) : value);
-  }
+  void result_clamped(Wide value) const { result(modifiers.sat ? std::clamp(value, smallest(), largest()) : value); }
 
   // .cc: the carry out of the sum of bit patterns, or the borrow of a difference.
   void with_carry(uint64_t a, uint64_t b, bool subtract, bool carry_in) const {

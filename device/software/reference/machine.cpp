@@ -24,8 +24,8 @@ constexpr Family families[] = {execute_integer, execute_bits,   execute_float, e
 
 void execute(Thread& thread, const ptx::Instruction& instruction) {
   if (execute_control(thread, instruction)) return;
-  bool known = std::any_of(std::begin(families), std::end(families),
-                           [&](Family family) { return family(thread, instruction); });
+  bool known =
+      std::any_of(std::begin(families), std::end(families), [&](Family family) { return family(thread, instruction); });
   if (!known) unsupported(instruction);
   ++thread.frame().next;
 }
@@ -78,9 +78,7 @@ bool Block::step_threads() {
 bool Block::meet_in_warp(uint32_t warp) {
   auto first = threads.begin() + warp * warp_size;
   auto last = threads.begin() + std::min<size_t>((warp + 1) * warp_size, threads.size());
-  auto waits = [](Thread& thread) {
-    return thread.state == Thread::waiting && is_collective(thread.instruction());
-  };
+  auto waits = [](Thread& thread) { return thread.state == Thread::waiting && is_collective(thread.instruction()); };
   for (auto leader = first; leader != last; ++leader) {
     if (!waits(*leader)) continue;
     const auto& instruction = leader->instruction();

@@ -31,10 +31,10 @@ struct Launch {
 // One activation of a function.
 struct Frame {
   const ptx::Function* function = nullptr;
-  uint32_t next = 0;                 // index into function->body
-  std::vector<uint64_t> registers;   // by register; bits above a register's width are 0
-  std::vector<uint64_t> address_of;  // by function variable
-  std::vector<uint8_t> memory;       // its .local and .param variables
+  uint32_t next = 0;                                  // index into function->body
+  std::vector<uint64_t> registers;                    // by register; bits above a register's width are 0
+  std::vector<uint64_t> address_of;                   // by function variable
+  std::vector<uint8_t> memory;                        // its .local and .param variables
   std::vector<std::unique_ptr<uint8_t[]>> allocated;  // by alloca
 };
 

@@ -157,7 +157,8 @@ struct Rows {
     uint16_t matrix[8][8];
     for (unsigned lane = 0; lane < warp_size; ++lane) {
       uint64_t word = lanes[lane]->read(lanes[lane]->instruction().operands[1], Type::b32);
-      for (unsigned which : {0u, 1u}) matrix[lane / 4][lane % 4 * 2 + which] = static_cast<uint16_t>(word >> 16 * which);
+      for (unsigned which : {0u, 1u})
+        matrix[lane / 4][lane % 4 * 2 + which] = static_cast<uint16_t>(word >> 16 * which);
     }
     for (unsigned lane = 0; lane < warp_size; ++lane) {
       unsigned row = lane / 4, column = lane % 4 * 2;

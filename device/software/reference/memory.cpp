@@ -82,8 +82,7 @@ struct Memory {
     auto bytes = static_cast<uint64_t>(instruction.operands[2].value), count = bytes;
     if (instruction.operands.size() > 3 && !modifiers.has("L2::cache_hint")) {
       const Operand& limit = instruction.operands[3];
-      bool predicate =
-          limit.kind == Operand::reg && thread.frame().function->registers[limit.index].type == Type::pred;
+      bool predicate = limit.kind == Operand::reg && thread.frame().function->registers[limit.index].type == Type::pred;
       if (predicate)
         count = thread.read_predicate(limit) ? 0 : bytes;  // ignore-src
       else

@@ -23,7 +23,9 @@ uint64_t real_bits(const Operand& operand, Type type) {
   return encode(decode(bits, from), to);
 }
 
-Type piece(unsigned bits) { return bits == 64 ? Type::b64 : bits == 32 ? Type::b32 : bits == 16 ? Type::b16 : Type::b8; }
+Type piece(unsigned bits) {
+  return bits == 64 ? Type::b64 : bits == 32 ? Type::b32 : bits == 16 ? Type::b16 : Type::b8;
+}
 
 }  // namespace
 
