@@ -2,6 +2,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/narrow.h"
 
 namespace software {
 namespace {
@@ -80,6 +81,27 @@ Value* combined(llvm::IRBuilder<>& ir, AtomicRMWInst::BinOp chosen, Value* old, 
   }
 }
 
+// atom.add of .bf16 and .bf16x2: no processor has it, and LLVM's own way rounds as narrow.h says.
+Value* add_bfloats(Emitter& emitter, Value* pointer, Value* value, Type type, llvm::Align align) {
+  auto& ir = emitter.ir;
+  auto* function = ir.GetInsertBlock()->getParent();
+  auto* again = llvm::BasicBlock::Create(ir.getContext(), "again", function);
+  auto* done = llvm::BasicBlock::Create(ir.getContext(), "done", function);
+  auto* last = emitter.scratch(value->getType());
+  ir.CreateStore(ir.CreateAlignedLoad(value->getType(), pointer, align), last);
+  ir.CreateBr(again);
+  ir.SetInsertPoint(again);
+  Value* old = ir.CreateLoad(value->getType(), last);
+  auto real = [&](Value* bits) { return from_bfloat(emitter, emitter.as_float(bits, type)); };
+  Value* sum = to_bfloat(emitter, ir.CreateFAdd(real(old), real(value)), ptx::Rounding::rn);
+  auto order = AtomicOrdering::SequentiallyConsistent;
+  Value* outcome = ir.CreateAtomicCmpXchg(pointer, old, ir.CreateBitCast(sum, value->getType()), align, order, order);
+  ir.CreateStore(ir.CreateExtractValue(outcome, 0), last);
+  ir.CreateCondBr(ir.CreateExtractValue(outcome, 1), done, again);
+  ir.SetInsertPoint(done);
+  return old;
+}
+
 void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
@@ -113,6 +135,10 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
           ir.CreateAtomicCmpXchg(pointer, value, second.at(lane), align, AtomicOrdering::SequentiallyConsistent,
                                  AtomicOrdering::SequentiallyConsistent),
           0);
+    } else if (type == Type::bf16 || type == Type::bf16x2) {
+      old = chosen == AtomicRMWInst::FAdd
+                ? add_bfloats(emitter, pointer, value, type, align)
+                : ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
     } else {
       if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
       if (alone && is_plain(chosen)) {

@@ -99,7 +99,9 @@ struct Bits {
     length = ir.CreateAnd(length, emitter.like(length, 255));
     Value* outside = ir.CreateICmpUGE(start, emitter.like(start, width));
     Value* from = ir.CreateZExtOrTrunc(ir.CreateSelect(outside, emitter.like(start, 0), start), a->getType());
-    Value* mask = low_ones(length, a);
+    // A field that reaches past the highest bit ends there.
+    Value* room = ir.CreateSelect(outside, emitter.like(start, 0), ir.CreateSub(emitter.like(start, width), start));
+    Value* mask = low_ones(ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, length, room), a);
     Value* field = ir.CreateAnd(ir.CreateSelect(outside, emitter.like(a, 0), ir.CreateLShr(a, from)), mask);
     if (ptx::is_signed(type))
       field = ir.CreateOr(field, ir.CreateAnd(sign_of_field(a, start, length), ir.CreateNot(mask)));
@@ -144,10 +146,21 @@ struct Bits {
     result(value);
   }
 
+  // Which of the eight bytes becomes byte i; bit 3 asks for its sign (PTX ISA, "prmt", table of modes).
+  Value* byte_choice(Value* selector, unsigned i) {
+    auto has = [&](const char* mode) { return instruction.modifiers.has(mode); };
+    Value *low = ir.CreateAnd(selector, emitter.like(selector, 3)), *at = emitter.like(selector, i);
+    if (has("f4e")) return ir.CreateAdd(low, at);
+    if (has("b4e")) return ir.CreateAnd(ir.CreateSub(low, at), emitter.like(selector, 7));
+    if (has("rc8")) return low;
+    if (has("ecl")) return ir.CreateBinaryIntrinsic(llvm::Intrinsic::umax, low, at);
+    if (has("ecr")) return ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, low, at);
+    if (has("rc16"))
+      return ir.CreateOr(ir.CreateShl(ir.CreateAnd(low, emitter.like(low, 1)), emitter.like(low, 1)),
+                         emitter.like(low, i & 1));
+    return ir.CreateAnd(ir.CreateLShr(selector, emitter.like(selector, 4 * i)), emitter.like(selector, 15));
+  }
   void permute() {
-    static constexpr const char* modes[] = {"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"};
-    for (const char* mode : modes)
-      if (instruction.modifiers.has(mode)) emitter.unsupported(instruction);
     Value *a = word(1), *b = word(2), *selector = word(3);
     all(a, b, selector);
     all(b, selector);
@@ -157,7 +170,7 @@ struct Bits {
                     ir.CreateZExt(a, wide));
     Value* out = emitter.like(a, 0);
     for (unsigned i = 0; i < 4; ++i) {
-      Value* choice = ir.CreateAnd(ir.CreateLShr(selector, emitter.like(selector, 4 * i)), emitter.like(selector, 15));
+      Value* choice = byte_choice(selector, i);
       Value* place = ir.CreateShl(ir.CreateAnd(choice, emitter.like(choice, 7)), emitter.like(choice, 3));
       Value* byte = ir.CreateAnd(ir.CreateTrunc(ir.CreateLShr(both, ir.CreateZExt(place, wide)), a->getType()),
                                  emitter.like(a, 255));

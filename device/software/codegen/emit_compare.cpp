@@ -2,6 +2,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/narrow.h"
 
 namespace software {
 namespace {
@@ -64,7 +65,8 @@ Value* compared(Emitter& emitter, const ptx::Instruction& instruction, Type type
   }
   auto predicate = float_predicate(compare);
   if (predicate == CmpInst::BAD_FCMP_PREDICATE) emitter.unsupported(instruction);
-  return ir.CreateFCmp(predicate, emitter.as_float(a, type), emitter.as_float(b, type));
+  auto real = [&](Value* bits) { return flushed(emitter, instruction.modifiers, emitter.as_float(bits, type)); };
+  return ir.CreateFCmp(predicate, real(a), real(b));
 }
 
 Value* combined(Emitter& emitter, Boolean boolean, Value* truth, Value* with) {
@@ -118,7 +120,7 @@ Value* not_negative(Emitter& emitter, const ptx::Instruction& instruction) {
   Type type = instruction.modifiers.source_type;
   Value* c = emitter.read(instruction.operands[3], type);
   if (!ptx::is_float(type)) return emitter.ir.CreateICmpSGE(c, emitter.like(c, 0));
-  Value* real = emitter.as_float(c, type);
+  Value* real = flushed(emitter, instruction.modifiers, emitter.as_float(c, type));
   return emitter.ir.CreateFCmpOGE(real, llvm::Constant::getNullValue(real->getType()));
 }
 

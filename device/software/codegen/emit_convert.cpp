@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/narrow.h"
 #include "device/software/codegen/rounding.h"
 
 namespace software {
@@ -20,13 +21,9 @@ struct Conversion {
   Type to = modifiers.type, from = modifiers.source_type;
   llvm::IRBuilder<>& ir = emitter.ir;
 
+  // .ftz concerns the single-precision side of a conversion alone (PTX ISA, "cvt").
   Value* flushed(Value* value) {
-    if (!modifiers.ftz || !value->getType()->getScalarType()->isFloatTy()) return value;
-    Value* small = ir.CreateFCmpOLT(ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, value),
-                                    llvm::ConstantFP::get(value->getType(), 0x1p-126));
-    Value* zero =
-        ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
-    return ir.CreateSelect(small, zero, value);
+    return value->getType()->getScalarType()->isFloatTy() ? software::flushed(emitter, modifiers, value) : value;
   }
 
   Value* rounded(Value* value) {
@@ -42,6 +39,8 @@ struct Conversion {
   // Out of range clamps; NaN gives 0, or 0x80...0 where the result has 64 bits.
   Value* to_integer(Value* value) {
     value = rounded(flushed(value));
+    // LLVM 19 takes AVX512-FP16's answer for NaN as it is where half becomes s16.
+    if (from == Type::f16) value = ir.CreateFPExt(value, emitter.shaped(ir.getFloatTy(), value));
     auto* type = emitter.shaped(ir.getIntNTy(ptx::bits(to)), value);
     auto id = ptx::is_signed(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
     Value* result = ir.CreateIntrinsic(id, {type, value->getType()}, {value});
@@ -55,17 +54,21 @@ struct Conversion {
       if (to != Type::f32 && to != Type::f64) emitter.unsupported(instruction);
       return directed_from_integer(emitter, modifiers.rounding, value, ptx::is_signed(from), type);
     }
+    if (to == Type::bf16)
+      return to_bfloat(emitter, odd_from_integer(emitter, value, ptx::is_signed(from)), Rounding::rn);
     return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
   }
 
   Value* narrowed(Value* value, llvm::Type* type) {
+    if (from == Type::f64 && to != Type::f32 && !is_directed(modifiers.rounding)) value = odd_float(emitter, value);
+    if (type->getScalarType()->isBFloatTy()) return to_bfloat(emitter, value, modifiers.rounding);
     if (!is_directed(modifiers.rounding)) return ir.CreateFPTrunc(value, type);
-    if (to != Type::f32) emitter.unsupported(instruction);
     return round_from(emitter, modifiers.rounding, value, llvm::Constant::getNullValue(value->getType()), type);
   }
 
   Value* float_to_float(Value* value) {
     value = flushed(value);
+    if (modifiers.has("relu")) value = relu(emitter, value);
     auto* type = emitter.shaped(emitter.float_type(to), value);
     unsigned in = ptx::bits(from), out = ptx::bits(to);
     if (in == out && from == to)
@@ -73,15 +76,13 @@ struct Conversion {
     else if (out < in)
       value = narrowed(value, type);
     else if (out > in)
-      value = ir.CreateFPExt(value, type);
+      value = value->getType() == type ? value : ir.CreateFPExt(value, type);
     else
       emitter.unsupported(instruction);
     if (modifiers.sat) {
       value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
       value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::minnum, value, llvm::ConstantFP::get(value->getType(), 1));
     }
-    if (modifiers.has("relu"))
-      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
     return flushed(value);
   }
 
@@ -110,12 +111,13 @@ struct Conversion {
 
   // cvt.rn.f16x2.f32 d, a, b: a becomes the upper half.
   void pack() {
-    if (from != Type::f32 || (modifiers.rounding != Rounding::rn)) emitter.unsupported(instruction);
+    if (from != Type::f32 || (modifiers.rounding != Rounding::rn && modifiers.rounding != Rounding::rz) ||
+        modifiers.has("satfinite"))
+      emitter.unsupported(instruction);
     auto half = [&](size_t i) {
       Value* value = emitter.as_float(emitter.read(instruction.operands[i], from), from);
-      if (modifiers.has("relu"))
-        value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
-      Value* narrow = ir.CreateFPTrunc(value, emitter.shaped(emitter.float_type(to), value));
+      if (modifiers.has("relu")) value = relu(emitter, value);
+      Value* narrow = narrowed(value, emitter.shaped(emitter.float_type(to), value));
       Value* bits = emitter.as_bits(narrow, 16);
       return ir.CreateZExt(bits, bits->getType()->getWithNewBitWidth(32));
     };
@@ -132,6 +134,7 @@ struct Conversion {
     if (!known || modifiers.types.size() != 2) emitter.unsupported(instruction);
     Value* value = emitter.read(instruction.operands[1], from);
     if (ptx::is_float(from)) value = emitter.as_float(value, from);
+    if (from == Type::bf16) value = from_bfloat(emitter, value);
     if (ptx::is_float(to)) {
       value = ptx::is_float(from) ? float_to_float(value) : integer_to_float(value);
       value = emitter.as_bits(value, width);

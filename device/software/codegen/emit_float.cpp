@@ -2,6 +2,8 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/jit.h"
+#include "device/software/codegen/narrow.h"
 #include "device/software/codegen/rounding.h"
 
 namespace software {
@@ -19,16 +21,12 @@ struct Float {
   llvm::IRBuilder<>& ir = emitter.ir;
   bool known = false, shape = false;
 
-  // Subnormal inputs and results of an .ftz instruction are zeros of the same sign.
-  Value* flushed(Value* value) {
-    if (!modifiers.ftz || type != Type::f32) return value;
-    Value* small = ir.CreateFCmpOLT(ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, value),
-                                    llvm::ConstantFP::get(value->getType(), 0x1p-126));
-    Value* zero =
-        ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, llvm::ConstantFP::get(value->getType(), 0.0), value);
-    return ir.CreateSelect(small, zero, value);
+  bool brain = type == Type::bf16 || type == Type::bf16x2;  // computed as float
+
+  Value* source(size_t i) {
+    Value* value = flushed(emitter, modifiers, emitter.as_float(bits(i), type));
+    return brain ? from_bfloat(emitter, value) : value;
   }
-  Value* source(size_t i) { return flushed(emitter.as_float(bits(i), type)); }
   // All sources are varying as soon as one is.
   Value* bits(size_t i) {
     if (!known) find_shape();
@@ -41,9 +39,10 @@ struct Float {
       shape = shape || Emitter::varying(emitter.read(instruction.operands[i], type));
   }
   void result(Value* value) {
-    value = flushed(value);
+    value = flushed(emitter, modifiers, value);
     if (modifiers.sat) value = clamped(value);
-    if (modifiers.has("relu")) value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, number(value, 0));
+    if (modifiers.has("relu")) value = relu(emitter, value);
+    if (brain) value = to_bfloat(emitter, value, modifiers.rounding);
     emitter.write(instruction.operands[0], emitter.as_bits(value, ptx::bits(type)), type);
   }
   Value* number(Value* like, double value) { return llvm::ConstantFP::get(like->getType(), value); }
@@ -56,6 +55,7 @@ struct Float {
   void smaller_or_larger() {
     Value *a = source(1), *b = source(2);
     bool min = instruction.opcode == Opcode::min;
+    if (modifiers.xorsign_abs) return xor_of_signs(a, b, min);
     if (modifiers.nan)
       return result(ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b));
     // The number where the other is NaN, and -0 below +0: the second half is IEEE 754-2019 minimumNumber's.
@@ -64,8 +64,25 @@ struct Float {
     result(ir.CreateSelect(ir.CreateFCmpUNO(b, b), source(1), both));
   }
 
+  // .xorsign.abs: of the magnitudes; the result's sign is that of the product.
+  void xor_of_signs(Value* a, Value* b, bool min) {
+    Value *x = unary(llvm::Intrinsic::fabs, a), *y = unary(llvm::Intrinsic::fabs, b);
+    auto id = modifiers.nan ? (min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum)
+                            : (min ? llvm::Intrinsic::minnum : llvm::Intrinsic::maxnum);
+    auto* integers = a->getType()->getWithNewType(ir.getIntNTy(a->getType()->getScalarSizeInBits()));
+    Value* signs = ir.CreateXor(ir.CreateBitCast(a, integers), ir.CreateBitCast(b, integers));
+    result(ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, ir.CreateBinaryIntrinsic(id, x, y),
+                                    ir.CreateBitCast(signs, a->getType())));
+  }
+
   void fused() {
     Value *a = source(1), *b = source(2), *c = source(3);
+    bool half = type == Type::f16 || type == Type::f16x2;
+    if (brain || (half && !has_half_arithmetic())) {  // rounding to float first would round twice
+      auto* wide = a->getType()->getWithNewType(ir.getDoubleTy());
+      Value* odd = odd_fused(emitter, ir.CreateFPExt(a, wide), ir.CreateFPExt(b, wide), ir.CreateFPExt(c, wide));
+      return result(brain ? odd : ir.CreateFPTrunc(odd, a->getType()));
+    }
     result(ir.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c}));
   }
 

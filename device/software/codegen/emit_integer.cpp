@@ -105,7 +105,7 @@ struct Integer {
     if (instruction.opcode == Opcode::mul24) return result(p);
     Value* c = source(3);
     emitter.unify(p, c);
-    result(ir.CreateAdd(p, c));
+    result(modifiers.sat ? saturated(true, p, c) : ir.CreateAdd(p, c));
   }
 
   // Lanes that do not run may hold a zero divisor, and hardware here traps: they divide by one. A running lane

@@ -6,11 +6,15 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/ExecutionEngine/Orc/ObjectTransformLayer.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/Object/ObjectFile.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/DataExtractor.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
+
+#include <cstdlib>
+#include <string_view>
 
 #include "device/software/codegen/masks.h"
 #include "device/software/run/warp.h"
@@ -77,12 +81,22 @@ void define_hooks(orc::LLJIT& jit) {
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));
 }
 
+// OUTBOARD_CPU names a processor as LLVM does (x86-64, x86-64-v3 ...) to compile for in place of this machine's own:
+// for tests of the code that machines with shorter vectors get.
+void choose_processor(orc::JITTargetMachineBuilder& machine) {
+  const char* name = std::getenv("OUTBOARD_CPU");
+  if (!name || std::string_view(name) == "native") return;
+  machine.setCPU(name);
+  machine.getFeatures() = llvm::SubtargetFeatures();
+}
+
 Compiler* make_compiler() {
   auto* made = new Compiler;  // lives as long as the process: worker threads may still run its code at exit
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto host = orc::JITTargetMachineBuilder::detectHost();
   if (!host) return made->error = text_of(host.takeError()), made;
+  choose_processor(*host);
   host->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
   host->getOptions().EmitStackSizeSection = true;
   made->machine = std::make_unique<orc::JITTargetMachineBuilder>(*host);
@@ -116,10 +130,25 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
 }
 
+Compiler* the_compiler() {
+  static Compiler* compiler = make_compiler();
+  return compiler;
+}
+
 }  // namespace
 
+bool has_half_arithmetic() {
+  static const bool has = [] {
+    if (!the_compiler()->machine) return false;
+    auto machine = the_compiler()->machine->createTargetMachine();
+    if (!machine) return llvm::consumeError(machine.takeError()), false;
+    return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures("+avx512fp16");
+  }();
+  return has;
+}
+
 base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {
-  static Compiler* compiler = make_compiler();
+  Compiler* compiler = the_compiler();
   if (!compiler->error.empty()) return base::Error{"the JIT did not start: " + compiler->error};
   auto machine = compiler->machine->createTargetMachine();
   if (!machine) return base::Error{text_of(machine.takeError())};

@@ -17,4 +17,7 @@ struct Callable {
 // stream may still be running it. Thread-safe.
 base::Result<Callable> make_callable(llvm::orc::ThreadSafeModule module, const std::string& symbol);
 
+// Whether the processor that code is made for rounds half precision by itself; LLVM goes by way of float elsewhere.
+bool has_half_arithmetic();
+
 }  // namespace software
