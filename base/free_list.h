@@ -14,6 +14,8 @@ class FreeList {
 
   // 0: no room. `alignment` is a power of two.
   uint64_t take(uint64_t size, uint64_t alignment);
+  // Exactly [begin, begin + size); false: not all of it is free.
+  bool take_at(uint64_t begin, uint64_t size);
   // Gives [begin, end) back; returns the whole free range it is now part of.
   std::pair<uint64_t, uint64_t> give(uint64_t begin, uint64_t end);
 
@@ -32,6 +34,17 @@ inline uint64_t FreeList::take(uint64_t size, uint64_t alignment) {
     return start;
   }
   return 0;
+}
+
+inline bool FreeList::take_at(uint64_t begin, uint64_t size) {
+  auto after = free_.upper_bound(begin);
+  if (after == free_.begin()) return false;
+  auto [free_begin, free_end] = *std::prev(after);
+  if (begin >= free_end || free_end - begin < size) return false;
+  free_.erase(std::prev(after));
+  if (free_begin < begin) free_.emplace(free_begin, begin);
+  if (begin + size < free_end) free_.emplace(begin + size, free_end);
+  return true;
 }
 
 inline std::pair<uint64_t, uint64_t> FreeList::give(uint64_t begin, uint64_t end) {

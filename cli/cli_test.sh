@@ -20,8 +20,15 @@ said=$("$outboard" run --on unix:/nonexistent/socket -- true 2>&1); code=$?
 [ $code -eq 2 ] && [[ $said == *"is \`outboard serve\` running"* ]] || fail "a target that does not answer: $said"
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" targets | grep -q '^cpu  *ok' || fail "targets"
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 | grep -q 'using cpu' || fail "auto falls back to cpu"
+"$outboard" run --devices 17 -- true 2>/dev/null; [ $? -eq 2 ] || fail "too many devices"
 [ -x "$program" ] || exit 0  # no nvcc: the configuration has said so
 [ "$("$outboard" run --on cpu -- "$program")" = 'CUDA device ID: 0' ] || fail "a device for device_count"
+several=$(dirname "$program")/several_devices
+"$outboard" run --on cpu --devices 2 -- "$several" >/dev/null || fail "two devices"
+"$outboard" run --on cpu -- "$several" 2>&1 | grep -q '^1 devices' || fail "one device by default"
+two="via:$outboard serve --stdio --devices 2"
+"$outboard" run --on "$two" -- "$several" >/dev/null || fail "two devices over pipes"
+"$outboard" run --on "$two" --devices 2 -- true 2>&1 | grep -q 'serve --devices 2' || fail "a server's devices are its own"
 [ "$("$outboard" run --on "via:$outboard serve --stdio" -- "$program")" = 'CUDA device ID: 0' ] || fail "a device over pipes"
 work=$(mktemp -d)
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT

@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
   bool verbose = false;
   std::vector<std::string> command;
   run->add_option("--on", target, target_help);
+  int devices = 0;
+  run->add_option("--devices", devices, "With cpu: how many devices the program sees, 1 to 16 (default 1)")
+      ->check(CLI::Range(1, 16));
   run->add_flag("--verbose", verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", command, "The program and its arguments")->required();
   run->positionals_at_end();
@@ -36,7 +39,9 @@ int main(int argc, char** argv) {
   serve->add_flag("--stdio", serving.stdio,
                   "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
   serve->add_option("--device", serving.device, "cpu: the software GPU")->capture_default_str();
-  serve->add_option("--memory", serving.memory, "Device memory for each client, for example 8GiB");
+  serve->add_option("--devices", serving.devices, "How many devices each client sees, 1 to 16 (default 1)")
+      ->check(CLI::Range(1, 16));
+  serve->add_option("--memory", serving.memory, "Memory of each device, for each client, for example 8GiB");
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
@@ -60,7 +65,7 @@ int main(int argc, char** argv) {
     app.exit(error);
     return 2;
   }
-  if (*run) return cli::run(target, verbose, std::move(command));
+  if (*run) return cli::run(target, devices, verbose, std::move(command));
   if (*serve) return cli::serve(serving);
   if (*targets) return cli::list_targets();
   if (*completion) return cli::print_completion(app, shell);

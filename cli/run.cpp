@@ -46,13 +46,21 @@ std::string library_folder(const char* name) {
   return fs::exists(installed, error) ? installed : lib / name;
 }
 
-int run(const std::string& wanted, bool verbose, std::vector<std::string> command) {
+int run(const std::string& wanted, int devices, bool verbose, std::vector<std::string> command) {
   std::vector<Target> tried;
   if (!choose(wanted, tried)) {
     complain(tried);
     return 2;
   }
   const Target& target = tried.back();
+  if (devices && !target.software) {
+    std::fprintf(stderr,
+                 "outboard: --devices is for the software GPU of this machine (--on cpu); %s decides by itself: "
+                 "start it with serve --devices %d\n",
+                 target.name.c_str(), devices);
+    return 2;
+  }
+  if (devices) setenv("OUTBOARD_DEVICES", std::to_string(devices).c_str(), 1);
   if (verbose)
     for (const Target& each : tried)
       std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),

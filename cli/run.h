@@ -10,6 +10,7 @@ std::string library_folder(const char* name);
 
 // Returns only on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying
 // why on standard error.
-int run(const std::string& target, bool verbose, std::vector<std::string> command);
+// `devices` software GPUs, 0: as OUTBOARD_DEVICES says.
+int run(const std::string& target, int devices, bool verbose, std::vector<std::string> command);
 
 }  // namespace cli

@@ -51,6 +51,7 @@ int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
   listener.worker.device = options.device;
   listener.most_clients = options.most_clients;
+  if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
   if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
     return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");
   if (options.stdio) {

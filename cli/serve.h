@@ -10,7 +10,8 @@ struct ServeOptions {
   std::vector<std::string> listen;  // addresses; empty: this user's own socket
   bool stdio = false;               // one client, over standard input and output
   std::string device = "cpu";
-  std::string memory;  // "8GiB"; empty: the device's own choice
+  int devices = 0;     // of each client; 0: as OUTBOARD_DEVICES says
+  std::string memory;  // of each device: "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
   bool quiet = false;
 };

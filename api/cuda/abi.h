@@ -702,21 +702,34 @@ struct CUmemAccessDesc_st {
 };
 using CUmemAccessDesc_v1 = CUmemAccessDesc_st;
 using CUmemAccessDesc = CUmemAccessDesc_v1;
-enum CUmemAllocationGranularity_flags_enum : unsigned int;
+enum CUmemAllocationGranularity_flags_enum : unsigned int {
+  CU_MEM_ALLOC_GRANULARITY_MINIMUM = 0, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED = 1,
+};
 using CUmemAllocationGranularity_flags = CUmemAllocationGranularity_flags_enum;
 enum CUmemAllocationHandleType_enum : unsigned int {
   CU_MEM_HANDLE_TYPE_NONE = 0, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR = 1,
   CU_MEM_HANDLE_TYPE_WIN32 = 2, CU_MEM_HANDLE_TYPE_WIN32_KMT = 4, CU_MEM_HANDLE_TYPE_FABRIC = 8,
 };
 using CUmemAllocationHandleType = CUmemAllocationHandleType_enum;
-struct CUmemAllocationProp_st;
-using CUmemAllocationProp_v1 = CUmemAllocationProp_st;
-using CUmemAllocationProp = CUmemAllocationProp_v1;
 enum CUmemAllocationType_enum : unsigned int {
   CU_MEM_ALLOCATION_TYPE_INVALID = 0, CU_MEM_ALLOCATION_TYPE_PINNED = 1,
   CU_MEM_ALLOCATION_TYPE_MANAGED = 2,
 };
 using CUmemAllocationType = CUmemAllocationType_enum;
+struct CUmemAllocationProp_st {
+  CUmemAllocationType type;
+  CUmemAllocationHandleType requestedHandleTypes;
+  CUmemLocation location;
+  void* win32HandleMetaData;
+  struct {
+    unsigned char compressionType;
+    unsigned char gpuDirectRDMACapable;
+    unsigned short usage;
+    unsigned char reserved[4];
+  } allocFlags;
+};
+using CUmemAllocationProp_v1 = CUmemAllocationProp_st;
+using CUmemAllocationProp = CUmemAllocationProp_v1;
 struct CUmemDecompressParams_st;
 using CUmemDecompressParams = CUmemDecompressParams_st;
 using CUmemGenericAllocationHandle_v1 = unsigned long long;

@@ -10,6 +10,11 @@ struct LaunchShape {
   uint32_t cluster[3];    // 0: none
 };
 
+// Names shared memory of a worker on its machine: a base::SharedMemoryToken, byte for byte.
+struct SharedToken {
+  unsigned char bytes[24];
+};
+
 // cuLaunchKernel's `extra` (CUDA Driver API, "CU_LAUNCH_PARAM_*").
 inline void* const launch_param_end = nullptr;
 inline void* const launch_param_buffer_pointer = reinterpret_cast<void*>(1);

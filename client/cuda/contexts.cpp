@@ -354,17 +354,6 @@ OUTBOARD_EXPORT CUresult cuCtxGetExecAffinity(CUexecAffinityParam*, CUexecAffini
   return client::initialised() ? CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY : CUDA_ERROR_NOT_INITIALIZED;
 }
 
-// Devices behind one server are not offered to each other yet, so there is no access to switch.
-OUTBOARD_EXPORT CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int) {
-  Context* peer = client::find_context(peerContext);
-  if (!peer || peer == client::current()) return CUDA_ERROR_INVALID_CONTEXT;
-  return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
-}
-
-OUTBOARD_EXPORT CUresult cuCtxDisablePeerAccess(CUcontext peerContext) {
-  return client::find_context(peerContext) ? CUDA_ERROR_PEER_ACCESS_NOT_ENABLED : CUDA_ERROR_INVALID_CONTEXT;
-}
-
 OUTBOARD_EXPORT CUresult cuCtxSynchronize_v2(CUcontext ctx) {
   return client::with_context(ctx, [] { return cuCtxSynchronize(); });
 }

@@ -101,19 +101,3 @@ OUTBOARD_EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteC
   if (CUresult result = cuMemcpyAsync(dst, src, ByteCount, nullptr)) return result;
   return cuStreamSynchronize(nullptr);
 }
-
-// Between contexts of one device; devices do not reach each other.
-OUTBOARD_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
-                                           CUcontext srcContext, size_t ByteCount, CUstream hStream) {
-  const client::Context *to = client::find_context(dstContext), *from = client::find_context(srcContext);
-  if (!to || !from) return CUDA_ERROR_INVALID_CONTEXT;
-  if (to->device != from->device) return CUDA_ERROR_NOT_SUPPORTED;
-  return cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
-}
-
-OUTBOARD_EXPORT CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
-                                      CUcontext srcContext, size_t ByteCount) {
-  if (CUresult result = cuMemcpyPeerAsync(dstDevice, dstContext, srcDevice, srcContext, ByteCount, nullptr))
-    return result;
-  return cuStreamSynchronize(nullptr);
-}

@@ -234,17 +234,6 @@ OUTBOARD_EXPORT CUresult cuDeviceGetByPCIBusId(CUdevice* dev, const char* pciBus
   return CUDA_ERROR_INVALID_DEVICE;
 }
 
-OUTBOARD_EXPORT CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev) {
-  if (client::initialised() && client::server_ordinal(peerDev) < 0) return CUDA_ERROR_INVALID_DEVICE;
-  return read_device(dev, canAccessPeer, [&](const DeviceFacts&) { return *canAccessPeer = 0, CUDA_SUCCESS; });
-}
-
-OUTBOARD_EXPORT CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute, CUdevice srcDevice,
-                                                 CUdevice dstDevice) {
-  if (srcDevice == dstDevice) return CUDA_ERROR_INVALID_DEVICE;
-  return cuDeviceCanAccessPeer(value, srcDevice, dstDevice);
-}
-
 OUTBOARD_EXPORT CUresult cuDeviceGetTexture1DLinearMaxWidth(size_t* maxWidthInElements, CUarray_format, unsigned int,
                                                             CUdevice dev) {
   return read_device(dev, maxWidthInElements, [&](const DeviceFacts& facts) {

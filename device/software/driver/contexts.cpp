@@ -18,8 +18,9 @@ CUcontext handle_of(Context* context) { return reinterpret_cast<CUcontext>(conte
 CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   if (!handle || (flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK))) return CUDA_ERROR_INVALID_VALUE;
-  if (ordinal != 0) return CUDA_ERROR_INVALID_DEVICE;
-  Context* made = device().contexts.add(std::make_shared<Context>(flags, ++device().numbers));
+  if (!device().has(ordinal)) return CUDA_ERROR_INVALID_DEVICE;
+  auto on = static_cast<unsigned>(ordinal);
+  Context* made = device().contexts.add(std::make_shared<Context>(on, flags, ++device().numbers));
   stack().push_back(made);
   *handle = handle_of(made);
   return CUDA_SUCCESS;
@@ -28,7 +29,7 @@ CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
 CUresult destroy(CUcontext handle) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   std::shared_ptr<Context> context = device().contexts.find(handle);
-  if (!context || context == device().primary) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!context || device().is_primary(context.get())) return CUDA_ERROR_INVALID_CONTEXT;
   device().contexts.remove(handle);
   context->alive = false;
   context->clear();
@@ -36,16 +37,16 @@ CUresult destroy(CUcontext handle) {
   return CUDA_SUCCESS;
 }
 
-// With primary_lock held.
-void end_primary() {
-  if (!device().primary) return;
-  device().primary->alive = false;
-  device().primary->clear();
+// With its lock held.
+void end_primary(Ordinal& at) {
+  if (!at.primary) return;
+  at.primary->alive = false;
+  at.primary->clear();
 }
 
-CUresult primary_device(CUdevice ordinal) {
+CUresult check_ordinal(CUdevice ordinal) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
-  return ordinal == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+  return device().has(ordinal) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
 CUresult synchronise(Context& context) {
@@ -114,7 +115,7 @@ CUresult cuCtxGetDevice(CUdevice* dev) {
   std::shared_ptr<Context> context;
   if (CUresult bad = enter_failed(context)) return bad;
   if (!dev) return CUDA_ERROR_INVALID_VALUE;
-  *dev = 0;
+  *dev = static_cast<CUdevice>(context->ordinal);
   return CUDA_SUCCESS;
 }
 
@@ -188,50 +189,54 @@ CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) 
 }
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
-  if (CUresult bad = primary_device(dev)) return bad;
+  if (CUresult bad = check_ordinal(dev)) return bad;
   if (!pctx) return CUDA_ERROR_INVALID_VALUE;
-  Device& the = device();
-  std::lock_guard hold(the.primary_lock);
-  if (!the.primary) {
-    the.primary = std::make_shared<Context>(the.primary_flags, ++the.numbers);
-    the.contexts.add(the.primary);
+  Ordinal& at = device().ordinals[dev];
+  std::lock_guard hold(at.lock);
+  if (!at.primary) {
+    at.primary = std::make_shared<Context>(static_cast<unsigned>(dev), at.flags, ++device().numbers);
+    device().contexts.add(at.primary);
   }
-  the.primary->alive = true;
-  ++the.primary_uses;
-  *pctx = handle_of(the.primary.get());
+  at.primary->alive = true;
+  ++at.uses;
+  *pctx = handle_of(at.primary.get());
   return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
-  if (CUresult bad = primary_device(dev)) return bad;
-  std::lock_guard hold(device().primary_lock);
-  if (device().primary_uses == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  if (--device().primary_uses == 0) end_primary();
+  if (CUresult bad = check_ordinal(dev)) return bad;
+  Ordinal& at = device().ordinals[dev];
+  std::lock_guard hold(at.lock);
+  if (at.uses == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  if (--at.uses == 0) end_primary(at);
   return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
-  if (CUresult bad = primary_device(dev)) return bad;
-  std::lock_guard hold(device().primary_lock);
-  device().primary_uses = 0;
-  end_primary();
+  if (CUresult bad = check_ordinal(dev)) return bad;
+  Ordinal& at = device().ordinals[dev];
+  std::lock_guard hold(at.lock);
+  at.uses = 0;
+  end_primary(at);
   return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
-  if (CUresult bad = primary_device(dev)) return bad;
+  if (CUresult bad = check_ordinal(dev)) return bad;
   if (flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK)) return CUDA_ERROR_INVALID_VALUE;
-  std::lock_guard hold(device().primary_lock);
-  device().primary_flags = flags;
-  if (device().primary) device().primary->flags = flags;
+  Ordinal& at = device().ordinals[dev];
+  std::lock_guard hold(at.lock);
+  at.flags = flags;
+  if (at.primary) at.primary->flags = flags;
   return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
-  if (CUresult bad = primary_device(dev)) return bad;
-  std::lock_guard hold(device().primary_lock);
-  if (flags) *flags = device().primary_flags;
-  if (active) *active = device().primary_uses > 0;
+  if (CUresult bad = check_ordinal(dev)) return bad;
+  Ordinal& at = device().ordinals[dev];
+  std::lock_guard hold(at.lock);
+  if (flags) *flags = at.flags;
+  if (active) *active = at.uses > 0;
   return CUDA_SUCCESS;
 }
 

@@ -1,5 +1,7 @@
-// The device itself: one, with the capability of claimed_capability() and the limits of that generation.
+// The devices themselves: OUTBOARD_DEVICES of a kind, with the capability of claimed_capability() and the limits of
+// that generation.
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -111,7 +113,7 @@ const std::unordered_map<int, int>& attributes() {
 CUresult check(CUdevice ordinal, const void* result) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   if (!result) return CUDA_ERROR_INVALID_VALUE;
-  return ordinal == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+  return device().has(ordinal) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
 }  // namespace
@@ -129,13 +131,13 @@ CUresult cuDriverGetVersion(int* driverVersion) {
 
 CUresult cuDeviceGetCount(int* count) {
   if (CUresult bad = check(0, count)) return bad;
-  *count = 1;
+  *count = static_cast<int>(device().ordinals.size());
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGet(CUdevice* dev, int ordinal) {
   if (CUresult bad = check(ordinal, dev)) return bad;
-  *dev = 0;
+  *dev = ordinal;
   return CUDA_SUCCESS;
 }
 
@@ -150,7 +152,8 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
 
 CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {
   if (CUresult bad = check(dev, uuid)) return bad;
-  std::memcpy(uuid->bytes, "outboard\0soft\0\0\1", 16);
+  std::memcpy(uuid->bytes, "outboard\0soft\0\0", 16);
+  uuid->bytes[15] = static_cast<char>(dev + 1);
   return CUDA_SUCCESS;
 }
 
@@ -164,6 +167,7 @@ CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice dev) {
 
 CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice dev) {
   if (CUresult bad = check(dev, pi)) return bad;
+  if (attrib == CU_DEVICE_ATTRIBUTE_PCI_BUS_ID) return *pi = dev, CUDA_SUCCESS;
   auto found = attributes().find(attrib);
   *pi = found == attributes().end() ? 0 : found->second;
   return CUDA_SUCCESS;
@@ -179,17 +183,9 @@ CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice dev) {
 
 CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   if (CUresult bad = check(dev, pciBusId)) return bad;
-  constexpr char id[] = "0000:00:00.0";
-  if (len < static_cast<int>(sizeof id)) return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(pciBusId, id, sizeof id);
-  return CUDA_SUCCESS;
+  int written = std::snprintf(pciBusId, static_cast<size_t>(std::max(len, 0)), "0000:%02x:00.0", dev);
+  return written < len ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev) {
-  if (CUresult bad = check(dev, canAccessPeer)) return bad;
-  if (peerDev != 0) return CUDA_ERROR_INVALID_DEVICE;
-  *canAccessPeer = 0;
-  return CUDA_SUCCESS;
-}
 
 }  // namespace software

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "device/software/driver/functions.h"
+#include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
 
 namespace software {
@@ -22,6 +23,11 @@ CUresult find_mark(CUevent handle, std::shared_ptr<Event::Mark>& mark, unsigned*
   return CUDA_SUCCESS;
 }
 
+std::shared_ptr<InterprocessEvent> interprocess_of(CUevent handle) {
+  std::shared_ptr<Event> event = device().events.find(handle);
+  return event ? event->interprocess : nullptr;
+}
+
 CUresult record(CUevent handle, CUstream stream_handle) {
   std::shared_ptr<Context> context;
   std::shared_ptr<Stream> stream;
@@ -29,7 +35,9 @@ CUresult record(CUevent handle, CUstream stream_handle) {
   std::shared_ptr<Event> event = device().events.find(handle);
   if (!event || event->context != context.get()) return CUDA_ERROR_INVALID_HANDLE;
   auto mark = std::make_shared<Event::Mark>();
-  if (context->idle(stream)) {
+  if (auto shared = event->interprocess) {
+    mark->place = context->submit(stream, [shared, record = shared->announce()] { shared->complete(record); });
+  } else if (context->idle(stream)) {
     mark->time = now();
   } else {
     // The task holds the mark, whose place holds the stream: a cycle that ends when the task has run.
@@ -61,10 +69,12 @@ CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
   if (CUresult bad = enter(context)) return bad;
   constexpr unsigned known = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
   if (!phEvent || (Flags & ~known)) return CUDA_ERROR_INVALID_VALUE;
-  if (Flags & CU_EVENT_INTERPROCESS) return CUDA_ERROR_NOT_SUPPORTED;
+  const bool interprocess = Flags & CU_EVENT_INTERPROCESS;
+  if (interprocess && !(Flags & CU_EVENT_DISABLE_TIMING)) return CUDA_ERROR_INVALID_VALUE;
   auto event = std::make_shared<Event>();
   event->context = context.get();
   event->flags = Flags;
+  if (interprocess && !(event->interprocess = InterprocessEvent::create())) return CUDA_ERROR_OUT_OF_MEMORY;
   *phEvent = reinterpret_cast<CUevent>(device().events.add(std::move(event)));
   return CUDA_SUCCESS;
 }
@@ -83,6 +93,8 @@ CUresult cuEventQuery(CUevent hEvent) {
   if (CUresult bad = enter(context)) return bad;
   std::shared_ptr<Event::Mark> mark;
   if (CUresult bad = find_mark(hEvent, mark)) return bad;
+  auto shared = interprocess_of(hEvent);
+  if (shared && !shared->reached(shared->last())) return CUDA_ERROR_NOT_READY;
   if (mark && !mark->place.reached()) return CUDA_ERROR_NOT_READY;
   return context->error();
 }
@@ -92,6 +104,7 @@ CUresult cuEventSynchronize(CUevent hEvent) {
   if (CUresult bad = enter_failed(context)) return bad;
   std::shared_ptr<Event::Mark> mark;
   if (CUresult bad = find_mark(hEvent, mark)) return bad;
+  if (auto shared = interprocess_of(hEvent)) shared->wait(shared->last());
   if (mark) mark->place.wait();
   context->flush();
   return context->error();

@@ -67,7 +67,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   if (CUresult bad = enter(context)) return bad;
   if (!free || !total) return CUDA_ERROR_INVALID_VALUE;
   *total = device().memory->limit();
-  *free = *total - device().memory->used();
+  *free = *total - device().memory->used(context->ordinal);
   return CUDA_SUCCESS;
 }
 
@@ -182,14 +182,14 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevi
     return CUDA_SUCCESS;
   };
   switch (attribute) {
-    case CU_POINTER_ATTRIBUTE_CONTEXT: return answer(found->owner);
+    case CU_POINTER_ATTRIBUTE_CONTEXT: return answer(static_cast<const void*>(static_cast<const Context*>(found->owner)));
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return answer(host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return answer(ptr);
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
       return answer(ptr);  // all of this device's memory is the process's own, and readable where it lies
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return answer(static_cast<unsigned long long>(found->number));
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: return answer(static_cast<unsigned>(found->kind == MemoryKind::managed));
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return answer(0);
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return answer(static_cast<int>(found->ordinal));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return answer(found->address);
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return answer(static_cast<size_t>(found->size));
     case CU_POINTER_ATTRIBUTE_MAPPED: return answer(1u);

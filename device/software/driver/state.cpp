@@ -17,7 +17,16 @@ bool& in_host_function() {
   return is;
 }
 
-Context::Context(unsigned context_flags, uint64_t id) : flags(context_flags), id_(id) { set_up(); }
+Context::Context(unsigned on, unsigned context_flags, uint64_t id)
+    : MemoryOwner{on}, flags(context_flags), id_(id) {
+  set_up();
+}
+
+bool Device::is_primary(const Context* context) {
+  Ordinal& at = ordinals[context->ordinal];
+  std::lock_guard hold(at.lock);
+  return at.primary.get() == context;
+}
 
 // Defaults: CUDA C++ Programming Guide ("Formatted Output", "Heap Memory Allocation") and cuCtxSetLimit.
 void Context::set_up() {

@@ -1,9 +1,10 @@
-// What the software GPU's driver knows: one device, its contexts, and the objects in them.
+// What the software GPU's driver knows: its devices, their contexts, and the objects in them.
 #pragma once
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -47,6 +48,11 @@ class Handles {
     objects_.erase(found);
     return object;
   }
+  template <class Visit>
+  void each(Visit visit) const {
+    std::lock_guard hold(lock_);
+    for (const auto& [handle, object] : objects_) visit(object);
+  }
   // Removes and returns those that `chosen` says.
   template <class Chosen>
   std::vector<std::shared_ptr<Object>> remove_if(Chosen chosen) {
@@ -68,6 +74,8 @@ class Handles {
   std::unordered_map<const void*, std::shared_ptr<Object>> objects_;
 };
 
+class InterprocessEvent;
+
 struct Event {
   const void* context = nullptr;
   unsigned flags = 0;
@@ -76,7 +84,8 @@ struct Event {
     std::atomic<int64_t> time{0};  // nanoseconds of the steady clock
   };
   std::mutex lock;
-  std::shared_ptr<Mark> mark;  // of the last record; nullptr: never recorded
+  std::shared_ptr<Mark> mark;                         // of the last record here; nullptr: none
+  std::shared_ptr<InterprocessEvent> interprocess;  // CU_EVENT_INTERPROCESS: records of all processes
 };
 
 struct Module;
@@ -107,13 +116,24 @@ struct Array {
   size_t slices() const { return descriptor.Depth ? descriptor.Depth : 1; }
 };
 
-class Context {
+// Memory of cuMemCreate: it has no address until it is mapped.
+struct Physical {
+  Physical(base::SharedMemory from, unsigned on, bool counts) : memory(std::move(from)), ordinal(on), charged(counts) {}
+  ~Physical();
+  base::SharedMemory memory;
+  unsigned ordinal;
+  bool charged;  // counts against the device's limit
+};
+
+class Context : public MemoryOwner {
  public:
-  Context(unsigned flags, uint64_t id);
+  Context(unsigned ordinal, unsigned flags, uint64_t id);
 
   uint64_t id() const { return id_; }
   std::atomic<unsigned> flags;
   std::atomic<bool> alive{true};
+  std::mutex peers_lock;
+  std::set<const Context*> peers;  // whose memory this one may touch: cuCtxEnablePeerAccess
 
   // --- streams. Null is the legacy default stream, which waits for all blocking streams and they for it.
   std::shared_ptr<Stream> create_stream(unsigned flags, int priority);
@@ -156,7 +176,20 @@ class Context {
   std::unique_ptr<Heap> heap_;
 };
 
+// One of the devices that the process has; they differ in nothing but their memory and their primary context.
+struct Ordinal {
+  std::mutex lock;
+  std::shared_ptr<Context> primary;
+  unsigned uses = 0;  // of the primary context
+  unsigned flags = 0;
+};
+
+// What all devices of this process share: the address window, the threads, the handles.
 struct Device {
+  explicit Device(unsigned count) : ordinals(count) {}
+  bool has(CUdevice ordinal) const { return ordinal >= 0 && static_cast<size_t>(ordinal) < ordinals.size(); }
+  bool is_primary(const Context* context);
+
   std::unique_ptr<Memory> memory;
   Pool pool{Pool::default_threads()};
   std::string name;
@@ -168,14 +201,12 @@ struct Device {
   Handles<Module> modules;
   Handles<Function> functions;  // each keeps its module
   Handles<Array> arrays;
+  Handles<Physical> physical;
 
-  std::mutex primary_lock;
-  std::shared_ptr<Context> primary;
-  unsigned primary_uses = 0;
-  unsigned primary_flags = 0;
+  std::vector<Ordinal> ordinals;
 };
 
-// The process's one device; made by outboard_device, never destroyed: threads and programs use it until exit.
+// The process's devices; made by outboard_device, never destroyed: threads and programs use it until exit.
 Device& device();
 bool device_exists();
 

@@ -1,5 +1,6 @@
 // Streams of the program, and waiting for them.
 #include "device/software/driver/functions.h"
+#include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
 
 namespace software {
@@ -78,6 +79,8 @@ CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int) {
   if (CUresult bad = find_stream(hStream, context, stream)) return bad;
   std::shared_ptr<Event> event = device().events.find(hEvent);
   if (!event) return CUDA_ERROR_INVALID_HANDLE;
+  if (auto shared = event->interprocess; shared && !shared->reached(shared->last()))
+    context->submit(stream, [shared, record = shared->last()] { shared->wait(record); });
   std::shared_ptr<Event::Mark> mark;
   {
     std::lock_guard hold(event->lock);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/log.h"
 #include "device/device.h"
@@ -35,13 +36,29 @@ uint64_t default_memory() {
 // Never destroyed: stream threads and programs may use it until the process is gone.
 Device* the_device = nullptr;
 
+// OUTBOARD_DEVICES: how many devices this process has, 1 to 16. They share the processor's cores.
+unsigned wanted_devices() {
+  constexpr long most = 16;
+  const char* setting = std::getenv("OUTBOARD_DEVICES");
+  if (!setting || !*setting) return 1;
+  char* end = nullptr;
+  long count = std::strtol(setting, &end, 10);
+  if (*end || count < 1 || count > most) {
+    base::log(base::Level::warn, "OUTBOARD_DEVICES is no number from 1 to 16; there is one device", {{"is", setting}});
+    return 1;
+  }
+  return static_cast<unsigned>(count);
+}
+
 bool create_device(uint64_t memory_bytes) {
-  base::Result<std::unique_ptr<Memory>> memory = Memory::reserve(memory_bytes ? memory_bytes : default_memory());
+  const unsigned count = wanted_devices();
+  base::Result<std::unique_ptr<Memory>> memory =
+      Memory::reserve(memory_bytes ? memory_bytes : default_memory() / count, count);
   if (!memory) {
     base::log(base::Level::error, "software GPU cannot start", {{"reason", memory.error()}});
     return false;
   }
-  auto* made = new Device;
+  auto* made = new Device(count);
   made->memory = std::move(memory.value());
   made->name = "Outboard software GPU (" + processor_name() + ")";
   the_device = made;
@@ -56,8 +73,8 @@ bool device_exists() { return the_device != nullptr; }
 
 }  // namespace software
 
-// The device of this process; memory_bytes 0: half of the machine's, at most 16 GiB. The same at every call;
-// nullptr, with the reason in the log, when there can be none.
+// The devices of this process; memory_bytes is each one's, 0: together half of the machine's, at most 16 GiB. The same
+// at every call; nullptr, with the reason in the log, when there can be none.
 extern "C" __attribute__((visibility("default"))) const device::Driver* outboard_device(uint64_t memory_bytes) {
   static const device::Driver* driver = [memory_bytes]() -> const device::Driver* {
     if (!software::create_device(memory_bytes)) return nullptr;

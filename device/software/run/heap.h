@@ -11,7 +11,7 @@ namespace software {
 
 class Heap {
  public:
-  Heap(Memory& memory, const void* owner, uint64_t size) : memory_(memory), owner_(owner), size_(size) {}
+  Heap(Memory& memory, const MemoryOwner* owner, uint64_t size) : memory_(memory), owner_(owner), size_(size) {}
 
   void* allocate(uint64_t size);  // nullptr: no room
   bool free(void* pointer);       // false: not from this heap
@@ -21,7 +21,7 @@ class Heap {
  private:
   std::mutex lock_;
   Memory& memory_;
-  const void* owner_;
+  const MemoryOwner* owner_;
   uint64_t size_;
   std::optional<FreeList> free_;
   std::unordered_map<uint64_t, uint64_t> sizes_;

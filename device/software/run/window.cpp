@@ -21,7 +21,7 @@ void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 }  // namespace
 
-base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit) {
+base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit, unsigned devices) {
   void* at = mmap(pointer(api::window_base), api::device_area_size, PROT_NONE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   // Kernels before 4.17 take the address as a hint and may answer another one.
@@ -33,20 +33,22 @@ base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit) {
   if (at == MAP_FAILED)
     return base::Error{std::string("the device's address window cannot be reserved: ") + std::strerror(errno) +
                        "; check `ulimit -v`, and that only one device is opened in this process"};
-  return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit));
+  return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit, devices));
 }
 
 // The first page stays unused: an address just below the first allocation faults as well.
-Memory::Memory(uint64_t base, uint64_t size, uint64_t limit)
-    : base_(base), size_(size), limit_(limit < size ? limit : size), free_(base + page, base + size) {}
+Memory::Memory(uint64_t base, uint64_t size, uint64_t limit, unsigned devices)
+    : base_(base), size_(size), limit_(limit < size ? limit : size), free_(base + page, base + size), used_(devices) {}
 
 Memory::~Memory() { munmap(pointer(base_), size_); }
 
-uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const void* owner, uint64_t alignment) {
+uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment) {
   std::lock_guard hold(lock_);
   if (size == 0 || size > limit_) return 0;
   uint64_t room = up(size, granule);
-  if (room > limit_ - used_) return 0;
+  const unsigned ordinal = owner ? owner->ordinal : 0;
+  uint64_t& used = used_.at(ordinal);
+  if (room > limit_ - used) return 0;
   if (alignment < granule) alignment = granule;
   if (room >= huge_page && alignment < huge_page) alignment = huge_page;
   uint64_t address = free_.take(room, alignment);
@@ -58,38 +60,36 @@ uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const void* owner, uin
     return 0;
   }
   if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
-  allocations_[address] = {address, size, kind, owner, ++numbers_};
-  used_ += room;
+  allocations_[address] = {address, size, kind, owner, ordinal, ++numbers_, true};
+  used += room;
   return address;
 }
 
-void Memory::release(std::map<uint64_t, Allocation>::iterator at) {
+void Memory::release(Allocations::iterator at) {
   uint64_t address = at->first, room = up(at->second.size, granule);
+  used_[at->second.ordinal] -= room;
   allocations_.erase(at);
-  used_ -= room;
   auto [begin, end] = free_.give(address, address + room);
   // Of the pages this allocation touched, close those that no other one shares.
   uint64_t first = down(address, page), last = up(address + room, page);
   if (first < begin) first += page;
   if (last > end) last -= page;
-  if (first >= last) return;
-  madvise(pointer(first), last - first, MADV_DONTNEED);
-  mprotect(pointer(first), last - first, PROT_NONE);
+  if (first < last) close_pages(first, last);
 }
 
 bool Memory::free(uint64_t address) {
   std::lock_guard hold(lock_);
   auto at = allocations_.find(address);
-  if (at == allocations_.end()) return false;
+  if (at == allocations_.end() || at->second.kind == MemoryKind::mapped) return false;
   release(at);
   return true;
 }
 
-void Memory::free_all(const void* owner) {
+void Memory::free_all(const MemoryOwner* owner) {
   std::lock_guard hold(lock_);
   for (auto at = allocations_.begin(); at != allocations_.end();) {
     auto next = std::next(at);
-    if (at->second.owner == owner) release(at);
+    if (at->second.owner == owner && at->second.kind != MemoryKind::mapped) release(at);
     at = next;
   }
 }
@@ -104,13 +104,20 @@ std::optional<Allocation> Memory::find(uint64_t address) const {
 }
 
 bool Memory::covers(uint64_t address, uint64_t size) const {
-  std::optional<Allocation> allocation = find(address);
-  return allocation && size <= allocation->size - (address - allocation->address);
+  const uint64_t end = address + size;
+  for (;;) {
+    std::optional<Allocation> allocation = find(address);
+    if (!allocation || !allocation->open) return false;
+    uint64_t rest = allocation->size - (address - allocation->address);
+    if (end - address <= rest) return true;
+    if (allocation->kind != MemoryKind::mapped) return false;
+    address += rest;
+  }
 }
 
-uint64_t Memory::used() const {
+uint64_t Memory::used(unsigned ordinal) const {
   std::lock_guard hold(lock_);
-  return used_;
+  return used_.at(ordinal);
 }
 
 }  // namespace software

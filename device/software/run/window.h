@@ -6,57 +6,105 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/free_list.h"
 #include "base/result.h"
+#include "base/shared_memory.h"
 
 namespace software {
 
 using base::FreeList;
 
-enum class MemoryKind : uint8_t { device, host, managed, module, heap };
+// mapped: memory that was mapped into a reserved range of addresses.
+enum class MemoryKind : uint8_t { device, host, managed, module, heap, mapped };
+
+// What memory is handed out to: a context, which lives on one of the devices. nullptr as owner: device 0's.
+struct MemoryOwner {
+  unsigned ordinal = 0;
+};
 
 struct Allocation {
   uint64_t address = 0, size = 0;  // size: as asked for
   MemoryKind kind = MemoryKind::device;
-  const void* owner = nullptr;  // the context
-  uint64_t number = 0;          // CU_POINTER_ATTRIBUTE_BUFFER_ID
+  const MemoryOwner* owner = nullptr;
+  unsigned ordinal = 0;  // the device whose limit it counts against
+  uint64_t number = 0;   // CU_POINTER_ATTRIBUTE_BUFFER_ID
+  bool open = true;      // may be read
 };
 
-// All of the device's memory. Thread-safe.
+// The memory of all devices of this process: one range of addresses, and a limit for each device. Thread-safe.
 class Memory {
  public:
   static constexpr uint64_t granule = 512;  // cuMemAlloc promises at least 256
 
-  // Reserves the device area of the window; `limit` is how much of it may be in use at once.
-  static base::Result<std::unique_ptr<Memory>> reserve(uint64_t limit);
+  // Reserves the device area of the window; `limit` is how much of it may be in use at once on each of `devices`.
+  static base::Result<std::unique_ptr<Memory>> reserve(uint64_t limit, unsigned devices = 1);
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
   // 0: out of memory. `size` must not be 0.
-  uint64_t allocate(uint64_t size, MemoryKind kind, const void* owner, uint64_t alignment = granule);
+  uint64_t allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment = granule);
   // False: `address` is not the start of an allocation.
   bool free(uint64_t address);
-  void free_all(const void* owner);
+  void free_all(const MemoryOwner* owner);
 
   // The allocation that `address` lies in.
   std::optional<Allocation> find(uint64_t address) const;
-  // Do [address, address + size) lie in one allocation? An empty range needs only a start that exists.
+  // Do [address, address + size) lie in one allocation, or in mappings side by side that may be read? An empty range
+  // needs only a start that exists.
   bool covers(uint64_t address, uint64_t size) const;
 
+  // --- addresses first, memory behind them later (reservations.cpp)
+  // 0: no room. `wanted` is tried first. `size` is a multiple of 2 MiB, so that
+  // no page of it is anybody else's.
+  uint64_t reserve_range(uint64_t size, uint64_t alignment, uint64_t wanted = 0);
+  // False: there is no such reservation, or something is mapped into it.
+  bool release_range(uint64_t address, uint64_t size);
+  // Puts bytes from `offset` of a shared memory's descriptor at `address`, inaccessible as yet. False: the range is not
+  // reserved, or not free.
+  bool map(uint64_t address, uint64_t size, int descriptor, uint64_t offset, unsigned ordinal);
+  // Whole mappings only, one or more; the addresses stay reserved.
+  bool unmap(uint64_t address, uint64_t size);
+  bool protect(uint64_t address, uint64_t size, bool read, bool write);
+  // Memory without an address counts against its device's limit, too. False: it would exceed it.
+  bool charge(unsigned ordinal, uint64_t size);
+  void discharge(unsigned ordinal, uint64_t size);
+
+  // --- memory that was allocated and is to be seen by another process
+  struct Shared {
+    base::SharedMemoryToken token{};
+    uint64_t offset = 0;  // of the allocation in the shared memory
+  };
+  // Moves the pages of the allocation that holds `address` to shared memory, in place. Nothing may write to it
+  // meanwhile. Empty: no such allocation, no memory, or its pages are shared in part already.
+  std::optional<Shared> share(uint64_t address);
+
   uint64_t limit() const { return limit_; }
-  uint64_t used() const;
+  uint64_t used(unsigned ordinal = 0) const;
 
  private:
-  Memory(uint64_t base, uint64_t size, uint64_t limit);
-  void release(std::map<uint64_t, Allocation>::iterator at);
+  Memory(uint64_t base, uint64_t size, uint64_t limit, unsigned devices);
+  using Allocations = std::map<uint64_t, Allocation>;  // by address
+  struct SharedRange {
+    uint64_t end;
+    base::SharedMemory memory;
+  };
+  void release(Allocations::iterator at);
+  void close_pages(uint64_t first, uint64_t last);
+  SharedRange* make_shared_range(uint64_t begin, uint64_t end);
+  template <class Visit>
+  bool each_mapping(uint64_t address, uint64_t size, const Visit& visit);
 
   const uint64_t base_, size_, limit_;
   mutable std::mutex lock_;
   FreeList free_;
-  std::map<uint64_t, Allocation> allocations_;  // by address
-  uint64_t used_ = 0, numbers_ = 0;
+  Allocations allocations_;
+  std::map<uint64_t, uint64_t> reservations_;      // begin -> end
+  std::map<uint64_t, SharedRange> shared_ranges_;  // by begin
+  std::vector<uint64_t> used_;                     // by ordinal
+  uint64_t numbers_ = 0;
 };
 
 }  // namespace software

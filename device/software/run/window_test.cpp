@@ -15,7 +15,7 @@ constexpr uint64_t mebibyte = uint64_t{1} << 20;
 struct WindowTest : testing::Test {
   WindowTest() : memory(std::move(Memory::reserve(64 * mebibyte).value())) {}
   std::unique_ptr<Memory> memory;
-  uint64_t allocate(uint64_t size, const void* owner = nullptr) {
+  uint64_t allocate(uint64_t size, const MemoryOwner* owner = nullptr) {
     return memory->allocate(size, MemoryKind::device, owner);
   }
 };
@@ -79,7 +79,7 @@ TEST_F(WindowTest, NeighboursOnAPageSurviveAFree) {
 }
 
 TEST_F(WindowTest, FreeAllTakesOneOwnersOnly) {
-  int owner = 0, other = 0;
+  MemoryOwner owner, other;
   allocate(100, &owner);
   uint64_t kept = allocate(100, &other);
   allocate(100, &owner);
@@ -95,6 +95,72 @@ TEST_F(WindowDeathTest, FreedPagesFault) {
   *byte = 1;
   memory->free(address);
   EXPECT_DEATH(*byte = 2, "");
+}
+
+TEST_F(WindowTest, ranges_are_reserved_mapped_and_given_back) {
+  constexpr uint64_t piece = 2 * mebibyte;
+  auto file = base::SharedMemory::create(2 * piece);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(memory->reserve_range(4096, 4096), 0u);  // no multiple of 2 MiB
+  uint64_t range = memory->reserve_range(3 * piece, piece);
+  ASSERT_NE(range, 0u);
+  EXPECT_EQ(memory->reserve_range(piece, piece, range) == range, false);
+  EXPECT_FALSE(memory->covers(range, 1));
+  ASSERT_TRUE(memory->map(range, piece, file.value().descriptor(), piece, 0));
+  EXPECT_FALSE(memory->map(range, piece, file.value().descriptor(), 0, 0));
+  EXPECT_FALSE(memory->map(range + 2 * piece, 2 * piece, file.value().descriptor(), 0, 0));
+  ASSERT_TRUE(memory->map(range + piece, piece, file.value().descriptor(), 0, 0));
+  EXPECT_FALSE(memory->covers(range, piece));  // mapped, but nobody may read
+  ASSERT_TRUE(memory->protect(range, 2 * piece, true, true));
+  EXPECT_TRUE(memory->covers(range + 5, 2 * piece - 5));
+  EXPECT_FALSE(memory->covers(range + 5, 2 * piece));
+  *reinterpret_cast<uint32_t*>(range) = 77;
+  uint32_t seen = 0;
+  ASSERT_EQ(pread(file.value().descriptor(), &seen, sizeof seen, static_cast<off_t>(piece)), 4);
+  EXPECT_EQ(seen, 77u);
+  EXPECT_FALSE(memory->release_range(range, 3 * piece));
+  EXPECT_FALSE(memory->unmap(range, piece / 2));
+  EXPECT_FALSE(memory->free(range));
+  ASSERT_TRUE(memory->unmap(range, 2 * piece));
+  EXPECT_FALSE(memory->release_range(range, piece));
+  EXPECT_TRUE(memory->release_range(range, 3 * piece));
+}
+
+TEST_F(WindowTest, an_allocation_becomes_shared_in_place) {
+  uint64_t before = allocate(1000), shared = allocate(5000), after = allocate(700);
+  auto* bytes = reinterpret_cast<uint8_t*>(shared);
+  for (int i = 0; i < 5000; ++i) bytes[i] = static_cast<uint8_t>(i);
+  *reinterpret_cast<uint8_t*>(before) = 1;
+  *reinterpret_cast<uint8_t*>(after) = 2;
+  auto where = memory->share(shared + 17);
+  ASSERT_TRUE(where.has_value());
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(bytes[i], static_cast<uint8_t>(i));
+  EXPECT_EQ(*reinterpret_cast<uint8_t*>(before), 1);
+  EXPECT_EQ(*reinterpret_cast<uint8_t*>(after), 2);
+  auto opened = base::SharedMemory::open(where->token);
+  ASSERT_TRUE(opened.ok());
+  ASSERT_EQ(pwrite(opened.value().descriptor(), "!", 1, static_cast<off_t>(where->offset)), 1);
+  EXPECT_EQ(bytes[0], '!');
+  auto again = memory->share(after);  // of the same block
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->offset - where->offset, after - shared);
+  EXPECT_TRUE(memory->free(shared));
+  EXPECT_TRUE(memory->free(before));
+  EXPECT_TRUE(memory->free(after));
+}
+
+TEST(Memory, each_device_has_its_limit) {
+  auto memory = std::move(Memory::reserve(10 * mebibyte, 2).value());
+  MemoryOwner second{1};
+  EXPECT_NE(memory->allocate(8 * mebibyte, MemoryKind::device, nullptr), 0u);
+  EXPECT_EQ(memory->allocate(4 * mebibyte, MemoryKind::device, nullptr), 0u);
+  EXPECT_NE(memory->allocate(8 * mebibyte, MemoryKind::device, &second), 0u);
+  EXPECT_FALSE(memory->charge(1, 4 * mebibyte));
+  EXPECT_TRUE(memory->charge(1, 2 * mebibyte));
+  EXPECT_EQ(memory->used(1), 10 * mebibyte);
+  memory->discharge(1, 2 * mebibyte);
+  memory->free_all(&second);
+  EXPECT_EQ(memory->used(1), 0u);
 }
 
 }  // namespace
