@@ -9,6 +9,10 @@ fail() { echo "FAILED: $1"; exit 1; }
 "$outboard" run -- / 2>/dev/null; [ $? -eq 126 ] || fail "126 for what cannot be executed"
 "$outboard" run --on tcp:there:1 -- true 2>/dev/null; [ $? -eq 2 ] || fail "an unknown target is refused"
 [ "$("$outboard" run -- printf '%s|' --on a)" = '--on|a|' ] || fail "the program's own options"
+[ "$("$outboard" run --on cpu --cc 8.6 -- sh -c 'echo $OUTBOARD_CC')" = 8.6 ] || fail "--cc reaches the program's driver"
+for wrong in 8 4.0 14.0 x.y; do
+  "$outboard" run --cc $wrong -- true 2>/dev/null; [ $? -eq 2 ] || fail "--cc $wrong is refused"
+done
 "$outboard" help serve | grep -q -- --stdio || fail "help of a command"
 "$outboard" help nothing 2>/dev/null; [ $? -eq 2 ] || fail "help of no command"
 "$outboard" serve --listen tcp:0.0.0.0:9 2>&1 | grep -q 'neither encrypted' || fail "tcp beyond this machine is refused"

@@ -1,6 +1,7 @@
 // Command line of Outboard: one subcommand, one file.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <regex>
 
 #include "cli/completion.h"
 #include "cli/run.h"
@@ -13,6 +14,12 @@ constexpr const char* target_help =
     "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or "
     "via:COMMAND";
 
+// CLI11's form of a check: what is wrong, or nothing.
+std::string is_capability(const std::string& text) {
+  static const std::regex form("([5-9]|1[0-3])\\.[0-9]");
+  return std::regex_match(text, form) ? "" : "'" + text + "' is no compute capability from 5.0 to 13.9";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -21,15 +28,17 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
 
   auto* run = app.add_subcommand("run", "Run a program with a GPU: outboard run [--on TARGET] -- CMD...");
-  std::string target = "auto";
-  bool verbose = false;
-  std::vector<std::string> command;
-  run->add_option("--on", target, target_help);
-  int devices = 0;
-  run->add_option("--devices", devices, "With cpu: how many devices the program sees, 1 to 16 (default 1)")
+  cli::RunOptions running;
+  run->add_option("--on", running.target, target_help);
+  run->add_option("--devices", running.devices, "With cpu: how many devices the program sees, 1 to 16 (default 1)")
       ->check(CLI::Range(1, 16));
-  run->add_flag("--verbose", verbose, "Say which GPU the program gets, and what was tried");
-  run->add_option("command", command, "The program and its arguments")->required();
+  run->add_option("--cc", running.capability,
+                  "The compute capability that the software GPU claims, for example 8.6 (default: 9.0, and what "
+                  "NVIDIA's libraries need towards them)")
+      ->type_name("X.Y")
+      ->check(CLI::Validator(is_capability, "", "capability"));
+  run->add_flag("--verbose", running.verbose, "Say which GPU the program gets, and what was tried");
+  run->add_option("command", running.command, "The program and its arguments")->required();
   run->positionals_at_end();
 
   auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
@@ -65,7 +74,7 @@ int main(int argc, char** argv) {
     app.exit(error);
     return 2;
   }
-  if (*run) return cli::run(target, devices, verbose, std::move(command));
+  if (*run) return cli::run(std::move(running));
   if (*serve) return cli::serve(serving);
   if (*targets) return cli::list_targets();
   if (*completion) return cli::print_completion(app, shell);

@@ -37,6 +37,12 @@ void put_in_front(const char* variable, const std::string& folder) {
   setenv(variable, path.c_str(), 1);
 }
 
+// Packages that compile kernels while they run would make machine code for the device that is claimed; PTX is what a
+// software GPU runs. Who has set the variable already is left alone.
+void ask_for_ptx() {
+  for (const char* variable : {"CUPY_COMPILE_WITH_PTX"}) setenv(variable, "1", 0);
+}
+
 }  // namespace
 
 std::string library_folder(const char* name) {
@@ -46,29 +52,31 @@ std::string library_folder(const char* name) {
   return fs::exists(installed, error) ? installed : lib / name;
 }
 
-int run(const std::string& wanted, int devices, bool verbose, std::vector<std::string> command) {
+int run(RunOptions options) {
   std::vector<Target> tried;
-  if (!choose(wanted, tried)) {
+  if (!choose(options.target, tried)) {
     complain(tried);
     return 2;
   }
   const Target& target = tried.back();
-  if (devices && !target.software) {
+  if (options.devices && !target.software) {
     std::fprintf(stderr,
                  "outboard: --devices is for the software GPU of this machine (--on cpu); %s decides by itself: "
                  "start it with serve --devices %d\n",
-                 target.name.c_str(), devices);
+                 target.name.c_str(), options.devices);
     return 2;
   }
-  if (devices) setenv("OUTBOARD_DEVICES", std::to_string(devices).c_str(), 1);
-  if (verbose)
+  if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);
+  if (options.verbose)
     for (const Target& each : tried)
       std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),
                    each.detail.c_str());
   put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
+  if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
+  ask_for_ptx();
   std::vector<char*> arguments;
-  for (std::string& word : command) arguments.push_back(word.data());
+  for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
   int reason = errno;

@@ -8,9 +8,16 @@ namespace cli {
 // build/lib/NAME, or lib/outboard/NAME where Outboard is installed.
 std::string library_folder(const char* name);
 
+struct RunOptions {
+  std::string target = "auto";
+  int devices = 0;         // software GPUs, 0: as OUTBOARD_DEVICES says
+  std::string capability;  // what the software GPU claims; empty: as OUTBOARD_CC says, or by who asks
+  bool verbose = false;
+  std::vector<std::string> command;
+};
+
 // Returns only on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying
 // why on standard error.
-// `devices` software GPUs, 0: as OUTBOARD_DEVICES says.
-int run(const std::string& target, int devices, bool verbose, std::vector<std::string> command);
+int run(RunOptions options);
 
 }  // namespace cli

@@ -9,7 +9,6 @@
 
 #include "api/opcode.h"
 #include "base/log.h"
-#include "client/capability.h"
 #include "client/session.h"
 #include "device/device.h"
 #include "server/call.h"
@@ -92,8 +91,6 @@ Direct& direct() {
 }
 
 CUresult Direct::start() {
-  if (std::string capability = client::wanted_capability(); !capability.empty())
-    setenv("OUTBOARD_CC", capability.c_str(), 1);
   driver_ = outboard_device(0);
   if (!driver_) return CUDA_ERROR_NO_DEVICE;
   process_ = getpid();

@@ -7,7 +7,6 @@
 #include <ctime>
 
 #include "api/window.h"
-#include "client/capability.h"
 #include "link/address.h"
 #include "wire/message.h"
 
@@ -32,6 +31,12 @@ bool read_before(links::Link& link, void* to, size_t size, int64_t deadline) {
     size -= static_cast<size_t>(got);
   }
   return true;
+}
+
+// OUTBOARD_CC: the compute capability that the device should claim, if it can choose.
+std::string wanted_capability() {
+  const char* setting = std::getenv("OUTBOARD_CC");
+  return setting ? setting : "";
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ base::Error damaged(const char* what, size_t offset) {
   return {std::string("the fatbin is damaged: ") + what + " at byte " + std::to_string(offset)};
 }
 
-Entry entry_from(const EntryHeader& head, std::span<const std::byte> payload) {
+Entry entry_from(const EntryHeader& head, std::span<const std::byte> whole) {
   return {static_cast<Kind>(head.kind),
           head.architecture,
           (head.flags & architecture_specific) != 0,
@@ -46,7 +46,8 @@ Entry entry_from(const EntryHeader& head, std::span<const std::byte> payload) {
           head.flags,
           head.compressed_size,
           head.compressed_size ? head.unpacked_size : head.payload_size,
-          payload};
+          whole.subspan(head.header_size),
+          whole};
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ base::Result<std::vector<Entry>> parse_fatbin(std::span<const std::byte> bytes) 
     if (head.header_size < sizeof head || head.header_size > end - at ||
         head.payload_size > end - at - head.header_size || head.compressed_size > head.payload_size)
       return damaged("an entry longer than its container", at);
-    entries.push_back(entry_from(head, bytes.subspan(at + head.header_size, head.payload_size)));
+    entries.push_back(entry_from(head, bytes.subspan(at, head.header_size + head.payload_size)));
     at += head.header_size + head.payload_size;
   }
   return entries;
@@ -123,6 +124,21 @@ const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability) {
     if (!best || entry.architecture > best->architecture) best = &entry;
   }
   return best;
+}
+
+const Entry* oldest_ptx(std::span<const Entry> entries) {
+  const Entry* oldest = nullptr;
+  for (const Entry& entry : entries)
+    if (entry.kind == Kind::ptx && (!oldest || entry.architecture < oldest->architecture)) oldest = &entry;
+  return oldest;
+}
+
+std::vector<std::byte> only(const Entry& entry) {
+  Header header{magic, 1, sizeof(Header), entry.whole.size()};
+  std::vector<std::byte> bytes(sizeof header + entry.whole.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + sizeof header, entry.whole.data(), entry.whole.size());
+  return bytes;
 }
 
 size_t fatbin_extent(const void* fatbin) {

@@ -22,6 +22,7 @@ struct Entry {
   uint32_t compressed_size;  // 0: stored as it is
   uint64_t unpacked_size;
   std::span<const std::byte> payload;  // into the container's bytes: they must outlive the entry
+  std::span<const std::byte> whole;    // the payload with the header before it
 };
 
 // The entries of one container (it may be followed by other bytes). An error names the offset.
@@ -36,6 +37,11 @@ std::vector<std::byte> make_fatbin(Kind kind, uint32_t architecture, std::span<c
 
 // The newest PTX that a device of compute capability `capability` (75 for 7.5) can run; nullptr: none.
 const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability);
+// For a device that runs the PTX of every generation; nullptr: there is machine code alone.
+const Entry* oldest_ptx(std::span<const Entry> entries);
+
+// A container with this entry alone, as it is.
+std::vector<std::byte> only(const Entry& entry);
 
 // Bytes of the container that starts at `fatbin`, from its own header; 0 when it is none. For pointers that the
 // program itself handed over.

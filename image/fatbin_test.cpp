@@ -107,6 +107,28 @@ TEST(Fatbin, TheNewestPtxThatFitsIsChosen) {
   EXPECT_EQ(chosen(120), 75u) << "sm_90a and sm_100f fit no other device";
 }
 
+TEST(Fatbin, TheOldestPtxIsForADeviceThatRunsAny) {
+  Bytes fatbin = make_fatbin({make_entry(2, 80, 0x11, Bytes(8), 0, 0), plain_entry(120), plain_entry(100)});
+  auto entries = image::parse_fatbin(fatbin);
+  ASSERT_TRUE(entries.ok()) << entries.error();
+  ASSERT_NE(image::oldest_ptx(entries.value()), nullptr);
+  EXPECT_EQ(image::oldest_ptx(entries.value())->architecture, 100u);
+  EXPECT_EQ(image::oldest_ptx(std::span(entries.value()).first(1)), nullptr) << "machine code is no PTX";
+}
+
+TEST(Fatbin, OneEntryAloneIsAContainer) {
+  Bytes fatbin = make_fatbin({plain_entry(75), zstd_entry(), lz4_entry()});
+  auto entries = image::parse_fatbin(fatbin);
+  ASSERT_TRUE(entries.ok()) << entries.error();
+  for (const image::Entry& entry : entries.value()) {
+    auto alone = image::only(entry);
+    auto again = image::parse_fatbin(alone);
+    ASSERT_TRUE(again.ok()) << again.error();
+    ASSERT_EQ(again.value().size(), 1u);
+    EXPECT_EQ(image::unpack(again.value()[0]).value(), image::unpack(entry).value());
+  }
+}
+
 TEST(Fatbin, EveryTruncationIsAnError) {
   Bytes fatbin = make_fatbin({plain_entry(75), zstd_entry()});
   for (size_t size = 0; size < fatbin.size(); ++size) {

@@ -8,6 +8,9 @@
 namespace api {
 
 inline constexpr int attribute_count = 160;  // CUdevice_attribute values 0..159; unknown ones are 0
+// Our own, in the place that CUDA leaves free: the device runs PTX of every generation, so that the client may choose
+// the compute capability it claims.
+inline constexpr int attribute_runs_every_ptx = 0;
 
 struct DeviceFacts {
   char name[256];

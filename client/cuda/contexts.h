@@ -3,7 +3,7 @@
 #pragma once
 #include <cstdint>
 
-#include "api/cuda/abi.h"
+#include "api/cuda/device_facts.h"
 
 namespace client {
 
@@ -28,7 +28,8 @@ bool runtime_is_present();
 // The devices the program may see, as ordinals of the inventory (CUDA_VISIBLE_DEVICES is the driver's
 // to obey: cuda-driver facts, section 5.1). Valid after cuInit.
 int visible_devices();
-int server_ordinal(CUdevice device);  // -1: no such device
+int server_ordinal(CUdevice device);                // -1: no such device
+const api::DeviceFacts& facts_of(CUdevice device);  // which must be visible
 
 // This thread's current context, or null.
 Context* current();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/cuda/capability.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/session.h"
@@ -77,7 +78,7 @@ Start& start() {
   return *the;
 }
 
-const DeviceFacts* facts_of(CUdevice device) {
+const DeviceFacts* find_facts(CUdevice device) {
   int ordinal = server_ordinal(device);
   return ordinal < 0 ? nullptr : &inventory().devices[ordinal];
 }
@@ -87,7 +88,7 @@ template <class Read>
 CUresult read_device(CUdevice device, const void* result, Read read) {
   if (!initialised()) return CUDA_ERROR_NOT_INITIALIZED;
   if (!result) return CUDA_ERROR_INVALID_VALUE;
-  const DeviceFacts* facts = facts_of(device);
+  const DeviceFacts* facts = find_facts(device);
   if (!facts) return CUDA_ERROR_INVALID_DEVICE;
   return read(*facts);
 }
@@ -102,6 +103,8 @@ int server_ordinal(CUdevice device) {
   const auto& visible = start().visible;
   return device < 0 || device >= static_cast<int>(visible.size()) ? -1 : visible[device];
 }
+
+const DeviceFacts& facts_of(CUdevice device) { return inventory().devices[server_ordinal(device)]; }
 
 }  // namespace client
 
@@ -169,19 +172,25 @@ OUTBOARD_EXPORT CUresult cuDeviceTotalMem(unsigned int* bytes, CUdevice dev) {
   });
 }
 
+// Who asks for the compute capability is in the return address.
 OUTBOARD_EXPORT CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice dev) {
+  const void* caller = __builtin_return_address(0);
   return read_device(dev, pi, [&](const DeviceFacts& facts) {
     if (attrib < 1 || attrib >= client::attribute_count) return CUDA_ERROR_INVALID_VALUE;
     *pi = facts.attributes[attrib];
+    if (attrib == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) *pi = client::capability_towards(caller, facts).major;
+    if (attrib == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR) *pi = client::capability_towards(caller, facts).minor;
     return CUDA_SUCCESS;
   });
 }
 
 OUTBOARD_EXPORT CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice dev) {
+  const void* caller = __builtin_return_address(0);
   return read_device(dev, major, [&](const DeviceFacts& facts) {
     if (!minor) return CUDA_ERROR_INVALID_VALUE;
-    *major = facts.attributes[CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR];
-    *minor = facts.attributes[CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR];
+    client::Capability claimed = client::capability_towards(caller, facts);
+    *major = claimed.major;
+    *minor = claimed.minor;
     return CUDA_SUCCESS;
   });
 }
@@ -226,7 +235,7 @@ OUTBOARD_EXPORT CUresult cuDeviceGetByPCIBusId(CUdevice* dev, const char* pciBus
     if (std::sscanf(pciBusId, "%x:%x", &bus, &device) != 2) return CUDA_ERROR_INVALID_VALUE;
   }
   for (int i = 0; i < client::visible_devices(); ++i) {
-    const int32_t* a = client::facts_of(i)->attributes;
+    const int32_t* a = client::facts_of(i).attributes;
     if (a[CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID] == domain && a[CU_DEVICE_ATTRIBUTE_PCI_BUS_ID] == bus &&
         a[CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID] == device)
       return *dev = i, CUDA_SUCCESS;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "client/cuda/capability.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "image/bundle.h"
@@ -31,9 +32,33 @@ bool begins_with(const void* image, uint32_t magic) {
   return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
 }
 
-client::Image linked(const void* const* parts) {
-  std::vector<std::span<const std::byte>> list;
-  for (; *parts; ++parts) list.emplace_back(static_cast<const std::byte*>(*parts), image::fatbin_extent(*parts));
+using Bytes = std::span<const std::byte>;
+Bytes container(const void* fatbin) { return {static_cast<const std::byte*>(fatbin), image::fatbin_extent(fatbin)}; }
+
+// What the device makes of a container anyway, without the machine code of ten generations beside it; empty: there
+// is no PTX, which the device shall say.
+std::vector<std::byte> chosen(Bytes fatbin, const api::DeviceFacts& facts) {
+  auto entries = image::parse_fatbin(fatbin);
+  if (!entries || !facts.attributes[api::attribute_runs_every_ptx]) return {};
+  uint32_t capability = client::capability_towards(fatbin.data(), facts).number();
+  const image::Entry* entry = image::choose_ptx(entries.value(), capability);
+  if (!entry) entry = image::oldest_ptx(entries.value());
+  return entry ? image::only(*entry) : std::vector<std::byte>();
+}
+
+void shrink(client::Image& found, const api::DeviceFacts& facts) {
+  found.own = chosen(container(found.data), facts);
+  found.size = found.own.empty() ? image::fatbin_extent(found.data) : found.own.size();
+  if (!found.own.empty()) found.data = found.own.data();
+}
+
+client::Image linked(const void* const* parts, const api::DeviceFacts& facts) {
+  std::vector<Bytes> list;
+  std::vector<std::vector<std::byte>> smaller;
+  for (; *parts; ++parts) {
+    smaller.push_back(chosen(container(*parts), facts));
+    list.push_back(smaller.back().empty() ? container(*parts) : smaller.back());
+  }
   client::Image found;
   found.own = image::bundle(list);
   found.data = found.own.data();
@@ -81,20 +106,20 @@ CUresult add(CUlinkState state, CUjitInputType type, const void* data, size_t si
 
 }  // namespace
 
-client::Image client::read_image(const void* image) {
+client::Image client::read_image(const void* image, const api::DeviceFacts& facts) {
   Image found;
   found.data = image;
   if (begins_with(image, wrapper_magic)) {
     Wrapper wrapper;
     std::memcpy(&wrapper, image, sizeof wrapper);
-    if (wrapper.version == 2 && wrapper.more) return linked(wrapper.more);
+    if (wrapper.version == 2 && wrapper.more) return linked(wrapper.more, facts);
     found.data = wrapper.data;
     if (!found.data) return found;
   }
   if (size_t extent = image::bundle_extent(found.data))
     found.size = extent;
   else if (begins_with(found.data, fatbin_magic))
-    found.size = image::fatbin_extent(found.data);
+    shrink(found, facts);
   else if (begins_with(found.data, elf_magic))
     found.size = 64;  // machine code, which only its header is needed to refuse
   else

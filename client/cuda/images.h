@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/cuda/abi.h"
+#include "api/cuda/device_facts.h"
 
 namespace client {
 
@@ -14,6 +15,8 @@ struct Image {
 };
 
 // cudart's wrapper, a fat binary, PTX text, or what cuLinkComplete gave. `image` is the program's own pointer.
-Image read_image(const void* image);
+// For a device that runs every PTX, a fat binary shrinks to the PTX for the capability that is claimed towards the
+// image's owner.
+Image read_image(const void* image, const api::DeviceFacts& facts);
 
 }  // namespace client

@@ -109,7 +109,7 @@ CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_opti
               void** values = nullptr) {
   if (CUresult result = client::require_context()) return result;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
-  client::Image read = client::read_image(image);
+  client::Image read = client::read_image(image, client::facts_of(client::current()->device));
   if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
   constexpr size_t numbers = 65536, room = size_t{4} << 20;
   uint64_t first = client::new_number(numbers);
@@ -267,10 +267,10 @@ OUTBOARD_EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code,
     if (libraryOptions[i] == CU_LIBRARY_BINARY_IS_PRESERVED) preserved = libraryOptionValues && libraryOptionValues[i];
   made->image = code;
   if (!preserved) {
-    client::Image read = client::read_image(code);
+    client::Image read = client::read_image(code, client::facts_of(0));  // no context yet; devices are alike
     if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
     const auto* bytes = static_cast<const std::byte*>(read.data);
-    made->copy.assign(bytes, bytes + read.size);
+    made->copy = read.own.empty() ? std::vector<std::byte>(bytes, bytes + read.size) : std::move(read.own);
     made->image = made->copy.data();
   }
   *library = reinterpret_cast<CUlibrary>(keep(made.release()));

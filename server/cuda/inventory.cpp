@@ -11,7 +11,7 @@ api::DeviceFacts facts_of(const device::Driver& driver, CUdevice device) {
   driver.cuDeviceGetUuid_v2(&facts.uuid, device);
   driver.cuDeviceTotalMem_v2(&memory, device);
   facts.total_memory = memory;
-  for (int i = 1; i < api::attribute_count; ++i)
+  for (int i = 0; i < api::attribute_count; ++i)
     if (driver.cuDeviceGetAttribute(&facts.attributes[i], static_cast<CUdevice_attribute>(i), device))
       facts.attributes[i] = 0;
   return facts;

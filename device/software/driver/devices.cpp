@@ -7,6 +7,7 @@
 #include <fstream>
 #include <unordered_map>
 
+#include "api/cuda/device_facts.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/limits.h"
 #include "device/software/driver/state.h"
@@ -48,6 +49,7 @@ namespace {
 // What is not listed is 0: not supported.
 const std::unordered_map<int, int>& attributes() {
   static const auto* table = new std::unordered_map<int, int>{
+      {api::attribute_runs_every_ptx, std::getenv("OUTBOARD_CC") ? 0 : 1},
       {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, limit::threads_per_block},
       {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X, limit::block_x},
       {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y, limit::block_y},

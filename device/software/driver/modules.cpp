@@ -64,11 +64,11 @@ CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
     return CUDA_ERROR_INVALID_IMAGE;
   }
   Capability capability = claimed_capability();
-  const image::Entry* entry =
-      image::choose_ptx(entries.value(), static_cast<uint32_t>(capability.major * 10 + capability.minor));
+  auto claimed = static_cast<uint32_t>(capability.major * 10 + capability.minor);
+  const image::Entry* entry = image::choose_ptx(entries.value(), claimed);
+  if (!entry) entry = image::oldest_ptx(entries.value());  // newer than we claim to be: it runs all the same
   if (!entry) {
-    why = "the fat binary has no PTX for compute capability " + std::to_string(capability.major) + "." +
-          std::to_string(capability.minor) + " or less; build it with PTX, or set OUTBOARD_CC=13.0";
+    why = "the fat binary holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   auto text = image::unpack(*entry);
