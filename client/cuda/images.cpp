@@ -36,18 +36,18 @@ using Bytes = std::span<const std::byte>;
 Bytes container(const void* fatbin) { return {static_cast<const std::byte*>(fatbin), image::fatbin_extent(fatbin)}; }
 
 // What the device makes of a container anyway, without the machine code of ten generations beside it; empty: there
-// is no PTX, which the device shall say.
-std::vector<std::byte> chosen(Bytes fatbin, const api::DeviceFacts& facts) {
+// is no PTX, which the device shall say. A part of a link must fit the others: newer ones stay out.
+std::vector<std::byte> chosen(Bytes fatbin, const api::DeviceFacts& facts, bool part) {
   auto entries = image::parse_fatbin(fatbin);
   if (!entries || !facts.attributes[api::attribute_runs_every_ptx]) return {};
   uint32_t capability = client::capability_towards(fatbin.data(), facts).number();
   const image::Entry* entry = image::choose_ptx(entries.value(), capability);
-  if (!entry) entry = image::oldest_ptx(entries.value());
+  if (!entry && !part) entry = image::oldest_ptx(entries.value());
   return entry ? image::only(*entry) : std::vector<std::byte>();
 }
 
 void shrink(client::Image& found, const api::DeviceFacts& facts) {
-  found.own = chosen(container(found.data), facts);
+  found.own = chosen(container(found.data), facts, false);
   found.size = found.own.empty() ? image::fatbin_extent(found.data) : found.own.size();
   if (!found.own.empty()) found.data = found.own.data();
 }
@@ -56,7 +56,7 @@ client::Image linked(const void* const* parts, const api::DeviceFacts& facts) {
   std::vector<Bytes> list;
   std::vector<std::vector<std::byte>> smaller;
   for (; *parts; ++parts) {
-    smaller.push_back(chosen(container(*parts), facts));
+    smaller.push_back(chosen(container(*parts), facts, true));
     list.push_back(smaller.back().empty() ? container(*parts) : smaller.back());
   }
   client::Image found;

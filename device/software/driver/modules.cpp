@@ -57,7 +57,7 @@ bool begins_with(const void* image, uint32_t magic) {
 }
 
 // The PTX in a fat binary that suits this device; null with a reason: there is none.
-CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
+CUresult unpack(const void* fatbin, bool part, std::string& ptx, std::string& why) {
   auto entries = image::parse_fatbin({static_cast<const std::byte*>(fatbin), image::fatbin_extent(fatbin)});
   if (!entries) {
     why = entries.error();
@@ -66,7 +66,8 @@ CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
   Capability capability = claimed_capability();
   auto claimed = static_cast<uint32_t>(capability.major * 10 + capability.minor);
   const image::Entry* entry = image::choose_ptx(entries.value(), claimed);
-  if (!entry) entry = image::oldest_ptx(entries.value());  // newer than we claim to be: it runs all the same
+  // Newer than we claim to be: it runs all the same. A part of a link must fit the others, though.
+  if (!entry && !part) entry = image::oldest_ptx(entries.value());
   if (!entry) {
     why = "the fat binary holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
@@ -86,7 +87,7 @@ CUresult unpack(const void* fatbin, std::string& ptx, std::string& why) {
 CUresult unpack_parts(const void* const* parts, std::vector<std::string>& texts, std::string& why) {
   for (; *parts; ++parts) {
     std::string ptx;
-    CUresult result = begins_with(*parts, fatbin_magic) ? unpack(*parts, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
+    CUresult result = begins_with(*parts, fatbin_magic) ? unpack(*parts, true, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
     if (result == CUDA_SUCCESS)
       texts.push_back(std::move(ptx));
     else if (result != CUDA_ERROR_NO_BINARY_FOR_GPU)
@@ -110,7 +111,7 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   std::string& ptx = texts.emplace_back();
-  if (begins_with(image, fatbin_magic)) return unpack(image, ptx, why);
+  if (begins_with(image, fatbin_magic)) return unpack(image, false, ptx, why);
   ptx = static_cast<const char*>(image);
   why = "the image is neither a fat binary nor PTX text";
   return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
