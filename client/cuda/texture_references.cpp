@@ -55,13 +55,19 @@ CUresult give(T* to, T value) {
 OUTBOARD_EXPORT CUresult cuModuleGetTexRef(CUtexref* pTexRef, CUmodule hmod, const char* name) {
   CUmodule module = nullptr;
   if (CUresult bad = find(hmod, pTexRef, name, module)) return bad;
-  return remote::obModuleTexRef(pTexRef, module, name);
+  CUtexref found = nullptr;
+  if (CUresult bad = remote::obModuleTexRef(&found, module, name)) return bad;
+  *pTexRef = found;
+  return CUDA_SUCCESS;
 }
 
 OUTBOARD_EXPORT CUresult cuModuleGetSurfRef(CUsurfref* pSurfRef, CUmodule hmod, const char* name) {
   CUmodule module = nullptr;
   if (CUresult bad = find(hmod, pSurfRef, name, module)) return bad;
-  return remote::obModuleSurfRef(pSurfRef, module, name);
+  CUsurfref found = nullptr;
+  if (CUresult bad = remote::obModuleSurfRef(&found, module, name)) return bad;
+  *pSurfRef = found;
+  return CUDA_SUCCESS;
 }
 
 OUTBOARD_EXPORT CUresult cuTexRefSetArray(CUtexref hTexRef, CUarray hArray, unsigned int Flags) {
@@ -92,7 +98,9 @@ OUTBOARD_EXPORT CUresult cuTexRefGetMipmappedArray(CUmipmappedArray* phMipmapped
 OUTBOARD_EXPORT CUresult cuSurfRefSetArray(CUsurfref hSurfRef, CUarray hArray, unsigned int Flags) {
   if (CUresult bad = client::require_context()) return bad;
   if (Flags) return CUDA_ERROR_INVALID_VALUE;
-  if (!client::find_array(hArray)) return CUDA_ERROR_INVALID_HANDLE;
+  auto array = client::find_array(hArray);
+  if (!array) return CUDA_ERROR_INVALID_HANDLE;
+  if (!(array->Flags & CUDA_ARRAY3D_SURFACE_LDST)) return CUDA_ERROR_INVALID_VALUE;
   bind(hSurfRef, {hArray, nullptr});
   return remote::cuSurfRefSetArray(hSurfRef, hArray, Flags);
 }

@@ -6,11 +6,12 @@
 
 namespace software {
 
-// The texels to the left and right of a place, and how far it is to the right one, in 256ths.
+// The texels to the left and right of a place, and how far it is to the right one.
 struct Axis {
   Lanes<int32_t> low, high;  // -1: outside
-  Lanes<float> weight;
-  bool linear = false;
+  Lanes<float> weight;       // of the right one
+  bool linear;
+  bool outside;  // may some be -1?
 };
 
 // Nobody's texel from here on, and integers are still exact.
@@ -66,6 +67,7 @@ inline void find_axis(AddressMode mode, bool normalised, bool linear, uint32_t e
     each_lane([&](unsigned lane) { x[lane] *= static_cast<float>(size); });
   }
   axis.linear = linear;
+  axis.outside = mode == AddressMode::border;
   float half = linear ? 0.5f : 0;
   each_lane([&](unsigned lane) {
     float place = limited(x[lane] - half, -far_away, far_away);
@@ -86,7 +88,8 @@ inline void find_axis(AddressMode mode, bool normalised, bool linear, uint32_t e
 inline void find_texel(AddressMode mode, uint32_t extent, const uint32_t* coordinate, const int32_t* offset,
                        Axis& axis) {
   axis.linear = false;
-  if (mode != AddressMode::border) mode = AddressMode::clamp;
+  axis.outside = mode == AddressMode::border;
+  if (!axis.outside) mode = AddressMode::clamp;
   each_lane([&](unsigned lane) {
     axis.low[lane] = static_cast<int32_t>(coordinate[lane] + (offset ? static_cast<uint32_t>(offset[lane]) : 0));
   });

@@ -13,7 +13,8 @@ struct Texels {
 // Places of texels: bytes from the beginning of an image; and whether they are inside.
 struct Places {
   Lanes<int64_t> offset;
-  Lanes<int32_t> outside;
+  Lanes<int32_t> outside;  // valid where some may be
+  bool any_outside;
 };
 
 // Every half is exact as a float; the product makes normal what was subnormal (IEEE 754).

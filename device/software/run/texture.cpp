@@ -34,8 +34,9 @@ struct Request {
   TextureAction action;
   const TextureOperands& operands;
   unsigned axes;  // of a slice, or of the volume
-  Lanes<uint32_t> layer;
-  Lanes<float> position[3];
+  bool sliced;    // the lanes' slices are in `slice`; otherwise all read the first one
+  Lanes<uint32_t>& slice;
+  Lanes<float> (&position)[3];
 };
 
 unsigned axes_of(Geometry geometry) {
@@ -51,25 +52,26 @@ bool is_cube(Geometry geometry) { return geometry == Geometry::cube || geometry 
 
 // Which slice each lane reads, and for cubes where on the face.
 inline void choose_slice(Request& request) {
-  const Texture& texture = request.texture;
+  const TextureOperands& operands = request.operands;
   Geometry geometry = request.action.geometry;
-  uint32_t last = texture.layers() - 1;
-  if (has_layers(geometry))
+  bool layered = has_layers(geometry), cube = is_cube(geometry) && request.texture.cube;
+  uint32_t last = request.texture.layers() - 1;
+  request.sliced = layered || cube;
+  if (request.sliced)
     each_lane([&](unsigned lane) {
-      uint32_t layer = request.operands.layer[lane];
-      request.layer[lane] = layer < last ? layer : last;
+      uint32_t layer = layered ? operands.layer[lane] : 0;
+      request.slice[lane] = layer < last ? layer : last;
     });
-  else
-    each_lane([&](unsigned lane) { request.layer[lane] = 0; });
   for (unsigned axis = 0; axis < 3; ++axis)
-    each_lane([&](unsigned lane) { request.position[axis][lane] = as_float(request.operands.coordinate[axis][lane]); });
-  if (is_cube(geometry) && texture.cube)
-    each_lane([&](unsigned lane) {
-      Lanes<float>* at = request.position;
-      FacePlace place = face_place(at[0][lane], at[1][lane], at[2][lane]);
-      at[0][lane] = place.s, at[1][lane] = place.t;
-      request.layer[lane] = request.layer[lane] * 6 + place.face;
-    });
+    if (axis < request.axes || cube)
+      each_lane([&](unsigned lane) { request.position[axis][lane] = as_float(operands.coordinate[axis][lane]); });
+  if (!cube) return;
+  each_lane([&](unsigned lane) {
+    Lanes<float>* at = request.position;
+    FacePlace place = face_place(at[0][lane], at[1][lane], at[2][lane]);
+    at[0][lane] = place.s, at[1][lane] = place.t;
+    request.slice[lane] = request.slice[lane] * 6 + place.face;
+  });
 }
 
 inline void find_axes(const Request& request, const Image& image, Axis (&axes)[3]) {
@@ -92,21 +94,27 @@ inline void find_axes(const Request& request, const Image& image, Axis (&axes)[3
 // The texels of one corner of the square or cube around each lane's place; bit i of `corner`: the higher one of axis i.
 inline void find_places(const Request& request, const Image& image, const Axis (&axes)[3], unsigned corner,
                         Places& places) {
-  bool slices = request.axes < 3;
-  each_lane([&](unsigned lane) {
-    places.offset[lane] = slices ? static_cast<int64_t>(request.layer[lane]) * static_cast<int64_t>(image.slice) : 0;
-    places.outside[lane] = 0;
-  });
-  const int64_t step[3] = {request.texture.bytes(), static_cast<int64_t>(image.pitch),
-                           static_cast<int64_t>(image.slice)};
+  auto slice = static_cast<int64_t>(image.slice);
+  const int64_t step[3] = {request.texture.bytes(), static_cast<int64_t>(image.pitch), slice};
   for (unsigned i = 0; i < request.axes; ++i) {
     const Lanes<int32_t>& index = corner >> i & 1 ? axes[i].high : axes[i].low;
-    each_lane([&](unsigned lane) {
-      int32_t outside = index[lane] < 0;
-      places.outside[lane] |= outside;
-      places.offset[lane] += static_cast<int64_t>(outside ? 0 : index[lane]) * step[i];
-    });
+    int64_t by = step[i];
+    if (i == 0)
+      each_lane([&](unsigned lane) { places.offset[lane] = index[lane] * by; });
+    else
+      each_lane([&](unsigned lane) { places.offset[lane] += index[lane] * by; });
   }
+  if (request.sliced) each_lane([&](unsigned lane) { places.offset[lane] += request.slice[lane] * slice; });
+  bool outside = false;
+  for (unsigned i = 0; i < request.axes; ++i) outside = outside || axes[i].outside;
+  places.any_outside = outside;
+  if (!outside) return;
+  each_lane([&](unsigned lane) { places.outside[lane] = 0; });
+  for (unsigned i = 0; i < request.axes; ++i) {
+    const Lanes<int32_t>& index = corner >> i & 1 ? axes[i].high : axes[i].low;
+    each_lane([&](unsigned lane) { places.outside[lane] |= index[lane] < 0; });
+  }
+  each_lane([&](unsigned lane) { places.offset[lane] = places.outside[lane] ? 0 : places.offset[lane]; });
 }
 
 inline void read_corner(const Request& request, const Image& image, const Axis (&axes)[3], unsigned corner,
@@ -114,9 +122,7 @@ inline void read_corner(const Request& request, const Image& image, const Axis (
   Places places;
   find_places(request, image, axes, corner, places);
   fetch(request.texture, image, places, texels);
-  int32_t outside = 0;
-  each_lane([&](unsigned lane) { outside |= places.outside[lane]; });
-  if (outside) add_border(request.texture, request.sampler, places, texels);
+  if (places.any_outside) add_border(request.texture, request.sampler, places, texels);
 }
 
 // Programming Guide, "Linear Filtering": the sum of the corners' texels, each by the product of its weights.
@@ -125,18 +131,25 @@ inline void filter(const Request& request, const Image& image, const Axis (&axes
     Texels texels;
     read_corner(request, image, axes, corner, texels);
     Lanes<float> weight;
-    each_lane([&](unsigned lane) { weight[lane] = 1; });
     for (unsigned i = 0; i < request.axes; ++i) {
-      bool high = corner >> i & 1;
-      each_lane([&](unsigned lane) { weight[lane] *= high ? axes[i].weight[lane] : 1 - axes[i].weight[lane]; });
+      const Lanes<float>& right = axes[i].weight;
+      float base = corner >> i & 1 ? 0 : 1, sign = corner >> i & 1 ? 1 : -1;  // the weight, or what it leaves
+      if (i == 0)
+        each_lane([&](unsigned lane) { weight[lane] = base + sign * right[lane]; });
+      else
+        each_lane([&](unsigned lane) { weight[lane] *= base + sign * right[lane]; });
     }
-    for (unsigned c = 0; c < request.texture.channels; ++c)
+    for (unsigned c = 0; c < request.texture.channels; ++c) {
+      Lanes<uint32_t>& total = sum.component[c];
+      const Lanes<uint32_t>& texel = texels.component[c];
+      if (corner == 0) each_lane([&](unsigned lane) { total[lane] = 0; });
       each_lane([&](unsigned lane) {
-        float part = weight[lane] * as_float(texels.component[c][lane]);
+        float part = weight[lane] * as_float(texel[lane]);
         // Nothing is added for a corner without weight, even if its texel is infinite.
         part = weight[lane] == 0 ? 0 : part;
-        sum.component[c][lane] = as_bits(corner ? as_float(sum.component[c][lane]) + part : part);
+        total[lane] = as_bits(as_float(total[lane]) + part);
       });
+    }
   }
 }
 
@@ -156,7 +169,7 @@ inline void gather(const Request& request, const Image& image, const Axis (&axes
 
 inline void sample(const Request& request, const Image& image, Texels& result) {
   if (request.sampler.seamless && request.sampler.linear && is_cube(request.action.geometry) && !request.action.gather)
-    return sample_seamless(request.texture, image, request.position, request.layer, result);
+    return sample_seamless(request.texture, image, request.position, request.slice, result);
   Axis axes[3];
   find_axes(request, image, axes);
   if (request.action.gather) return gather(request, image, axes, result);
@@ -240,7 +253,9 @@ __attribute__((target_clones("arch=x86-64-v3", "default"), flatten))
 #endif
 void run(const Texture& texture, const Sampler& sampler, TextureAction action, uint32_t lanes,
          TextureOperands& operands) {
-  Request request{texture, sampler, action, operands, axes_of(action.geometry), {}, {}};
+  Lanes<uint32_t> slice;
+  Lanes<float> position[3];
+  Request request{texture, sampler, action, operands, axes_of(action.geometry), false, slice, position};
   choose_slice(request);
   Texels result;
   if (texture.levels == 1)
@@ -248,10 +263,15 @@ void run(const Texture& texture, const Sampler& sampler, TextureAction action, u
   else
     sample_levels(request, lanes, result);
   unsigned components = action.gather ? 4 : texture.channels;
+  for (unsigned c = components; c < 4; ++c) each_lane([&](unsigned lane) { result.component[c][lane] = 0; });
+  if (lanes == ~0u) {
+    std::memcpy(operands.texel, result.component, sizeof operands.texel);
+    return;
+  }
   for (unsigned c = 0; c < 4; ++c)
     each_lane([&](unsigned lane) {
-      uint32_t word = c < components ? result.component[c][lane] : 0;
-      operands.texel[c][lane] = lanes >> lane & 1 ? word : operands.texel[c][lane];
+      uint32_t& word = operands.texel[c][lane];
+      word = lanes >> lane & 1 ? result.component[c][lane] : word;
     });
 }
 
