@@ -34,6 +34,25 @@ std::map<CUmipmappedArray, Mipmapped>& mipmapped_arrays() {
   return *map;
 }
 
+// Of one component; formats whose names say a number of channels have components of their own size, too.
+size_t bytes_of(CUarray_format format) {
+  switch (format) {
+    case CU_AD_FORMAT_UNSIGNED_INT32:
+    case CU_AD_FORMAT_SIGNED_INT32:
+    case CU_AD_FORMAT_FLOAT: return 4;
+    case CU_AD_FORMAT_UNSIGNED_INT16:
+    case CU_AD_FORMAT_SIGNED_INT16:
+    case CU_AD_FORMAT_HALF:
+    case CU_AD_FORMAT_UNORM_INT16X1:
+    case CU_AD_FORMAT_UNORM_INT16X2:
+    case CU_AD_FORMAT_UNORM_INT16X4:
+    case CU_AD_FORMAT_SNORM_INT16X1:
+    case CU_AD_FORMAT_SNORM_INT16X2:
+    case CU_AD_FORMAT_SNORM_INT16X4: return 2;
+    default: return 1;
+  }
+}
+
 CUDA_ARRAY3D_DESCRIPTOR level_shape(CUDA_ARRAY3D_DESCRIPTOR shape, unsigned level) {
   auto halve = [&](size_t& size) {
     if (size) size = std::max<size_t>(size >> level, 1);
@@ -67,6 +86,16 @@ std::optional<CUDA_ARRAY3D_DESCRIPTOR> find_array(CUarray array) {
   auto found = arrays().find(array);
   if (found == arrays().end()) return std::nullopt;
   return found->second.descriptor;
+}
+
+CUresult check_box(CUarray array, const ArrayBox& box) {
+  auto shape = find_array(array);
+  if (!shape) return CUDA_ERROR_INVALID_HANDLE;
+  auto fits = [](size_t at, size_t size, size_t room) { return size <= room && at <= room - size; };
+  bool inside = fits(box.x, box.width, shape->Width * bytes_of(shape->Format) * shape->NumChannels) &&
+                fits(box.y, box.height, std::max<size_t>(shape->Height, 1)) &&
+                fits(box.z, box.depth, std::max<size_t>(shape->Depth, 1));
+  return inside ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 bool is_mipmapped_array(CUmipmappedArray array) {

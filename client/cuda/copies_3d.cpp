@@ -1,7 +1,6 @@
 // Pitched copies. Where the device lives in this process the descriptor goes to it as it is; over a link a host side
 // travels packed, row behind row. The handles of arrays travel beside the descriptor.
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "client/cuda/arrays.h"
@@ -111,9 +110,13 @@ CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) 
 
 CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronous) {
   if (CUresult result = client::require_context()) return result;
-  for (auto [type, array] : {std::pair{descriptor.srcMemoryType, descriptor.srcArray},
-                             std::pair{descriptor.dstMemoryType, descriptor.dstArray}})
-    if (type == CU_MEMORYTYPE_ARRAY && !client::find_array(array)) return CUDA_ERROR_INVALID_HANDLE;
+  const CUDA_MEMCPY3D& d = descriptor;
+  client::ArrayBox source{d.srcXInBytes, d.srcY, d.srcZ, d.WidthInBytes, d.Height, d.Depth}, target = source;
+  target.x = d.dstXInBytes, target.y = d.dstY, target.z = d.dstZ;
+  if (d.srcMemoryType == CU_MEMORYTYPE_ARRAY)
+    if (CUresult result = client::check_box(d.srcArray, source)) return result;
+  if (d.dstMemoryType == CU_MEMORYTYPE_ARRAY)
+    if (CUresult result = client::check_box(d.dstArray, target)) return result;
   if (!client::in_process()) return copy_over_link(descriptor, stream, asynchronous);
   CUDA_MEMCPY3D own = descriptor;
   // Same addresses on both sides: host and unified memory are one here.
