@@ -81,6 +81,10 @@ template <class T>
 RoleOf<T*> out_array(T*& p, size_t n) {
   return {{Role::out, true, &p, n * sizeof *p, nullptr}};
 }
+template <class T>
+RoleOf<T*> inout_array(T*& p, size_t n) {
+  return {{Role::inout, true, &p, n * sizeof *p, nullptr}};
+}
 inline RoleOf<const void*> in_bytes(const void*& p, size_t n) { return {{Role::in, true, &p, n, nullptr}}; }
 inline RoleOf<void*> out_bytes(void*& p, size_t n) { return {{Role::out, true, &p, n, nullptr}}; }
 // Room for n bytes at p; *used says how many were filled (an `out` of the same row, before this one).

@@ -51,7 +51,11 @@ using CUDA_ARRAY_DESCRIPTOR_v2 = CUDA_ARRAY_DESCRIPTOR_st;
 using CUDA_ARRAY_DESCRIPTOR = CUDA_ARRAY_DESCRIPTOR_v2;
 struct CUDA_ARRAY_DESCRIPTOR_v1_st;
 using CUDA_ARRAY_DESCRIPTOR_v1 = CUDA_ARRAY_DESCRIPTOR_v1_st;
-struct CUDA_ARRAY_MEMORY_REQUIREMENTS_st;
+struct CUDA_ARRAY_MEMORY_REQUIREMENTS_st {
+  size_t size;
+  size_t alignment;
+  unsigned int reserved[4];
+};
 using CUDA_ARRAY_MEMORY_REQUIREMENTS_v1 = CUDA_ARRAY_MEMORY_REQUIREMENTS_st;
 using CUDA_ARRAY_MEMORY_REQUIREMENTS = CUDA_ARRAY_MEMORY_REQUIREMENTS_v1;
 struct CUDA_ARRAY_SPARSE_PROPERTIES_st;
@@ -199,19 +203,110 @@ using CUDA_MEMSET_NODE_PARAMS = CUDA_MEMSET_NODE_PARAMS_v1;
 struct CUDA_MEM_ALLOC_NODE_PARAMS_v1_st;
 using CUDA_MEM_ALLOC_NODE_PARAMS_v1 = CUDA_MEM_ALLOC_NODE_PARAMS_v1_st;
 using CUDA_MEM_ALLOC_NODE_PARAMS = CUDA_MEM_ALLOC_NODE_PARAMS_v1;
-struct CUDA_RESOURCE_DESC_st;
+enum CUresourcetype_enum : unsigned int {
+  CU_RESOURCE_TYPE_ARRAY = 0, CU_RESOURCE_TYPE_MIPMAPPED_ARRAY = 1, CU_RESOURCE_TYPE_LINEAR = 2,
+  CU_RESOURCE_TYPE_PITCH2D = 3,
+};
+using CUresourcetype = CUresourcetype_enum;
+struct CUmipmappedArray_st;
+using CUmipmappedArray = CUmipmappedArray_st*;
+struct CUDA_RESOURCE_DESC_st {
+  CUresourcetype resType;
+  union {
+    struct {
+      CUarray hArray;
+    } array;
+    struct {
+      CUmipmappedArray hMipmappedArray;
+    } mipmap;
+    struct {
+      CUdeviceptr devPtr;
+      CUarray_format format;
+      unsigned int numChannels;
+      size_t sizeInBytes;
+    } linear;
+    struct {
+      CUdeviceptr devPtr;
+      CUarray_format format;
+      unsigned int numChannels;
+      size_t width;
+      size_t height;
+      size_t pitchInBytes;
+    } pitch2D;
+    struct {
+      int reserved[32];
+    } reserved;
+  } res;
+  unsigned int flags;
+};
 using CUDA_RESOURCE_DESC_v1 = CUDA_RESOURCE_DESC_st;
 using CUDA_RESOURCE_DESC = CUDA_RESOURCE_DESC_v1;
-struct CUDA_RESOURCE_VIEW_DESC_st;
+enum CUresourceViewFormat_enum : unsigned int {
+  CU_RES_VIEW_FORMAT_NONE = 0, CU_RES_VIEW_FORMAT_UINT_1X8 = 1, CU_RES_VIEW_FORMAT_UINT_2X8 = 2,
+  CU_RES_VIEW_FORMAT_UINT_4X8 = 3, CU_RES_VIEW_FORMAT_SINT_1X8 = 4,
+  CU_RES_VIEW_FORMAT_SINT_2X8 = 5, CU_RES_VIEW_FORMAT_SINT_4X8 = 6,
+  CU_RES_VIEW_FORMAT_UINT_1X16 = 7, CU_RES_VIEW_FORMAT_UINT_2X16 = 8,
+  CU_RES_VIEW_FORMAT_UINT_4X16 = 9, CU_RES_VIEW_FORMAT_SINT_1X16 = 10,
+  CU_RES_VIEW_FORMAT_SINT_2X16 = 11, CU_RES_VIEW_FORMAT_SINT_4X16 = 12,
+  CU_RES_VIEW_FORMAT_UINT_1X32 = 13, CU_RES_VIEW_FORMAT_UINT_2X32 = 14,
+  CU_RES_VIEW_FORMAT_UINT_4X32 = 15, CU_RES_VIEW_FORMAT_SINT_1X32 = 16,
+  CU_RES_VIEW_FORMAT_SINT_2X32 = 17, CU_RES_VIEW_FORMAT_SINT_4X32 = 18,
+  CU_RES_VIEW_FORMAT_FLOAT_1X16 = 19, CU_RES_VIEW_FORMAT_FLOAT_2X16 = 20,
+  CU_RES_VIEW_FORMAT_FLOAT_4X16 = 21, CU_RES_VIEW_FORMAT_FLOAT_1X32 = 22,
+  CU_RES_VIEW_FORMAT_FLOAT_2X32 = 23, CU_RES_VIEW_FORMAT_FLOAT_4X32 = 24,
+  CU_RES_VIEW_FORMAT_UNSIGNED_BC1 = 25, CU_RES_VIEW_FORMAT_UNSIGNED_BC2 = 26,
+  CU_RES_VIEW_FORMAT_UNSIGNED_BC3 = 27, CU_RES_VIEW_FORMAT_UNSIGNED_BC4 = 28,
+  CU_RES_VIEW_FORMAT_SIGNED_BC4 = 29, CU_RES_VIEW_FORMAT_UNSIGNED_BC5 = 30,
+  CU_RES_VIEW_FORMAT_SIGNED_BC5 = 31, CU_RES_VIEW_FORMAT_UNSIGNED_BC6H = 32,
+  CU_RES_VIEW_FORMAT_SIGNED_BC6H = 33, CU_RES_VIEW_FORMAT_UNSIGNED_BC7 = 34,
+};
+using CUresourceViewFormat = CUresourceViewFormat_enum;
+struct CUDA_RESOURCE_VIEW_DESC_st {
+  CUresourceViewFormat format;
+  size_t width;
+  size_t height;
+  size_t depth;
+  unsigned int firstMipmapLevel;
+  unsigned int lastMipmapLevel;
+  unsigned int firstLayer;
+  unsigned int lastLayer;
+  unsigned int reserved[16];
+};
 using CUDA_RESOURCE_VIEW_DESC_v1 = CUDA_RESOURCE_VIEW_DESC_st;
 using CUDA_RESOURCE_VIEW_DESC = CUDA_RESOURCE_VIEW_DESC_v1;
-struct CUDA_TEXTURE_DESC_st;
+enum CUaddress_mode_enum : unsigned int {
+  CU_TR_ADDRESS_MODE_WRAP = 0, CU_TR_ADDRESS_MODE_CLAMP = 1, CU_TR_ADDRESS_MODE_MIRROR = 2,
+  CU_TR_ADDRESS_MODE_BORDER = 3,
+};
+using CUaddress_mode = CUaddress_mode_enum;
+enum CUfilter_mode_enum : unsigned int {
+  CU_TR_FILTER_MODE_POINT = 0, CU_TR_FILTER_MODE_LINEAR = 1,
+};
+using CUfilter_mode = CUfilter_mode_enum;
+struct CUDA_TEXTURE_DESC_st {
+  CUaddress_mode addressMode[3];
+  CUfilter_mode filterMode;
+  unsigned int flags;
+  unsigned int maxAnisotropy;
+  CUfilter_mode mipmapFilterMode;
+  float mipmapLevelBias;
+  float minMipmapLevelClamp;
+  float maxMipmapLevelClamp;
+  float borderColor[4];
+  int reserved[12];
+};
 using CUDA_TEXTURE_DESC_v1 = CUDA_TEXTURE_DESC_st;
 using CUDA_TEXTURE_DESC = CUDA_TEXTURE_DESC_v1;
+// Flags of the C preprocessor in cuda.h.
+inline constexpr unsigned int CUDA_ARRAY3D_LAYERED = 0x01, CUDA_ARRAY3D_SURFACE_LDST = 0x02, CUDA_ARRAY3D_CUBEMAP = 0x04,
+                              CUDA_ARRAY3D_TEXTURE_GATHER = 0x08, CUDA_ARRAY3D_DEPTH_TEXTURE = 0x10,
+                              CUDA_ARRAY3D_COLOR_ATTACHMENT = 0x20, CUDA_ARRAY3D_SPARSE = 0x40,
+                              CUDA_ARRAY3D_DEFERRED_MAPPING = 0x80, CUDA_ARRAY3D_VIDEO_ENCODE_DECODE = 0x100;
+inline constexpr unsigned int CU_TRSA_OVERRIDE_FORMAT = 0x01, CU_TRSF_READ_AS_INTEGER = 0x01,
+                              CU_TRSF_NORMALIZED_COORDINATES = 0x02, CU_TRSF_SRGB = 0x10,
+                              CU_TRSF_DISABLE_TRILINEAR_OPTIMIZATION = 0x20, CU_TRSF_SEAMLESS_CUBEMAP = 0x40;
 enum CUGLDeviceList_enum : unsigned int;
 using CUGLDeviceList = CUGLDeviceList_enum;
-enum CUaddress_mode_enum : unsigned int;
-using CUaddress_mode = CUaddress_mode_enum;
 struct CUarrayMapInfo_st;
 using CUarrayMapInfo_v1 = CUarrayMapInfo_st;
 using CUarrayMapInfo = CUarrayMapInfo_v1;
@@ -455,8 +550,6 @@ struct CUextMemory_st;
 using CUexternalMemory = CUextMemory_st*;
 struct CUextSemaphore_st;
 using CUexternalSemaphore = CUextSemaphore_st*;
-enum CUfilter_mode_enum : unsigned int;
-using CUfilter_mode = CUfilter_mode_enum;
 enum CUflushGPUDirectRDMAWritesScope_enum : unsigned int;
 using CUflushGPUDirectRDMAWritesScope = CUflushGPUDirectRDMAWritesScope_enum;
 enum CUflushGPUDirectRDMAWritesTarget_enum : unsigned int;
@@ -767,8 +860,6 @@ using CUmemcpyAttributes_v1 = CUmemcpyAttributes_st;
 using CUmemcpyAttributes = CUmemcpyAttributes_v1;
 struct CUmemPoolHandle_st;
 using CUmemoryPool = CUmemPoolHandle_st*;
-struct CUmipmappedArray_st;
-using CUmipmappedArray = CUmipmappedArray_st*;
 struct CUmod_st;
 using CUmodule = CUmod_st*;
 enum CUmoduleLoadingMode_enum : unsigned int {

@@ -1,8 +1,9 @@
 // Pitched copies. Where the device lives in this process the descriptor goes to it as it is; over a link a host side
-// travels packed, row behind row. Arrays are not there yet: CUDA_ERROR_NOT_SUPPORTED.
+// travels packed, row behind row. The handles of arrays travel beside the descriptor.
 #include <cstring>
 #include <vector>
 
+#include "client/cuda/arrays.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -20,6 +21,9 @@ bool on_host(CUmemorytype type, CUdeviceptr unified) {
   auto range = client::find_range(unified);
   return !range || range->kind != client::Kind::device;
 }
+
+// What travels of an array's side.
+CUarray array(CUmemorytype type, CUarray handle) { return type == CU_MEMORYTYPE_ARRAY ? handle : nullptr; }
 
 // Copies rows between a pitched place and packed bytes.
 template <class Move>
@@ -42,12 +46,15 @@ CUresult copy_from_host(const CUDA_MEMCPY3D& copy, CUstream stream, bool asynchr
   each_row(copy, [&](size_t z, size_t y, size_t at) {
     std::memcpy(packed.data() + at, source_row(copy, z, y), copy.WidthInBytes);
   });
-  return remote::obCopy3DFromHost(&copy, packed.data(), packed.size(), nullptr, stream, asynchronous);
+  return remote::obCopy3DFromHost(&copy, packed.data(), packed.size(), array(copy.dstMemoryType, copy.dstArray), stream,
+                                  asynchronous);
 }
 
 CUresult copy_to_host(const CUDA_MEMCPY3D& copy, CUstream stream) {
   std::vector<std::byte> packed(copy.WidthInBytes * copy.Height * copy.Depth);
-  if (CUresult result = remote::obCopy3DToHost(&copy, packed.data(), packed.size(), nullptr, stream)) return result;
+  if (CUresult result =
+          remote::obCopy3DToHost(&copy, packed.data(), packed.size(), array(copy.srcMemoryType, copy.srcArray), stream))
+    return result;
   each_row(copy, [&](size_t z, size_t y, size_t at) {
     std::memcpy(target_row(copy, z, y), packed.data() + at, copy.WidthInBytes);
   });
@@ -97,23 +104,31 @@ CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) 
   if (to_host)
     return client::after_wait(in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return copy_to_host(part, own); }),
                               false);
-  return remote::obCopy3D(&copy, nullptr, nullptr, own, asynchronous);
+  return remote::obCopy3D(&copy, array(copy.srcMemoryType, copy.srcArray), array(copy.dstMemoryType, copy.dstArray),
+                          own, asynchronous);
 }
 
 CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronous) {
   if (CUresult result = client::require_context()) return result;
-  bool arrays = descriptor.srcMemoryType == CU_MEMORYTYPE_ARRAY || descriptor.dstMemoryType == CU_MEMORYTYPE_ARRAY;
-  if (arrays) return CUDA_ERROR_NOT_SUPPORTED;
+  const CUDA_MEMCPY3D& d = descriptor;
+  client::ArrayBox source{d.srcXInBytes, d.srcY, d.srcZ, d.WidthInBytes, d.Height, d.Depth}, target = source;
+  target.x = d.dstXInBytes, target.y = d.dstY, target.z = d.dstZ;
+  if (d.srcMemoryType == CU_MEMORYTYPE_ARRAY)
+    if (CUresult result = client::check_box(d.srcArray, source)) return result;
+  if (d.dstMemoryType == CU_MEMORYTYPE_ARRAY)
+    if (CUresult result = client::check_box(d.dstArray, target)) return result;
   if (!client::in_process()) return copy_over_link(descriptor, stream, asynchronous);
   CUDA_MEMCPY3D own = descriptor;
   // Same addresses on both sides: host and unified memory are one here.
   auto unify = [](CUmemorytype& type, CUdeviceptr& device, const void* host) {
+    if (type == CU_MEMORYTYPE_ARRAY) return;
     if (type == CU_MEMORYTYPE_HOST) device = reinterpret_cast<CUdeviceptr>(host);
     type = CU_MEMORYTYPE_UNIFIED;
   };
   unify(own.srcMemoryType, own.srcDevice, own.srcHost);
   unify(own.dstMemoryType, own.dstDevice, own.dstHost);
-  return remote::obCopy3D(&own, nullptr, nullptr, client::resolve(stream), asynchronous);
+  return remote::obCopy3D(&own, array(own.srcMemoryType, own.srcArray), array(own.dstMemoryType, own.dstArray),
+                          client::resolve(stream), asynchronous);
 }
 
 CUDA_MEMCPY3D raised(const CUDA_MEMCPY2D& flat) {
@@ -140,4 +155,67 @@ OUTBOARD_EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* pCopy, CUstream
 OUTBOARD_EXPORT CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) { return copy(*pCopy, nullptr, false); }
 OUTBOARD_EXPORT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
   return copy(*pCopy, hStream, true);
+}
+
+// --- a row of an array and flat memory
+
+namespace {
+
+CUDA_MEMCPY3D row_of(size_t bytes) {
+  CUDA_MEMCPY3D copy{};
+  copy.WidthInBytes = bytes;
+  copy.Height = copy.Depth = 1;
+  return copy;
+}
+
+CUDA_MEMCPY3D from(CUDA_MEMCPY3D copy, CUarray array, size_t offset) {
+  copy.srcMemoryType = CU_MEMORYTYPE_ARRAY, copy.srcArray = array, copy.srcXInBytes = offset;
+  return copy;
+}
+CUDA_MEMCPY3D from(CUDA_MEMCPY3D copy, CUdeviceptr pointer) {
+  copy.srcMemoryType = CU_MEMORYTYPE_DEVICE, copy.srcDevice = pointer;
+  return copy;
+}
+CUDA_MEMCPY3D from(CUDA_MEMCPY3D copy, const void* pointer) {
+  copy.srcMemoryType = CU_MEMORYTYPE_HOST, copy.srcHost = pointer;
+  return copy;
+}
+CUDA_MEMCPY3D to(CUDA_MEMCPY3D copy, CUarray array, size_t offset) {
+  copy.dstMemoryType = CU_MEMORYTYPE_ARRAY, copy.dstArray = array, copy.dstXInBytes = offset;
+  return copy;
+}
+CUDA_MEMCPY3D to(CUDA_MEMCPY3D copy, CUdeviceptr pointer) {
+  copy.dstMemoryType = CU_MEMORYTYPE_DEVICE, copy.dstDevice = pointer;
+  return copy;
+}
+CUDA_MEMCPY3D to(CUDA_MEMCPY3D copy, void* pointer) {
+  copy.dstMemoryType = CU_MEMORYTYPE_HOST, copy.dstHost = pointer;
+  return copy;
+}
+
+}  // namespace
+
+OUTBOARD_EXPORT CUresult cuMemcpyDtoA_v2(CUarray dstArray, size_t dstOffset, CUdeviceptr srcDevice, size_t ByteCount) {
+  return copy(from(to(row_of(ByteCount), dstArray, dstOffset), srcDevice), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyAtoD_v2(CUdeviceptr dstDevice, CUarray srcArray, size_t srcOffset, size_t ByteCount) {
+  return copy(from(to(row_of(ByteCount), dstDevice), srcArray, srcOffset), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyHtoA_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount) {
+  return copy(from(to(row_of(ByteCount), dstArray, dstOffset), srcHost), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyAtoH_v2(void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount) {
+  return copy(from(to(row_of(ByteCount), dstHost), srcArray, srcOffset), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyAtoA_v2(CUarray dstArray, size_t dstOffset, CUarray srcArray, size_t srcOffset,
+                                         size_t ByteCount) {
+  return copy(from(to(row_of(ByteCount), dstArray, dstOffset), srcArray, srcOffset), nullptr, false);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyHtoAAsync_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount,
+                                              CUstream hStream) {
+  return copy(from(to(row_of(ByteCount), dstArray, dstOffset), srcHost), hStream, true);
+}
+OUTBOARD_EXPORT CUresult cuMemcpyAtoHAsync_v2(void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount,
+                                              CUstream hStream) {
+  return copy(from(to(row_of(ByteCount), dstHost), srcArray, srcOffset), hStream, true);
 }

@@ -1,16 +1,19 @@
 // Streams: objects of the device with their flags kept here; the per-thread default stream is a hidden one.
 #include "client/cuda/streams.h"
+#include "client/cuda/textures.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 
+#include "client/cuda/arrays.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/per_thread.h"
+#include "client/cuda/textures.h"
 #include "client/session.h"
 
 namespace {
@@ -209,6 +212,8 @@ OUTBOARD_EXPORT CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hSt
 void client::forget_objects(Context& context) {
   forget_ranges(context);
   forget_shared(context);
+  forget_arrays(context);
+  forget_textures(context);
   std::lock_guard hold(lock);
   std::erase_if(streams(), [&](const auto& entry) { return entry.second.context == &context; });
 }

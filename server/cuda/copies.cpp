@@ -25,7 +25,7 @@ bool fits(const CUDA_MEMCPY3D& copy, size_t size) {
 
 CUresult obCopy3DFromHost(const CUDA_MEMCPY3D* copy, const void* packed, size_t size, CUarray destination,
                           CUstream stream, int asynchronous) {
-  if (!fits(*copy, size)) return CUDA_ERROR_INVALID_VALUE;
+  if (!copy || !fits(*copy, size)) return CUDA_ERROR_INVALID_VALUE;
   CUDA_MEMCPY3D own = *copy;
   own.srcMemoryType = CU_MEMORYTYPE_HOST;
   own.srcHost = packed;
@@ -40,7 +40,7 @@ CUresult obCopy3DFromHost(const CUDA_MEMCPY3D* copy, const void* packed, size_t 
 }
 
 CUresult obCopy3DToHost(const CUDA_MEMCPY3D* copy, void* packed, size_t size, CUarray source, CUstream stream) {
-  if (!fits(*copy, size)) return CUDA_ERROR_INVALID_VALUE;
+  if (!copy || !fits(*copy, size)) return CUDA_ERROR_INVALID_VALUE;
   CUDA_MEMCPY3D own = *copy;
   own.dstMemoryType = CU_MEMORYTYPE_HOST;
   own.dstHost = packed;
@@ -54,6 +54,7 @@ CUresult obCopy3DToHost(const CUDA_MEMCPY3D* copy, void* packed, size_t size, CU
 }
 
 CUresult obCopy3D(const CUDA_MEMCPY3D* copy, CUarray source, CUarray destination, CUstream stream, int asynchronous) {
+  if (!copy) return CUDA_ERROR_INVALID_VALUE;
   CUDA_MEMCPY3D own = *copy;
   if (own.srcMemoryType == CU_MEMORYTYPE_HOST || own.dstMemoryType == CU_MEMORYTYPE_HOST)
     return CUDA_ERROR_INVALID_VALUE;

@@ -178,10 +178,35 @@ TEST_F(Server, DropsCallsThatDoNotFitTheirFunction) {
 }
 
 TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
-  constexpr const char* names[] = {"cuMemAlloc_v2",     "cuMemFree_v2",  "cuMemcpyDtoH_v2",  "cuMemsetD8_v2",
-                                   "obModuleLoad",      "obLaunch",      "obCopy3DFromHost", "obHostMap",
-                                   "obHostWrite",       "obHostRead",    "cuCtxCreate_v2",   "cuStreamCreate",
-                                   "obCopyToHostAsync", "cuEventRecord", "obModuleDescribe", "cuStreamSynchronize"};
+  constexpr const char* names[] = {"cuMemAlloc_v2",
+                                   "cuMemFree_v2",
+                                   "cuMemcpyDtoH_v2",
+                                   "cuMemsetD8_v2",
+                                   "obModuleLoad",
+                                   "obLaunch",
+                                   "obCopy3DFromHost",
+                                   "obHostMap",
+                                   "obHostWrite",
+                                   "obHostRead",
+                                   "cuCtxCreate_v2",
+                                   "cuStreamCreate",
+                                   "obCopyToHostAsync",
+                                   "cuEventRecord",
+                                   "obModuleDescribe",
+                                   "cuStreamSynchronize",
+                                   "cuArray3DCreate_v2",
+                                   "cuMipmappedArrayCreate",
+                                   "cuMipmappedArrayGetLevel",
+                                   "obTextureCreate",
+                                   "obSurfaceCreate",
+                                   "cuTexObjectDestroy",
+                                   "cuSurfObjectDestroy",
+                                   "obCopy3D",
+                                   "obCopy3DToHost",
+                                   "cuTexRefCreate",
+                                   "cuTexRefSetAddress_v2",
+                                   "cuTexRefSetBorderColor",
+                                   "obModuleTexRef"};
   std::mt19937 random(20261124);
   for (int session = 0; session < 12; ++session) {
     links::Link link = greeted();

@@ -110,7 +110,8 @@ class CompiledProgram : public Program {
       if (relocation.offset + relocation.size <= variable.size)
         std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
     }
-    variables_.push_back({variable.name, address, variable.size, variable.managed});
+    variables_.push_back(
+        {variable.name, address, variable.size, variable.managed, variable.opaque, variable.properties});
     return base::Done{};
   }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -35,6 +36,8 @@ class Program {  // one loaded module; thread-safe
     std::string name;
     uint64_t address, size;
     bool managed;
+    std::string opaque = {};  // "texref", "samplerref", "surfref": holds the handle of what the program binds to it
+    std::vector<std::pair<std::string, std::string>> properties = {};
   };
   virtual ~Program() = default;
   virtual const std::vector<Kernel>& kernels() const = 0;

@@ -299,14 +299,21 @@ bool has_effects(Opcode opcode) {
     case Opcode::nanosleep:
     case Opcode::brkpt:
     case Opcode::ldmatrix:
-    case Opcode::stmatrix: return true;
+    case Opcode::stmatrix:
+    case Opcode::tex:
+    case Opcode::tld4:
+    case Opcode::txq:
+    case Opcode::suq:
+    case Opcode::suld:
+    case Opcode::sust:
+    case Opcode::sured: return true;
     default: return false;
   }
 }
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
-constexpr Family families[] = {emit_integer, emit_bits,   emit_float, emit_convert, emit_compare,
-                               emit_access,  emit_atomic, emit_warp,  emit_matrix};
+constexpr Family families[] = {emit_integer, emit_bits, emit_float,  emit_convert, emit_compare, emit_access,
+                               emit_atomic,  emit_warp, emit_matrix, emit_texture, emit_surface};
 
 }  // namespace
 

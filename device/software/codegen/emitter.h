@@ -78,6 +78,8 @@ class Emitter {
   Value* warp_field(unsigned offset, llvm::Type* type);    // Warp::...
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
   Value* warp() const { return warp_; }
+  Value* handle(const Operand& operand);  // of a texture, sampler or surface: i64 or <32 x i64>
+  Value* texture_operands();              // room for TextureOperands, the function's one
   Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
   void require_aligned(Value* addresses, unsigned bytes);  // of the active lanes; else the launch fails
   // Runs `body(lane)` for every active lane, in order; `lane` is an i32.
@@ -120,6 +122,7 @@ class Emitter {
   void send(uint32_t block, Value* mask);
   void leave(uint32_t position);
   Value* symbol_address(const Operand& operand);
+  bool is_opaque(const Operand& operand) const;
   Value* special(ptx::Special special);
   Value* thread_index(unsigned axis);
 
@@ -162,6 +165,7 @@ class Emitter {
   Value* active_ = nullptr;
   Value* guard_ = nullptr;
   bool rare_ = false;
+  Value* texture_operands_ = nullptr;
 };
 
 // A function that the device itself provides: vprintf, malloc, free, __assertfail.
@@ -177,5 +181,7 @@ bool emit_access(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_matrix(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_texture(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_surface(Emitter& emitter, const ptx::Instruction& instruction);
 
 }  // namespace software

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "device/software/codegen/masks.h"
+#include "device/software/run/texture.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -76,6 +77,10 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_round", outboard_round);
+  add("outboard_texture", outboard_texture);
+  add("outboard_surface", outboard_surface);
+  add("outboard_texture_query", outboard_texture_query);
+  add("outboard_texture_kind", outboard_texture_kind);
   add("outboard_clock", outboard_clock);
   add("outboard_globaltimer", outboard_globaltimer);
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));

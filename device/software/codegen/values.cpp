@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/run/texture.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -181,7 +182,8 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
     case Operand::real: return constant(real_bits(operand, type), width);
     case Operand::special_register: return resized(ir, special(operand.special), width, false);
     case Operand::function: return constant(function_address(operand.index), width);
-    case Operand::symbol: return resized(ir, symbol_address(operand), width, false);
+    case Operand::symbol:
+      return resized(ir, is_opaque(operand) ? handle(operand) : symbol_address(operand), width, false);
     case Operand::vector: {  // mov.b64 %d, {%r1, %r2}: the first element is the lowest
       unsigned part = width / static_cast<unsigned>(operand.elements.size());
       Value* whole = nullptr;
@@ -281,6 +283,28 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
   Value* base = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
   unify(address, base);
   return ir.CreateAdd(address, base);
+}
+
+bool Emitter::is_opaque(const Operand& operand) const {
+  const auto& variables = operand.local ? function.variables : source.variables;
+  return variables[operand.index].type == ptx::Type::opaque;
+}
+
+// A variable of an opaque type holds its handle; a register has one already.
+Emitter::Value* Emitter::handle(const Operand& operand) {
+  if (operand.kind == Operand::reg) return read(operand, ptx::Type::b64);
+  bool variable = operand.kind == Operand::symbol || operand.base_kind == Operand::symbol;
+  if (!variable) return address_of(operand, Space::none);
+  Value* place = symbol_address(operand);
+  if (varying(place)) place = ir.CreateExtractElement(place, uint64_t{0});
+  return ir.CreateLoad(ir.getInt64Ty(), ir.CreateIntToPtr(place, ir.getPtrTy()));
+}
+
+Emitter::Value* Emitter::texture_operands() {
+  if (texture_operands_) return texture_operands_;
+  auto* room = scratch(llvm::ArrayType::get(ir.getInt8Ty(), sizeof(TextureOperands)));
+  room->setAlignment(llvm::Align(64));
+  return texture_operands_ = room;
 }
 
 // --- special registers (PTX ISA, "Special Registers")

@@ -38,8 +38,9 @@ CUresult free_memory(uint64_t address) {
   if (CUresult bad = enter(context)) return bad;
   if (!address) return CUDA_SUCCESS;
   std::optional<Allocation> found = device().memory->find(address);
-  if (!found || found->address != address || found->kind == MemoryKind::module || found->kind == MemoryKind::heap)
-    return CUDA_ERROR_INVALID_VALUE;
+  if (!found || found->address != address) return CUDA_ERROR_INVALID_VALUE;
+  bool programs = found->kind == MemoryKind::device || found->kind == MemoryKind::host || found->kind == MemoryKind::managed;
+  if (!programs) return CUDA_ERROR_INVALID_VALUE;
   context->wait_all();
   return device().memory->free(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }

@@ -140,6 +140,7 @@ CUresult build(std::span<const std::string> texts, Context& context, std::shared
     function->max_dynamic_shared = std::max(0, limit::shared - static_cast<int>(function->kernel().static_shared));
     made->functions.push_back(std::move(function));
   }
+  make_references(*made);
   module = std::move(made);
   return CUDA_SUCCESS;
 }
@@ -160,6 +161,8 @@ CUresult load(CUmodule* handle, const void* image, const JitLog& log) {
   }
   for (const auto& function : module->functions)
     device().functions.add(std::shared_ptr<Function>(module, function.get()));
+  for (const auto& reference : module->references)
+    device().texture_references.add(std::shared_ptr<TextureReference>(module, reference.get()));
   *handle = reinterpret_cast<CUmodule>(device().modules.add(std::move(module)));
   return CUDA_SUCCESS;
 }
@@ -169,6 +172,15 @@ CUresult find(CUmodule handle, std::shared_ptr<Module>& module) {
   if (CUresult bad = enter(context)) return bad;
   module = device().modules.find(handle);
   return module ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult find_reference(const void* result, CUmodule handle, const char* name, bool surface, TextureReference*& found) {
+  std::shared_ptr<Module> module;
+  if (CUresult bad = find(handle, module)) return bad;
+  if (!result || !name) return CUDA_ERROR_INVALID_VALUE;
+  for (const auto& reference : module->references)
+    if (reference->name == name && reference->is_surface == surface) found = reference.get();
+  return found ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }
 
 }  // namespace
@@ -206,6 +218,7 @@ CUresult cuModuleUnload(CUmodule hmod) {
   context->wait_all();
   context->flush();
   device().functions.remove_if([&](const Function& function) { return function.module == module.get(); });
+  for (const auto& reference : module->references) device().texture_references.remove(reference.get());
   module->program.reset();
   for (uint64_t address : module->variables) device().memory->free(address);
   return CUDA_SUCCESS;
@@ -243,6 +256,20 @@ CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunct
   if (!functions || numFunctions == 0) return CUDA_ERROR_INVALID_VALUE;
   size_t count = std::min<size_t>(numFunctions, module->functions.size());
   for (size_t i = 0; i < count; ++i) functions[i] = reinterpret_cast<CUfunction>(module->functions[i].get());
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetTexRef(CUtexref* pTexRef, CUmodule hmod, const char* name) {
+  TextureReference* found = nullptr;
+  if (CUresult bad = find_reference(pTexRef, hmod, name, false, found)) return bad;
+  *pTexRef = reinterpret_cast<CUtexref>(found);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetSurfRef(CUsurfref* pSurfRef, CUmodule hmod, const char* name) {
+  TextureReference* found = nullptr;
+  if (CUresult bad = find_reference(pSurfRef, hmod, name, true, found)) return bad;
+  *pSurfRef = reinterpret_cast<CUsurfref>(found);
   return CUDA_SUCCESS;
 }
 

@@ -154,7 +154,10 @@ void Context::clear() {
   all.streams.remove_if([this](const Stream& stream) { return stream.context() == this; });
   all.events.remove_if(mine);
   all.functions.remove_if([this](const Function& function) { return function.module->context == this; });
+  all.texture_references.remove_if(mine);
   all.modules.remove_if(mine);
+  all.textures.remove_of(this);
+  all.mipmapped_arrays.remove_if(mine);
   all.arrays.remove_if(mine);
   std::lock_guard hold(order_);
   for (const auto& stream : streams_) stream->close();

@@ -12,7 +12,9 @@
 
 #include "api/cuda/abi.h"
 #include "device/software/codegen/compiler.h"
+#include "device/software/driver/arrays.h"
 #include "device/software/driver/stream.h"
+#include "device/software/driver/textures.h"
 #include "device/software/run/heap.h"
 #include "device/software/run/pool.h"
 #include "device/software/run/window.h"
@@ -104,16 +106,7 @@ struct Module {
   std::unique_ptr<Program> program;
   std::vector<std::unique_ptr<Function>> functions;  // in the order of kernels()
   std::vector<uint64_t> variables;                   // device memory to free
-};
-
-struct Array {
-  const void* context = nullptr;
-  CUDA_ARRAY3D_DESCRIPTOR descriptor{};
-  uint64_t address = 0;
-  size_t element_bytes = 0;
-  size_t pitch() const { return descriptor.Width * element_bytes; }
-  size_t rows() const { return descriptor.Height ? descriptor.Height : 1; }
-  size_t slices() const { return descriptor.Depth ? descriptor.Depth : 1; }
+  std::vector<std::unique_ptr<TextureReference>> references;
 };
 
 // Memory of cuMemCreate: it has no address until it is mapped.
@@ -202,6 +195,9 @@ struct Device {
   Handles<Function> functions;  // each keeps its module
   Handles<Array> arrays;
   Handles<Physical> physical;
+  Handles<MipmappedArray> mipmapped_arrays;
+  Handles<TextureReference> texture_references;  // each of a module keeps it
+  TextureObjects textures;
 
   std::vector<Ordinal> ordinals;
 };

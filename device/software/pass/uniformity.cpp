@@ -23,7 +23,10 @@ bool born_varying(const Instruction& instruction) {
     case Opcode::movmatrix:
     case Opcode::call:
     case Opcode::alloca_:
-    case Opcode::stacksave: return true;
+    case Opcode::stacksave:
+    case Opcode::tex:
+    case Opcode::tld4:
+    case Opcode::suld: return true;
     default: return false;
   }
 }

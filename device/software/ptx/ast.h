@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ptx {
@@ -122,7 +123,8 @@ struct Operand {
     special_register,  // special
     symbol,            // index: Function::variables when local, Module::variables otherwise, plus offset value
     function,          // index: Module::functions
-    address,           // [base + value]: base is `base_kind` reg/symbol/none(absolute) with index and local
+    address,           // [base + value]: base is `base_kind` reg/symbol/none(absolute) with index and local; elements:
+                       // what follows in the brackets (a texture's sampler and coordinates)
     vector,            // elements; an element of kind none is the sink `_`
     label,             // index: Function::labels
     sink,              // _
@@ -217,6 +219,8 @@ struct Variable {
     uint8_t size;
   };
   std::vector<Relocation> relocations;
+  std::string opaque;                                           // "texref", "samplerref", "surfref" of an opaque type
+  std::vector<std::pair<std::string, std::string>> properties;  // of an opaque one: filter_mode = linear
 };
 
 struct Register {

@@ -145,7 +145,7 @@ std::vector<Variable> Parsing::variables(Space space, const Linkage& linkage) {
     else if (token_.text == "v2" || token_.text == "v4")
       lanes = token_.text == "v2" ? 2 : 4, advance();
     else if (Type type = type_named(token_.text); type != Type::none)
-      model.type = type, typed = true, advance();
+      take_type(model, type), typed = true;
     else
       fail("unknown word '." + std::string(token_.text) + "' in a declaration");
   }
@@ -157,11 +157,32 @@ std::vector<Variable> Parsing::variables(Space space, const Linkage& linkage) {
     Variable variable = model;
     variable.name = name();
     variable.size = dimensions(element);
-    if (accept('=')) initialiser(variable);
+    if (accept('=')) variable.opaque.empty() ? initialiser(variable) : properties(variable);
     all.push_back(std::move(variable));
   } while (accept(',') && !failed_);
   expect(';');
   return all;
+}
+
+void Parsing::take_type(Variable& variable, Type type) {
+  variable.type = type;
+  if (type == Type::opaque) variable.opaque = token_.text;
+  advance();
+}
+
+// {addr_mode_0 = clamp_to_border, filter_mode = nearest}: PTX ISA, "Texture Sampler and Surface Types".
+void Parsing::properties(Variable& variable) {
+  expect('{');
+  do {
+    std::string property = name();
+    expect('=');
+    if (token_.kind == Token::integer) {
+      variable.properties.emplace_back(property, std::to_string(integer()));
+    } else {
+      variable.properties.emplace_back(property, name());
+    }
+  } while (!failed_ && accept(','));
+  expect('}');
 }
 
 void Parsing::attributes(Variable& variable) {
@@ -246,7 +267,7 @@ std::vector<Variable> Parsing::parameters() {
       else if (accept_dot("ptr"))
         pointer_attributes();
       else if (Type type = type_named(token_.text); type != Type::none)
-        variable.type = type, advance();
+        take_type(variable, type);
       else if (Space space = space_named(token_.text); space != Space::none)
         variable.space = space, advance();
       else

@@ -47,6 +47,8 @@ class Parsing {
   Linkage linking();
   void declare(Variable variable);
   std::vector<Variable> variables(Space space, const Linkage& linkage);
+  void take_type(Variable& variable, Type type);
+  void properties(Variable& variable);
   void attributes(Variable& variable);
   void pointer_attributes();
   uint64_t dimensions(uint64_t element);

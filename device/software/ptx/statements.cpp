@@ -313,7 +313,7 @@ Operand Parsing::address() {
   bool known = base.kind == Operand::reg || base.kind == Operand::symbol || base.kind == Operand::integer;
   if (!known) fail("an address must be a register, a variable or a number");
   if (accept('+')) result.value += static_cast<int64_t>(integer());
-  if (accept(',')) result.elements.push_back(operand());  // texture coordinates
+  while (!failed_ && accept(',')) result.elements.push_back(operand());  // a texture's sampler and coordinates
   expect(']');
   return result;
 }

@@ -17,7 +17,7 @@ namespace software {
 using base::FreeList;
 
 // mapped: memory that was mapped into a reserved range of addresses.
-enum class MemoryKind : uint8_t { device, host, managed, module, heap, mapped };
+enum class MemoryKind : uint8_t { device, host, managed, module, heap, array, mapped };
 
 // What memory is handed out to: a context, which lives on one of the devices. nullptr as owner: device 0's.
 struct MemoryOwner {
