@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -102,6 +103,10 @@ CUresult copy_over_link(CUDA_MEMCPY3D copy, CUstream stream, bool asynchronous) 
 
 CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronous) {
   if (CUresult result = client::require_context()) return result;
+  if (asynchronous && client::capturing(stream))
+    return client::capture(stream, client::graph::CopyWork{descriptor, client::handle_of(client::current())});
+  if (!asynchronous)
+    if (CUresult result = client::check_legacy_use()) return result;
   bool arrays = descriptor.srcMemoryType == CU_MEMORYTYPE_ARRAY || descriptor.dstMemoryType == CU_MEMORYTYPE_ARRAY;
   if (arrays) return CUDA_ERROR_NOT_SUPPORTED;
   if (!client::in_process()) return copy_over_link(descriptor, stream, asynchronous);

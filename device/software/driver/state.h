@@ -106,6 +106,12 @@ struct Module {
   std::vector<uint64_t> variables;                   // device memory to free
 };
 
+struct Graph;
+class GraphExec;
+struct UserObject {
+  std::shared_ptr<void> held;  // calls the program's destructor with its last copy
+};
+
 struct Array {
   const void* context = nullptr;
   CUDA_ARRAY3D_DESCRIPTOR descriptor{};
@@ -202,6 +208,9 @@ struct Device {
   Handles<Function> functions;  // each keeps its module
   Handles<Array> arrays;
   Handles<Physical> physical;
+  Handles<Graph> graphs;
+  Handles<GraphExec> graph_execs;
+  Handles<UserObject> user_objects;
 
   std::vector<Ordinal> ordinals;
 };
