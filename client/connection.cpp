@@ -294,7 +294,7 @@ bool Connection::receive() {
         good = head.size == 0 && found != host_functions_.end();
         if (!good) break;
         runnable_.push_back(found->second);
-        host_functions_.erase(found);
+        if (!found->second.lasting) host_functions_.erase(found);
         runnable_more_.notify_one();
         break;
       }
@@ -329,7 +329,7 @@ bool Connection::receive_data(const wire::FrameHead& head) {
     auto found = transfers_.find(head.number);
     if (found == transfers_.end()) return false;
     transfer = found->second;
-    transfers_.erase(found);
+    if (!transfer.lasting) transfers_.erase(found);
   }
   if (bytes.size != transfer.size || head.size != sizeof bytes + wire::padded(bytes.size)) return false;
   return input_->read(transfer.to, transfer.size) && skip(wire::padded(bytes.size) - bytes.size);
@@ -356,22 +356,29 @@ bool Connection::receive_output(const wire::FrameHead& head) {
 
 // --- asynchronous copies and host functions
 
-uint64_t Connection::expect_transfer(void* destination, size_t size) {
+uint64_t Connection::expect_transfer(void* destination, size_t size, bool lasting) {
   uint64_t number = numbers_.fetch_add(1, std::memory_order_relaxed);
   std::lock_guard state(state_lock_);
-  transfers_[number] = {destination, size};
+  transfers_[number] = {destination, size, lasting};
   return number;
 }
 
-uint64_t Connection::register_host_function(void (*run)(void*), void* data) {
+void Connection::forget_lasting(uint64_t number) {
+  std::lock_guard state(state_lock_);
+  transfers_.erase(number);
+  host_functions_.erase(number);
+}
+
+// Whoever launches a graph with lasting functions registers one more, for its end, so that they count as pending.
+uint64_t Connection::register_host_function(void (*run)(void*), void* data, bool lasting) {
   std::call_once(host_threads_started_, [this] {
     start_thread([this] { run_reader(); });
     start_thread([this] { run_host_functions(); });
   });
   uint64_t number = numbers_.fetch_add(1, std::memory_order_relaxed);
-  host_functions_pending_.fetch_add(1);
+  if (!lasting) host_functions_pending_.fetch_add(1);
   std::lock_guard state(state_lock_);
-  host_functions_[number] = {number, run, data};
+  host_functions_[number] = {number, run, data, lasting};
   return number;
 }
 
@@ -392,7 +399,7 @@ void Connection::run_host_functions() {
     }
     next.run(next.data);
     wire::FrameHead done{0, Kind::host_function_done, next.number};
-    host_functions_pending_.fetch_sub(1);
+    if (!next.lasting) host_functions_pending_.fetch_sub(1);
     std::lock_guard sending(send_lock_);
     iovec piece[] = {{&done, sizeof done}};
     write(piece);
@@ -424,11 +431,19 @@ bool usable() { return connection().usable(); }
 bool in_process() { return false; }
 void flush() { connection().flush(); }
 
-uint64_t expect_transfer(void* destination, size_t size) { return connection().expect_transfer(destination, size); }
-
-uint64_t register_host_function(void (*run)(void*), void* data) {
-  return connection().register_host_function(run, data);
+uint64_t expect_transfer(void* destination, size_t size) {
+  return connection().expect_transfer(destination, size, false);
 }
+uint64_t register_host_function(void (*run)(void*), void* data) {
+  return connection().register_host_function(run, data, false);
+}
+uint64_t lasting_transfer(void* destination, size_t size) {
+  return connection().expect_transfer(destination, size, true);
+}
+uint64_t lasting_host_function(void (*run)(void*), void* data) {
+  return connection().register_host_function(run, data, true);
+}
+void forget_lasting(uint64_t number) { connection().forget_lasting(number); }
 
 CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (!connection().usable()) return CUDA_ERROR_NOT_INITIALIZED;

@@ -28,8 +28,9 @@ class Connection {
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
 
-  uint64_t expect_transfer(void* destination, size_t size);
-  uint64_t register_host_function(void (*run)(void*), void* data);
+  uint64_t expect_transfer(void* destination, size_t size, bool lasting);
+  uint64_t register_host_function(void (*run)(void*), void* data, bool lasting);
+  void forget_lasting(uint64_t number);
   // Host functions are under way: a one-way call must wait then, because it could hold up the server's reading.
   bool host_functions_pending() const { return host_functions_pending_.load(std::memory_order_relaxed) != 0; }
 
@@ -41,11 +42,13 @@ class Connection {
   struct Transfer {
     void* to;
     size_t size;
+    bool lasting;
   };
   struct HostFunction {
     uint64_t number;
     void (*run)(void*);
     void* data;
+    bool lasting;
   };
 
   // sending

@@ -23,8 +23,13 @@ namespace {
 using api::Role;
 
 struct HostFunction {
-  void (*run)(void*);
-  void* data;
+  void (*run)(void*) = nullptr;
+  void* data = nullptr;
+  bool lasting = false;
+};
+struct Transfer {
+  void* to = nullptr;
+  bool lasting = false;
 };
 
 class Direct final : public worker::Session {
@@ -39,7 +44,7 @@ class Direct final : public worker::Session {
     objects_.remove(number);
   }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override {
-    void* to = take(transfers_, transfer);
+    void* to = take(transfers_, transfer).to;
     if (to) std::memcpy(to, bytes, size);
   }
   void run_host_function(uint64_t callback) override {
@@ -51,8 +56,13 @@ class Direct final : public worker::Session {
     std::lock_guard hold(lock_);
     return objects_.find(number, type);
   }
-  uint64_t keep(void* destination) { return put(transfers_, destination); }
+  uint64_t keep(Transfer transfer) { return put(transfers_, transfer); }
   uint64_t keep(HostFunction function) { return put(functions_, function); }
+  void forget(uint64_t number) {
+    std::lock_guard hold(lock_);
+    transfers_.erase(number);
+    functions_.erase(number);
+  }
 
   CUresult start();
   const client::Inventory& inventory() const { return inventory_; }
@@ -71,7 +81,7 @@ class Direct final : public worker::Session {
     auto found = map.find(number);
     if (found == map.end()) return T{};
     T value = found->second;
-    map.erase(found);
+    if (!value.lasting) map.erase(found);
     return value;
   }
 
@@ -80,7 +90,7 @@ class Direct final : public worker::Session {
   client::Inventory inventory_;
   std::mutex lock_;
   server::Objects objects_;
-  std::unordered_map<uint64_t, void*> transfers_;
+  std::unordered_map<uint64_t, Transfer> transfers_;
   std::unordered_map<uint64_t, HostFunction> functions_;
   uint64_t numbers_ = 0;
 };
@@ -158,8 +168,11 @@ bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 void flush() {}
 
-uint64_t expect_transfer(void* destination, size_t) { return direct().keep(destination); }
+uint64_t expect_transfer(void* destination, size_t) { return direct().keep(Transfer{destination}); }
 uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }
+uint64_t lasting_transfer(void* destination, size_t) { return direct().keep(Transfer{destination, true}); }
+uint64_t lasting_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data, true}); }
+void forget_lasting(uint64_t number) { direct().forget(number); }
 
 CUresult forward(const Row& row, std::span<const Role> roles) {
   if (CUresult result = enter_context(current_context())) return result;

@@ -53,6 +53,12 @@ uint64_t expect_transfer(void* destination, size_t size);
 // function; returns the number that goes into obHostFunction. Each number runs once.
 uint64_t register_host_function(void (*run)(void* data), void* data);
 
+// The same for graphs, which do the same work at every launch: good until they are forgotten, and run or filled as
+// often as the device says so.
+uint64_t lasting_transfer(void* destination, size_t size);
+uint64_t lasting_host_function(void (*run)(void* data), void* data);
+void forget_lasting(uint64_t number);
+
 // True when the device lives in this process: host pointers may be handed to it as they are.
 bool in_process();
 

@@ -1031,3 +1031,5 @@ enum CUdriverProcAddress_flags_enum : unsigned int {
   CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM = 2,
 };
 // clang-format on
+
+#include "api/cuda/graph_abi.h"

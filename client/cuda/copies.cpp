@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <atomic>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/graph/parameters.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
@@ -28,6 +30,14 @@ CUresult in_pieces(size_t size, Copy copy) {
 const std::byte* at(const void* host, size_t offset) { return static_cast<const std::byte*>(host) + offset; }
 std::byte* at(void* host, size_t offset) { return static_cast<std::byte*>(host) + offset; }
 
+// A copy of one dimension as a node of the graph that `stream` is captured into.
+CUresult capture_copy(CUstream stream, CUmemorytype to, uint64_t destination, CUmemorytype from, uint64_t source,
+                      size_t size) {
+  if (CUresult result = client::require_context()) return result;
+  return client::capture(stream, client::graph::linear_copy(to, destination, from, source, size));
+}
+uint64_t address_of(const void* host) { return reinterpret_cast<uint64_t>(host); }
+
 bool on_device(CUdeviceptr address) {
   auto range = client::find_range(address);
   return range && range->kind == client::Kind::device;
@@ -36,6 +46,7 @@ bool on_device(CUdeviceptr address) {
 }  // namespace
 
 OUTBOARD_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
+  if (CUresult result = client::check_legacy_use()) return result;
   if (CUresult result = client::before_host_use(srcHost, nullptr)) return result;
   if (CUresult result = client::before_device_use(dstDevice, nullptr)) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
@@ -45,6 +56,7 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcH
 
 // A large copy comes as a stream of pieces, so that the link is never idle between them.
 OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
+  if (CUresult result = client::check_legacy_use()) return result;
   if (CUresult result = client::before_device_use(srcDevice, nullptr)) return result;
   if (CUresult result = client::before_wait()) return result;
   if (client::in_process() || ByteCount <= piece / 8) {
@@ -70,6 +82,8 @@ static CUresult settle_now_and_then(size_t size, CUstream stream) {
 // travels now, which is early but never wrong.
 OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
                                               CUstream hStream) {
+  if (client::capturing(hStream))
+    return capture_copy(hStream, CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, address_of(srcHost), ByteCount);
   if (CUresult result = client::before_host_use(srcHost, hStream)) return result;
   if (CUresult result = client::before_device_use(dstDevice, client::resolve(hStream))) return result;
   if (CUresult result = settle_now_and_then(ByteCount, hStream)) return result;
@@ -80,6 +94,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void*
 
 OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount,
                                               CUstream hStream) {
+  if (client::capturing(hStream))
+    return capture_copy(hStream, CU_MEMORYTYPE_HOST, address_of(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount);
   if (CUresult result = client::before_device_use(srcDevice, client::resolve(hStream))) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
     uint64_t transfer = client::expect_transfer(at(dstHost, offset), size);
@@ -87,8 +103,29 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevi
   });
 }
 
+OUTBOARD_EXPORT CUresult cuMemcpyDtoD_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount) {
+  if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::check_legacy_use()) return result;
+  if (CUresult result = client::before_device_use(dstDevice, nullptr)) return result;
+  if (CUresult result = client::before_device_use(srcDevice, nullptr)) return result;
+  return remote::cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);
+}
+
+OUTBOARD_EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount,
+                                              CUstream hStream) {
+  if (CUresult result = client::require_context()) return result;
+  if (client::capturing(hStream))
+    return capture_copy(hStream, CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount);
+  CUstream own = client::resolve(hStream);
+  if (CUresult result = client::before_device_use(dstDevice, own)) return result;
+  if (CUresult result = client::before_device_use(srcDevice, own)) return result;
+  return remote::cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, own);
+}
+
 // Unified addressing: what an address is decides the direction.
 OUTBOARD_EXPORT CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream hStream) {
+  if (client::capturing(hStream))
+    return capture_copy(hStream, CU_MEMORYTYPE_UNIFIED, dst, CU_MEMORYTYPE_UNIFIED, src, ByteCount);
   if (on_device(dst) && on_device(src)) return cuMemcpyDtoDAsync_v2(dst, src, ByteCount, hStream);
   if (on_device(dst)) return cuMemcpyHtoDAsync_v2(dst, reinterpret_cast<const void*>(src), ByteCount, hStream);
   if (on_device(src)) return cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(dst), src, ByteCount, hStream);
@@ -98,6 +135,7 @@ OUTBOARD_EXPORT CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t 
 }
 
 OUTBOARD_EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount) {
+  if (CUresult result = client::check_legacy_use()) return result;
   if (CUresult result = cuMemcpyAsync(dst, src, ByteCount, nullptr)) return result;
   return cuStreamSynchronize(nullptr);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "client/cuda/arrays.h"
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -117,6 +118,10 @@ CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronou
     if (CUresult result = client::check_box(d.srcArray, source)) return result;
   if (d.dstMemoryType == CU_MEMORYTYPE_ARRAY)
     if (CUresult result = client::check_box(d.dstArray, target)) return result;
+  if (asynchronous && client::capturing(stream))
+    return client::capture(stream, client::graph::CopyWork{descriptor, client::handle_of(client::current())});
+  if (!asynchronous)
+    if (CUresult result = client::check_legacy_use()) return result;
   if (!client::in_process()) return copy_over_link(descriptor, stream, asynchronous);
   CUDA_MEMCPY3D own = descriptor;
   // Same addresses on both sides: host and unified memory are one here.

@@ -1,5 +1,6 @@
 // What programs advise or ask without anything following from it here: placement of managed memory, caches, the
-// profiler, stream capture that never happens. Arguments are checked all the same.
+// profiler. Arguments are checked all the same.
+#include "client/cuda/capture.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/memory_map.h"
@@ -49,14 +50,17 @@ OUTBOARD_EXPORT CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_adv
 }
 
 OUTBOARD_EXPORT CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location,
-                                               unsigned int flags, CUstream) {
+                                               unsigned int flags, CUstream hStream) {
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
   return flags ? CUDA_ERROR_INVALID_VALUE : prefetch(devPtr, count, location);
 }
-OUTBOARD_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream) {
+OUTBOARD_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream) {
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
   return prefetch(devPtr, count, location_of(dstDevice));
 }
 
-OUTBOARD_EXPORT CUresult cuStreamAttachMemAsync(CUstream, CUdeviceptr dptr, size_t length, unsigned int flags) {
+OUTBOARD_EXPORT CUresult cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_t length, unsigned int flags) {
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
   bool known = flags == CU_MEM_ATTACH_GLOBAL || flags == CU_MEM_ATTACH_HOST || flags == CU_MEM_ATTACH_SINGLE;
   if (!known) return CUDA_ERROR_INVALID_VALUE;
   return managed(dptr, length ? length : 1);  // 0: the whole allocation
@@ -81,19 +85,3 @@ OUTBOARD_EXPORT CUresult cuProfilerInitialize(const char*, const char*, CUoutput
 }
 OUTBOARD_EXPORT CUresult cuProfilerStart() { return client::require_context(); }
 OUTBOARD_EXPORT CUresult cuProfilerStop() { return client::require_context(); }
-
-// No stream is ever captured: cuStreamBeginCapture answers CUDA_ERROR_NOT_SUPPORTED.
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo(CUstream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t*) {
-  if (!captureStatus_out) return CUDA_ERROR_INVALID_VALUE;
-  *captureStatus_out = CU_STREAM_CAPTURE_STATUS_NONE;
-  return CUDA_SUCCESS;
-}
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                                   cuuint64_t* id_out, CUgraph*, const CUgraphNode**, size_t*) {
-  return cuStreamGetCaptureInfo(hStream, captureStatus_out, id_out);
-}
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                                   cuuint64_t* id_out, CUgraph*, const CUgraphNode**,
-                                                   const CUgraphEdgeData**, size_t*) {
-  return cuStreamGetCaptureInfo(hStream, captureStatus_out, id_out);
-}

@@ -3,6 +3,7 @@
 // coherence.cpp keeps the two alike.
 #include <cstdlib>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -16,11 +17,16 @@ using client::Kind;
 constexpr unsigned map_flag = 2;  // CU_MEMHOSTALLOC_DEVICEMAP, CU_MEMHOSTREGISTER_DEVICEMAP
 
 CUresult ready() { return client::require_context(); }
+// For what may wait for the device.
+CUresult ready_to_wait() {
+  if (CUresult result = client::require_context()) return result;
+  return client::check_unsafe_call();
+}
 
 }  // namespace
 
 OUTBOARD_EXPORT CUresult cuMemHostAlloc(void** pp, size_t bytesize, unsigned int Flags) {
-  if (CUresult result = ready()) return result;
+  if (CUresult result = ready_to_wait()) return result;
   if (!pp || !bytesize || Flags > 7) return CUDA_ERROR_INVALID_VALUE;
   void* block = nullptr;
   if (client::in_process())
@@ -36,7 +42,7 @@ OUTBOARD_EXPORT CUresult cuMemHostAlloc(void** pp, size_t bytesize, unsigned int
 OUTBOARD_EXPORT CUresult cuMemAllocHost_v2(void** pp, size_t bytesize) { return cuMemHostAlloc(pp, bytesize, 0); }
 
 OUTBOARD_EXPORT CUresult cuMemFreeHost(void* p) {
-  if (CUresult result = ready()) return result;
+  if (CUresult result = ready_to_wait()) return result;
   auto range = client::find_range(reinterpret_cast<uint64_t>(p));
   if (!range || range->kind != Kind::pinned || range->address != reinterpret_cast<uint64_t>(p))
     return CUDA_ERROR_INVALID_VALUE;
@@ -50,7 +56,7 @@ OUTBOARD_EXPORT CUresult cuMemFreeHost(void* p) {
 }
 
 OUTBOARD_EXPORT CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned int Flags) {
-  if (CUresult result = ready()) return result;
+  if (CUresult result = ready_to_wait()) return result;
   auto address = reinterpret_cast<uint64_t>(p);
   if (!p || !bytesize || Flags > 15) return CUDA_ERROR_INVALID_VALUE;
   if (client::find_range(address)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
@@ -61,7 +67,7 @@ OUTBOARD_EXPORT CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned
 }
 
 OUTBOARD_EXPORT CUresult cuMemHostUnregister(void* p) {
-  if (CUresult result = ready()) return result;
+  if (CUresult result = ready_to_wait()) return result;
   auto range = client::find_range(reinterpret_cast<uint64_t>(p));
   if (!range || range->kind != Kind::registered) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
   client::forget(range->address);
@@ -86,7 +92,7 @@ OUTBOARD_EXPORT CUresult cuMemHostGetFlags(unsigned int* pFlags, void* p) {
 }
 
 OUTBOARD_EXPORT CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
-  if (CUresult result = ready()) return result;
+  if (CUresult result = ready_to_wait()) return result;
   if (!dptr || !bytesize || (flags != 1 && flags != 2)) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = remote::cuMemAlloc_v2(dptr, bytesize)) return result;
   if (CUresult result = client::share_managed(*dptr, bytesize, false)) {

@@ -2,9 +2,11 @@
 #include <cstring>
 #include <vector>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/launch.h"
 #include "client/cuda/modules.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
@@ -77,15 +79,35 @@ CUresult pack(const Function& function, void** parameters, void** extra, std::ve
   return CUDA_SUCCESS;
 }
 
-CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, void** parameters, void** extra) {
+}  // namespace
+
+CUresult client::check_launch(CUfunction handle, const Function& function, const LaunchShape& shape) {
+  if (CUresult result = check(function, shape)) return result;
+  return shape.cooperative ? check_cooperative(handle, function, shape) : CUDA_SUCCESS;
+}
+
+CUresult client::pack_parameters(const Function& function, void** parameters, void** extra,
+                                 std::vector<std::byte>& buffer) {
+  return pack(function, parameters, extra, buffer);
+}
+
+namespace {
+
+CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream, void** parameters, void** extra,
+                std::span<const CUlaunchAttribute> attributes = {}) {
   if (CUresult result = client::require_context()) return result;
   Function* function = client::find_function(handle);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
-  if (CUresult result = check(*function, shape)) return result;
-  if (shape.cooperative)
-    if (CUresult result = check_cooperative(handle, *function, shape)) return result;
+  if (CUresult result = client::check_launch(handle, *function, shape)) return result;
   thread_local std::vector<std::byte> buffer;
   if (CUresult result = pack(*function, parameters, extra, buffer)) return result;
+  if (client::capturing(stream))
+    return client::capture(stream, client::graph::KernelWork{reinterpret_cast<CUfunction>(function),
+                                                             client::handle_of(client::current()),
+                                                             shape,
+                                                             buffer,
+                                                             {attributes.begin(), attributes.end()},
+                                                             {}});
   if (CUresult result = client::before_launch(buffer, client::resolve(stream))) return result;
   return remote::obLaunch(reinterpret_cast<CUfunction>(function->number), &shape, buffer.data(), buffer.size(),
                           client::resolve(stream));
@@ -124,7 +146,7 @@ OUTBOARD_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfuncti
     const auto& cluster = given.value.clusterDim;
     if (uint64_t{cluster.x} * cluster.y * cluster.z > 1) return CUDA_ERROR_NOT_SUPPORTED;
   }
-  return launch(f, shape, config->hStream, kernelParams, extra);
+  return launch(f, shape, config->hStream, kernelParams, extra, {config->attrs, config->numAttrs});
 }
 
 // --- functions

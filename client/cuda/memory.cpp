@@ -4,9 +4,11 @@
 #include <map>
 #include <mutex>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/graph/memory.h"
 #include "client/session.h"
 
 namespace client {
@@ -66,6 +68,7 @@ CUresult allocated(CUresult result, CUdeviceptr* address, size_t size, client::K
 OUTBOARD_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = client::check_unsafe_call()) return result;
   return allocated(remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
 }
 
@@ -84,6 +87,9 @@ OUTBOARD_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, s
 OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr) return CUDA_SUCCESS;
+  if (CUresult result = client::check_unsafe_call()) return result;
+  CUresult freed = CUDA_SUCCESS;
+  if (client::graph::free_block(dptr, freed)) return freed ? freed : cuCtxSynchronize();
   auto range = client::find_range(dptr);
   if (!range || range->address != dptr || (range->kind != client::Kind::device && range->kind != client::Kind::managed))
     return CUDA_ERROR_INVALID_VALUE;

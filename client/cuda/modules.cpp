@@ -186,6 +186,17 @@ client::Function* client::find_function(CUfunction handle) {
   return function_named(*module, kernel->name);
 }
 
+CUkernel client::kernel_of(const Function& function) {
+  std::lock_guard hold(lock);
+  for (const Library* library : known<Library>()) {
+    auto module = library->modules.find(function.module->context);
+    auto kernel = library->kernels.find(function.name);
+    if (module != library->modules.end() && module->second == function.module && kernel != library->kernels.end())
+      return reinterpret_cast<CUkernel>(kernel->second.get());
+  }
+  return nullptr;
+}
+
 OUTBOARD_EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   return load(reinterpret_cast<Module**>(module), image);
 }

@@ -36,5 +36,7 @@ struct Module {
 // The function behind a CUfunction, or behind a CUkernel in the current context; null: neither.
 Function* find_function(CUfunction handle);
 Module* find_module(CUmodule handle);
+// The kernel of a library that the function comes from; null: it comes from none, or nobody has asked for that kernel.
+CUkernel kernel_of(const Function& function);
 
 }  // namespace client

@@ -5,8 +5,10 @@
 #include <memory>
 #include <mutex>
 
+#include "client/cuda/capture.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/graph/memory.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
@@ -81,6 +83,7 @@ CUresult device_of(const CUmemLocation* location, CUmemAllocationType type, CUde
 OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
   std::lock_guard hold(pools().lock);
   return allocate(dptr, bytesize, pools().chosen_of(client::current()->device), hStream);
 }
@@ -91,11 +94,15 @@ OUTBOARD_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytes
   std::lock_guard hold(pools().lock);
   Pool* found = pools().find(pool);
   if (!dptr || bytesize == 0 || !found) return CUDA_ERROR_INVALID_VALUE;
+  if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
   return allocate(dptr, bytesize, found, hStream);
 }
 
 OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
+  if (client::capturing(hStream)) return client::capture_free(hStream, dptr);
+  CUresult freed = CUDA_SUCCESS;
+  if (client::graph::free_block(dptr, freed)) return freed;
   if (!client::forget(dptr)) return CUDA_ERROR_INVALID_VALUE;
   return remote::cuMemFreeAsync(dptr, client::resolve(hStream));
 }

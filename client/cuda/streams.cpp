@@ -8,6 +8,7 @@
 #include <new>
 
 #include "client/cuda/arrays.h"
+#include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -19,15 +20,33 @@
 namespace {
 
 struct Stream {
-  client::Context* context;
-  unsigned flags;
-  int priority;
+  client::Context* context = nullptr;
+  unsigned flags = 0;
+  int priority = 0;
+  std::map<CUstreamAttrID, CUstreamAttrValue> attributes = {};  // that the program set
 };
 
 std::mutex lock;
 std::map<CUstream, Stream>& streams() {
   static auto* map = new std::map<CUstream, Stream>;
   return *map;
+}
+
+// Of the legacy streams.
+std::map<std::pair<client::Context*, CUstreamAttrID>, CUstreamAttrValue>& default_attributes() {
+  static auto* map = new std::map<std::pair<client::Context*, CUstreamAttrID>, CUstreamAttrValue>;
+  return *map;
+}
+
+bool is_stream_attribute(CUstreamAttrID attribute) {
+  switch (attribute) {
+    case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
+    case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY:
+    case CU_LAUNCH_ATTRIBUTE_PRIORITY:
+    case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP:
+    case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN: return true;
+    default: return false;
+  }
 }
 
 const CUstream legacy = reinterpret_cast<CUstream>(1), per_thread = reinterpret_cast<CUstream>(2);
@@ -38,17 +57,22 @@ CUresult create(CUstream* stream, unsigned flags, int priority) {
   CUresult result = remote::cuStreamCreateWithPriority(stream, flags, priority);
   if (result) return result;
   std::lock_guard hold(lock);
-  streams()[*stream] = {client::current(), flags, priority};
+  streams()[*stream] = {client::current(), flags, priority, {}};
   return CUDA_SUCCESS;
 }
 
 // Facts of a stream; default streams have the current context's.
 CUresult facts(CUstream stream, Stream& found) {
   if (CUresult result = client::require_context()) return result;
-  found = {client::current(), 0, 0};
-  if (stream == nullptr || stream == legacy || stream == per_thread) return CUDA_SUCCESS;
+  found = {client::current(), 0, 0, {}};
+  CUstream own = client::resolve(stream);
   std::lock_guard hold(lock);
-  auto at = streams().find(stream);
+  if (!own) {
+    for (const auto& [key, value] : default_attributes())
+      if (key.first == found.context) found.attributes[key.second] = value;
+    return CUDA_SUCCESS;
+  }
+  auto at = streams().find(own);
   if (at == streams().end()) return CUDA_ERROR_INVALID_HANDLE;
   found = at->second;
   return CUDA_SUCCESS;
@@ -76,6 +100,17 @@ CUstream client::resolve(CUstream stream) {
   return own;
 }
 
+bool client::is_stream(CUstream own) {
+  std::lock_guard hold(lock);
+  return !own || streams().contains(own);
+}
+
+bool client::is_blocking(CUstream own) {
+  std::lock_guard hold(lock);
+  auto at = streams().find(own);
+  return at != streams().end() && !(at->second.flags & CU_STREAM_NON_BLOCKING);
+}
+
 OUTBOARD_EXPORT CUresult cuStreamCreate(CUstream* phStream, unsigned int Flags) { return create(phStream, Flags, 0); }
 
 OUTBOARD_EXPORT CUresult cuStreamCreateWithPriority(CUstream* phStream, unsigned int flags, int priority) {
@@ -84,6 +119,7 @@ OUTBOARD_EXPORT CUresult cuStreamCreateWithPriority(CUstream* phStream, unsigned
 
 OUTBOARD_EXPORT CUresult cuStreamDestroy_v2(CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
+  client::forget_captured(hStream);
   std::lock_guard hold(lock);
   if (!streams().erase(hStream)) return CUDA_ERROR_INVALID_HANDLE;
   return remote::cuStreamDestroy_v2(hStream);
@@ -129,23 +165,10 @@ OUTBOARD_EXPORT CUresult cuStreamGetId(CUstream hStream, unsigned long long* str
   return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {
-  Stream stream;
-  if (CUresult result = facts(hStream, stream)) return result;
-  *captureStatus = CU_STREAM_CAPTURE_STATUS_NONE;
-  return CUDA_SUCCESS;
-}
-
-OUTBOARD_EXPORT CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
-  thread_local CUstreamCaptureMode own = CU_STREAM_CAPTURE_MODE_GLOBAL;
-  if (!mode) return CUDA_ERROR_INVALID_VALUE;
-  std::swap(own, *mode);
-  return CUDA_SUCCESS;
-}
-
 OUTBOARD_EXPORT CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) {
   if (CUresult result = client::require_context()) return result;
   if (!fn) return CUDA_ERROR_INVALID_VALUE;
+  if (client::capturing(hStream)) return client::capture(hStream, client::graph::HostWork{fn, userData});
   return remote::obHostFunction(client::resolve(hStream), client::register_host_function(fn, userData));
 }
 
@@ -153,6 +176,7 @@ OUTBOARD_EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback 
                                              unsigned int flags) {
   if (CUresult result = client::require_context()) return result;
   if (!callback || flags) return CUDA_ERROR_INVALID_VALUE;
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
   auto* kept = new (std::nothrow) Callback{callback, hStream, userData};
   if (!kept) return CUDA_ERROR_OUT_OF_MEMORY;
   auto run = [](void* data) {
@@ -164,49 +188,59 @@ OUTBOARD_EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback 
 
 OUTBOARD_EXPORT CUresult cuCtxSynchronize() {
   if (CUresult result = client::require_context()) return result;
+  if (CUresult result = client::check_context_use()) return result;
   if (CUresult result = client::before_wait()) return result;
   return client::after_wait(remote::cuCtxSynchronize(), true);
 }
 
 OUTBOARD_EXPORT CUresult cuStreamSynchronize(CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
+  if (CUresult result = client::check_unsafe_call()) return result;
   if (CUresult result = client::before_wait()) return result;
   return client::after_wait(remote::cuStreamSynchronize(client::resolve(hStream)), false);
 }
 
 OUTBOARD_EXPORT CUresult cuStreamQuery(CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
+  if (client::capturing(hStream)) return client::refuse_capture(hStream);
+  if (CUresult result = client::check_unsafe_call()) return result;
   if (CUresult result = client::before_wait()) return result;
   return client::after_wait(remote::cuStreamQuery(client::resolve(hStream)), false);
 }
 
-// --- events
+// --- attributes (CUDA Driver API, CUstreamAttrID). None changes what a program sees; what it sets, it gets back.
 
-OUTBOARD_EXPORT CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
-  if (CUresult result = client::require_context()) return result;
-  if (!phEvent || Flags > 7) return CUDA_ERROR_INVALID_VALUE;
-  return remote::cuEventCreate(phEvent, Flags);
+OUTBOARD_EXPORT CUresult cuStreamGetAttribute(CUstream hStream, CUstreamAttrID attr, CUstreamAttrValue* value_) {
+  Stream stream;
+  if (CUresult result = facts(hStream, stream)) return result;
+  if (!value_ || !is_stream_attribute(attr)) return CUDA_ERROR_INVALID_VALUE;
+  *value_ = {};
+  if (attr == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY) value_->syncPolicy = CU_SYNC_POLICY_AUTO;
+  if (attr == CU_LAUNCH_ATTRIBUTE_PRIORITY) value_->priority = stream.priority;
+  if (auto set = stream.attributes.find(attr); set != stream.attributes.end()) *value_ = set->second;
+  return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuEventDestroy_v2(CUevent hEvent) {
+OUTBOARD_EXPORT CUresult cuStreamSetAttribute(CUstream hStream, CUstreamAttrID attr, const CUstreamAttrValue* param) {
   if (CUresult result = client::require_context()) return result;
-  return hEvent ? remote::cuEventDestroy_v2(hEvent) : CUDA_ERROR_INVALID_HANDLE;
+  if (!param || !is_stream_attribute(attr)) return CUDA_ERROR_INVALID_VALUE;
+  CUstream own = client::resolve(hStream);
+  std::lock_guard hold(lock);
+  if (!own) return default_attributes()[{client::current(), attr}] = *param, CUDA_SUCCESS;
+  auto at = streams().find(own);
+  if (at == streams().end()) return CUDA_ERROR_INVALID_HANDLE;
+  at->second.attributes[attr] = *param;
+  return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuEventSynchronize(CUevent hEvent) {
-  if (CUresult result = client::require_context()) return result;
-  if (CUresult result = client::before_wait()) return result;
-  return client::after_wait(remote::cuEventSynchronize(hEvent), false);
-}
-
-OUTBOARD_EXPORT CUresult cuEventQuery(CUevent hEvent) {
-  if (CUresult result = client::require_context()) return result;
-  if (CUresult result = client::before_wait()) return result;
-  return client::after_wait(remote::cuEventQuery(hEvent), false);
-}
-
-OUTBOARD_EXPORT CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hStart, CUevent hEnd) {
-  return cuEventElapsedTime(pMilliseconds, hStart, hEnd);
+OUTBOARD_EXPORT CUresult cuStreamCopyAttributes(CUstream dstStream, CUstream srcStream) {
+  Stream from, to;
+  if (CUresult result = facts(srcStream, from)) return result;
+  if (CUresult result = facts(dstStream, to)) return result;
+  for (const auto& [id, value] : from.attributes)
+    if (CUresult result = cuStreamSetAttribute(dstStream, id, &value)) return result;
+  return CUDA_SUCCESS;
 }
 
 void client::forget_objects(Context& context) {

@@ -8,4 +8,8 @@ namespace client {
 // hidden stream of the current context, made at first use. Others stay as they are.
 CUstream resolve(CUstream stream);
 
+// Of streams as the server knows them.
+bool is_stream(CUstream own);
+bool is_blocking(CUstream own);  // waits for the legacy stream and it for this one; false for the legacy stream itself
+
 }  // namespace client

@@ -83,7 +83,8 @@ void Emitter::emit_indirect_call(const Instruction& instruction, const Operand& 
   ir.SetInsertPoint(after);
 }
 
-// vprintf, malloc, free and __assertfail (CUDA Programming Guide, "System calls" of the PTX interoperability guide).
+// vprintf, malloc, free and __assertfail (CUDA Programming Guide, "System calls" of the PTX interoperability guide),
+// and of the device runtime what needs no launch from the device.
 void Emitter::emit_system_call(const Instruction& instruction, const std::string& name) {
   each_active_lane([&](Value* lane) {
     auto place = [&](const Operand& operand) {
@@ -106,6 +107,9 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
       hook("outboard_assert", ir.getVoidTy(),
            {warp_, lane, argument(0, ir.getPtrTy()), argument(1, ir.getPtrTy()), argument(2, ir.getInt32Ty()),
             argument(3, ir.getPtrTy())});
+    } else if (name == "cudaGraphSetConditional") {
+      // The handle is the address of the condition's value (client/cuda/graph/conditional.cpp).
+      ir.CreateStore(argument(1, ir.getInt32Ty()), argument(0, ir.getPtrTy()));
     } else {
       unsupported(instruction, ("no function " + name).c_str());
     }
@@ -113,7 +117,8 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
 }
 
 bool is_system_call(const std::string& name) {
-  return name == "vprintf" || name == "malloc" || name == "free" || name == "__assertfail";
+  return name == "vprintf" || name == "malloc" || name == "free" || name == "__assertfail" ||
+         name == "cudaGraphSetConditional";
 }
 
 }  // namespace software

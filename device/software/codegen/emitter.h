@@ -168,7 +168,7 @@ class Emitter {
   Value* texture_operands_ = nullptr;
 };
 
-// A function that the device itself provides: vprintf, malloc, free, __assertfail.
+// A function that the device itself provides: vprintf, malloc, free, __assertfail, cudaGraphSetConditional.
 bool is_system_call(const std::string& name);
 
 // The families; each returns false for an opcode that is not its own.

@@ -63,7 +63,7 @@ CUresult copy_rows(const std::shared_ptr<Context>& context, const std::shared_pt
       if (context->error() == CUDA_SUCCESS && !move(what)) context->fail(CUDA_ERROR_ILLEGAL_ADDRESS);
     });
   };
-  if (!rows.from_host) {
+  if (!rows.from_host || stream->recording()) {  // a graph reads its sources at every launch
     queue(rows, nullptr);
     return CUDA_SUCCESS;
   }

@@ -2,16 +2,18 @@
 #include <chrono>
 
 #include "device/software/driver/functions.h"
+#include "device/software/driver/graph.h"
 #include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
 
 namespace software {
-namespace {
 
 int64_t now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+
+namespace {
 
 // The last record of an event; nullptr when there was none.
 CUresult find_mark(CUevent handle, std::shared_ptr<Event::Mark>& mark, unsigned* flags = nullptr) {
@@ -34,6 +36,7 @@ CUresult record(CUevent handle, CUstream stream_handle) {
   if (CUresult bad = find_stream(stream_handle, context, stream)) return bad;
   std::shared_ptr<Event> event = device().events.find(handle);
   if (!event || event->context != context.get()) return CUDA_ERROR_INVALID_HANDLE;
+  if (auto recording = stream->recording()) return recording->add_record(std::move(event)), CUDA_SUCCESS;
   auto mark = std::make_shared<Event::Mark>();
   if (auto shared = event->interprocess) {
     mark->place = context->submit(stream, [shared, record = shared->announce()] { shared->complete(record); });

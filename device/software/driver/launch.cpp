@@ -82,6 +82,7 @@ struct Queued {
 void run(Queued& queued) {
   if (queued.context->error()) return;
   Job& job = queued.job;
+  job.rewind();
   device().pool.run(job);
   queued.context->print(job.take_printed(), std::move(job.complaint));
   if (CUresult error = job.error) queued.context->fail(error);

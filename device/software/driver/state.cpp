@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "device/software/driver/graph.h"
+
 namespace software {
 namespace {
 
@@ -77,6 +79,7 @@ std::vector<Place> Context::turn(const std::shared_ptr<Stream>& stream) {
 }
 
 Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after) {
+  if (auto recording = stream ? stream->recording() : nullptr) return recording->add(std::move(task)), Place{};
   std::lock_guard hold(order_);
   const auto& target = stream ? stream : legacy_;
   for (Place& place : turn(target)) after.push_back(std::move(place));
@@ -84,6 +87,7 @@ Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, 
 }
 
 bool Context::idle(const std::shared_ptr<Stream>& stream) {
+  if (stream && stream->recording()) return false;  // nothing may run at once
   std::lock_guard hold(order_);
   const auto& target = stream ? stream : legacy_;
   return target->idle() && turn(target).empty();
@@ -159,6 +163,8 @@ void Context::clear() {
   all.textures.remove_of(this);
   all.mipmapped_arrays.remove_if(mine);
   all.arrays.remove_if(mine);
+  all.graphs.remove_if(mine);
+  all.graph_execs.remove_if(mine);
   std::lock_guard hold(order_);
   for (const auto& stream : streams_) stream->close();
   legacy_->close();

@@ -109,6 +109,12 @@ struct Module {
   std::vector<std::unique_ptr<TextureReference>> references;
 };
 
+struct Graph;
+class GraphExec;
+struct UserObject {
+  std::shared_ptr<void> held;  // calls the program's destructor with its last copy
+};
+
 // Memory of cuMemCreate: it has no address until it is mapped.
 struct Physical {
   Physical(base::SharedMemory from, unsigned on, bool counts) : memory(std::move(from)), ordinal(on), charged(counts) {}
@@ -198,6 +204,9 @@ struct Device {
   Handles<MipmappedArray> mipmapped_arrays;
   Handles<TextureReference> texture_references;  // each of a module keeps it
   TextureObjects textures;
+  Handles<Graph> graphs;
+  Handles<GraphExec> graph_execs;
+  Handles<UserObject> user_objects;
 
   std::vector<Ordinal> ordinals;
 };

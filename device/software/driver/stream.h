@@ -11,6 +11,7 @@
 
 namespace software {
 
+class Recording;
 class Stream;
 
 // A place in a stream: reached when the stream's first `count` tasks are done.
@@ -41,6 +42,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The thread ends when the tasks are done.
   void close();
 
+  // While a stream has one, what is submitted goes there instead of being run (graph.h).
+  std::shared_ptr<Recording> recording() const { return recording_.load(std::memory_order_acquire); }
+  void record(std::shared_ptr<Recording> recording) { recording_.store(std::move(recording)); }
+
  private:
   friend struct Place;
   struct Queued {
@@ -53,6 +58,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const unsigned flags_;
   const int priority_;
   const uint64_t id_;
+  std::atomic<std::shared_ptr<Recording>> recording_;
   std::mutex lock_;
   std::condition_variable queued_, done_;
   std::deque<Queued> queue_;

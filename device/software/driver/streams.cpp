@@ -1,5 +1,6 @@
 // Streams of the program, and waiting for them.
 #include "device/software/driver/functions.h"
+#include "device/software/driver/graph.h"
 #include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
 
@@ -79,6 +80,7 @@ CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int) {
   if (CUresult bad = find_stream(hStream, context, stream)) return bad;
   std::shared_ptr<Event> event = device().events.find(hEvent);
   if (!event) return CUDA_ERROR_INVALID_HANDLE;
+  if (auto recording = stream->recording()) return recording->add_wait(std::move(event)), CUDA_SUCCESS;
   if (auto shared = event->interprocess; shared && !shared->reached(shared->last()))
     context->submit(stream, [shared, record = shared->last()] { shared->wait(record); });
   std::shared_ptr<Event::Mark> mark;

@@ -44,6 +44,13 @@ struct Job {
   std::vector<std::pair<uint64_t, std::string>> printed;  // block, what it printed
   std::string complaint;
 
+  // Ready to run again, as a graph's kernels do.
+  void rewind() {
+    workspace = {};
+    next = 0;
+    error = CUDA_SUCCESS;
+    complaint.clear();
+  }
   // What the kernel printed, in the order of its blocks.
   std::string take_printed();
 };
