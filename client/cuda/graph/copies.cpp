@@ -144,12 +144,12 @@ CUresult in_parts(const CUDA_MEMCPY3D& copy, Part part) {
 CUresult record_copy(const CUDA_MEMCPY3D& given, HostSide& host, CUstream recorder) {
   CUDA_MEMCPY3D copy = given;
   if (!copy.WidthInBytes || !copy.Height || !copy.Depth) return CUDA_SUCCESS;
-  if (copy.srcMemoryType == CU_MEMORYTYPE_ARRAY || copy.dstMemoryType == CU_MEMORYTYPE_ARRAY)
-    return CUDA_ERROR_NOT_SUPPORTED;
   complete(copy);
   if (!in_process()) return in_parts(copy, [&](const CUDA_MEMCPY3D& part) { return one_part(part, host, recorder); });
-  copy.srcMemoryType = copy.dstMemoryType = CU_MEMORYTYPE_UNIFIED;
-  return remote::obCopy3D(&copy, nullptr, nullptr, recorder, true);
+  CUarray from = array_of(copy.srcMemoryType, copy.srcArray), to = array_of(copy.dstMemoryType, copy.dstArray);
+  if (!from) copy.srcMemoryType = CU_MEMORYTYPE_UNIFIED;
+  if (!to) copy.dstMemoryType = CU_MEMORYTYPE_UNIFIED;
+  return remote::obCopy3D(&copy, from, to, recorder, true);
 }
 
 }  // namespace client::graph
