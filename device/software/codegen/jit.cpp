@@ -76,6 +76,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_round", outboard_round);
+  add("outboard_swap_128", outboard_swap_128);
   add("outboard_clock", outboard_clock);
   add("outboard_globaltimer", outboard_globaltimer);
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));
