@@ -178,6 +178,7 @@ REG = {'b16': 'b16', 'b32': 'b32', 'b64': 'b64', 'f16': 'b16', 'bf16': 'b16', 'f
        'f16x2': 'b32', 'bf16x2': 'b32', 'pred': 'pred'}
 MEM = dict(REG, pred='b32')
 FILES = {}
+PREFIX = {}  # by file: functions before its kernels
 
 
 def entry(file, name, body, ins, outs, rows, warp=False, extra='', tolerance=0):
@@ -220,7 +221,7 @@ def kernel(name, body, ins, outs, extra):
 def write():
     for file, entries in FILES.items():
         head = '// %s: expected values from expected.py (the PTX ISA, IEEE 754). How to read them: cases.h.\n' % file
-        tail = '.version 8.6\n.target sm_90\n.address_size 64\n'
+        tail = '.version 8.6\n.target sm_90\n.address_size 64\n' + PREFIX.get(file, '')
         for name, body, ins, outs, rows, warp, extra, tolerance in entries:
             head += '// %s: %s%s -> %s\n' % (name, 'warp ' if warp else '', ' '.join(ins), ' '.join(
                 o + ('~%d' % tolerance if tolerance else '') for o in outs))
@@ -824,5 +825,6 @@ def write_raw():
             out.write(head + tail)
 
 
-for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, matrices, write, write_raw):
-    part()
+if __name__ == '__main__':
+    for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, matrices, write, write_raw):
+        part()

@@ -2,6 +2,10 @@
 // certain shape. Libraries have thousands of kernels in a module, of which a program launches a few.
 #include "device/software/codegen/compiler.h"
 
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +23,7 @@ using ptx::Space;
 
 // A recursive function may go this deep, in bytes of local memory per lane.
 constexpr uint64_t recursion_room = 16384;
+constexpr uint64_t stack_room = 16384;  // for alloca, likewise
 
 uint64_t aligned(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
 
@@ -71,6 +76,14 @@ class CompiledProgram : public Program {
     if (!made) return base::Error{body.refusal = made.error()};
     body.entries.emplace_back(grouping, made.value());
     return made;
+  }
+
+  base::Status check(size_t kernel, Grouping grouping) const override {
+    Emitted made = TRY(emitted(*bodies_.at(kernel), grouping));
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    if (llvm::verifyModule(*made.module, &stream)) return base::Error{"not well-formed: " + text};
+    return base::Done{};
   }
 
  private:
@@ -217,35 +230,48 @@ class CompiledProgram : public Program {
     kernels_.push_back(std::move(kernel));
   }
 
-  base::Result<Entry> make(const Body& body, Grouping grouping) const {
-    static std::atomic<uint64_t> serial{0};
+  struct Emitted {
+    std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
+    std::unique_ptr<llvm::Module> module = std::make_unique<llvm::Module>("kernel", *context);
+    uint64_t local = 0;
+  };
+
+  base::Result<Emitted> emitted(const Body& body, Grouping grouping) const {
     const auto& functions = body.functions;
     Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
     place_shared(functions, placement);
-    auto context = std::make_unique<llvm::LLVMContext>();
-    auto made = std::make_unique<llvm::Module>("kernel", *context);
-    for (size_t index : functions) Emitter::declare(*made, module_.functions[index]);
-    uint64_t local = functions.size() > 1 ? recursion_room : 0;
+    Emitted made;
+    for (size_t index : functions) Emitter::declare(*made.module, module_.functions[index]);
+    bool stack = std::any_of(functions.begin(), functions.end(),
+                             [&](size_t index) { return uses_stack(module_.functions[index]); });
+    made.local = (functions.size() > 1 ? recursion_room : 0) + (stack ? stack_room : 0);
     for (size_t index : functions) {
       const ptx::Function& function = module_.functions[index];
       try {
-        Emitter emitter(*made, module_, function, placement, grouping);
+        Emitter emitter(*made.module, module_, function, placement, grouping);
         emitter.emit();
-        local += emitter.frame_bytes();
+        made.local += emitter.frame_bytes();
       } catch (const Unsupported& refusal) {
         return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                            std::to_string(refusal.line) + ": " + refusal.text};
       }
     }
-    for (llvm::Function& function : *made) {
+    return made;
+  }
+
+  base::Result<Entry> make(const Body& body, Grouping grouping) const {
+    static std::atomic<uint64_t> serial{0};
+    Emitted made = TRY(emitted(body, grouping));
+    for (llvm::Function& function : *made.module) {
       function.addFnAttr("prefer-vector-width", "512");
       function.addFnAttr("min-legal-vector-width", "512");
       function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
     }
     std::string symbol = "kernel." + std::to_string(++serial);
-    made->getFunction("ptx." + module_.functions[functions[0]].name)->setName(symbol);
-    Callable callable = TRY(make_callable(llvm::orc::ThreadSafeModule(std::move(made), std::move(context)), symbol));
-    return Entry{reinterpret_cast<KernelEntry>(callable.code), static_cast<uint32_t>(local), callable.stack_bytes};
+    made.module->getFunction("ptx." + module_.functions[body.functions[0]].name)->setName(symbol);
+    Callable callable =
+        TRY(make_callable(llvm::orc::ThreadSafeModule(std::move(made.module), std::move(made.context)), symbol));
+    return Entry{reinterpret_cast<KernelEntry>(callable.code), static_cast<uint32_t>(made.local), callable.stack_bytes};
   }
 
   ptx::Module module_;

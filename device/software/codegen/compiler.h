@@ -45,6 +45,8 @@ class Program {  // one loaded module; thread-safe
   // The code for blocks whose threads lie in warps like that, compiled at first use. The error names an instruction
   // that is not supported: "kernel NAME, line N: unsupported instruction 'X'".
   virtual base::Result<Entry> entry(size_t kernel, Grouping grouping) = 0;
+  // The same refusals without machine code, and what LLVM's verifier says.
+  virtual base::Status check(size_t kernel, Grouping grouping) const = 0;
 };
 
 // Device memory for a module's variables, 0: none left. The caller frees it after the Program.

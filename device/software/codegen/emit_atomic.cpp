@@ -1,5 +1,8 @@
-// atom and red, lane by lane (PTX ISA, "Parallel Synchronization and Communication Instructions").
+// atom and red, lane by lane, vectors element by element (PTX ISA, "Parallel Synchronization and Communication
+// Instructions").
 #include <llvm/IR/Intrinsics.h>
+
+#include <functional>
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/narrow.h"
@@ -81,88 +84,143 @@ Value* combined(llvm::IRBuilder<>& ir, AtomicRMWInst::BinOp chosen, Value* old, 
   }
 }
 
-// atom.add of .bf16 and .bf16x2: no processor has it, and LLVM's own way rounds as narrow.h says.
-Value* add_bfloats(Emitter& emitter, Value* pointer, Value* value, Type type, llvm::Align align) {
+// Compares and swaps until nobody came between; `next` makes the new bits of the old ones. Gives the old bits.
+Value* looped(Emitter& emitter, Value* pointer, Type type, llvm::Align align,
+              const std::function<Value*(Value*)>& next) {
   auto& ir = emitter.ir;
   auto* function = ir.GetInsertBlock()->getParent();
   auto* again = llvm::BasicBlock::Create(ir.getContext(), "again", function);
   auto* done = llvm::BasicBlock::Create(ir.getContext(), "done", function);
-  auto* last = emitter.scratch(value->getType());
-  ir.CreateStore(ir.CreateAlignedLoad(value->getType(), pointer, align), last);
+  auto* bits = ir.getIntNTy(ptx::bits(type));
+  auto* last = emitter.scratch(bits);
+  ir.CreateStore(ir.CreateAlignedLoad(bits, pointer, align), last);
   ir.CreateBr(again);
   ir.SetInsertPoint(again);
-  Value* old = ir.CreateLoad(value->getType(), last);
-  auto real = [&](Value* bits) { return from_bfloat(emitter, emitter.as_float(bits, type)); };
-  Value* sum = to_bfloat(emitter, ir.CreateFAdd(real(old), real(value)), ptx::Rounding::rn);
+  Value* old = ir.CreateLoad(bits, last);
   auto order = AtomicOrdering::SequentiallyConsistent;
-  Value* outcome = ir.CreateAtomicCmpXchg(pointer, old, ir.CreateBitCast(sum, value->getType()), align, order, order);
+  Value* outcome = ir.CreateAtomicCmpXchg(pointer, old, next(old), align, order, order);
   ir.CreateStore(ir.CreateExtractValue(outcome, 0), last);
   ir.CreateCondBr(ir.CreateExtractValue(outcome, 1), done, again);
   ir.SetInsertPoint(done);
   return old;
 }
 
-void emit(Emitter& emitter, const ptx::Instruction& instruction) {
+bool is_bfloat(Type type) { return type == Type::bf16 || type == Type::bf16x2; }
+
+// What no processor does at once: add of bf16 (LLVM's own way rounds as narrow.h says), min and max of 16-bit floats.
+Value* computed(Emitter& emitter, const std::string& name, Value* old, Value* value, Type type) {
   auto& ir = emitter.ir;
-  const auto& modifiers = instruction.modifiers;
-  size_t at = instruction.opcode == Opcode::atom ? 1 : 0;
+  auto real = [&](Value* bits) {
+    Value* made = emitter.as_float(bits, type);
+    return is_bfloat(type) ? from_bfloat(emitter, made) : made;
+  };
+  Value *a = real(old), *b = real(value), *result;
+  if (name == "add") {
+    result = ir.CreateFAdd(a, b);
+  } else {
+    bool min = name == "min";
+    result = ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b);
+    result = ir.CreateSelect(ir.CreateFCmpUNO(a, a), b, result);
+    result = ir.CreateSelect(ir.CreateFCmpUNO(b, b), a, result);
+  }
+  if (is_bfloat(type)) result = to_bfloat(emitter, result, ptx::Rounding::rn);
+  return ir.CreateBitCast(result, old->getType());
+}
+
+// 128 bits: out of line, since not every processor that code is made for has them.
+Value* swapped_wide(Emitter& emitter, Value* pointer, Value* expected, Value* desired) {
+  auto& ir = emitter.ir;
+  auto* wide = ir.getIntNTy(128);
+  auto kept = [&](Value* value) {
+    auto* room = emitter.scratch(wide);
+    if (value) ir.CreateStore(value, room);
+    return room;
+  };
+  Value* none = llvm::Constant::getNullValue(ir.getPtrTy());
+  auto* old = kept(nullptr);
+  emitter.hook("outboard_swap_128", ir.getVoidTy(), {pointer, expected ? kept(expected) : none, kept(desired), old});
+  return ir.CreateLoad(wide, old);
+}
+
+// One atom or red, or one element of a vector's.
+struct Atomic {
+  Emitter& emitter;
+  const ptx::Instruction& instruction;
+  const ptx::Modifiers& modifiers = instruction.modifiers;
   Type type = modifiers.type;
-  bool swap = modifiers.operation == "cas";
-  auto chosen = operation(modifiers.operation, type);
-  bool packed = type == Type::f16x2 || type == Type::bf16x2;
-  if ((!swap && chosen == AtomicRMWInst::BAD_BINOP) || modifiers.vector > 1 ||
-      (packed && chosen != AtomicRMWInst::FAdd) || ptx::bits(type) > 64)
-    emitter.unsupported(instruction);
   unsigned width = ptx::bits(type);
-  llvm::Align align(width / 8);
-  Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
-  emitter.require_aligned(addresses, width / 8);
-  Value* operand = emitter.read(instruction.operands[at + 1], type);
-  Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
-  auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
-  PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
+  llvm::Align align{std::max(width / 8, 1u)};
+  llvm::IRBuilder<>& ir = emitter.ir;
+  size_t at = instruction.opcode == Opcode::atom ? 1 : 0;  // of the address
+  bool swap = modifiers.operation == "cas";
+  AtomicRMWInst::BinOp chosen = operation(modifiers.operation, type);
+  bool narrow = type == Type::f16 || type == Type::f16x2 || is_bfloat(type);
+  bool by_loop = narrow && (modifiers.operation == "min" || modifiers.operation == "max" ||
+                            (is_bfloat(type) && modifiers.operation == "add"));
   // Only this block's warps see its shared memory, and they take turns on one thread.
   bool alone = modifiers.space == ptx::Space::shared && !modifiers.has("shared::cluster");
-  emitter.each_active_lane([&](Value* lane) {
-    Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());
-    Value* value = first.at(lane);
-    Value* old;
-    if (swap && alone) {
-      old = ir.CreateAlignedLoad(ir.getIntNTy(width), pointer, align);
-      ir.CreateAlignedStore(ir.CreateSelect(ir.CreateICmpEQ(old, value), second.at(lane), old), pointer, align);
-    } else if (swap) {
-      old = ir.CreateExtractValue(
-          ir.CreateAtomicCmpXchg(pointer, value, second.at(lane), align, AtomicOrdering::SequentiallyConsistent,
-                                 AtomicOrdering::SequentiallyConsistent),
-          0);
-    } else if (type == Type::bf16 || type == Type::bf16x2) {
-      old = chosen == AtomicRMWInst::FAdd
-                ? add_bfloats(emitter, pointer, value, type, align)
-                : ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
-    } else {
-      if (chosen == AtomicRMWInst::FAdd) value = emitter.as_float(value, type);
-      if (alone && is_plain(chosen)) {
-        old = ir.CreateAlignedLoad(value->getType(), pointer, align);
-        ir.CreateAlignedStore(combined(ir, chosen, old, value), pointer, align);
-      } else {
-        old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
-      }
-      if (chosen == AtomicRMWInst::FAdd) old = ir.CreateBitCast(old, ir.getIntNTy(width));
+
+  Value* swapped(Value* pointer, Value* expected, Value* desired) {
+    if (width == 128) return swapped_wide(emitter, pointer, expected, desired);
+    if (alone) {
+      Value* old = ir.CreateAlignedLoad(ir.getIntNTy(width), pointer, align);
+      ir.CreateAlignedStore(ir.CreateSelect(ir.CreateICmpEQ(old, expected), desired, old), pointer, align);
+      return old;
     }
-    ir.CreateAlignedStore(old, ir.CreateGEP(ir.getIntNTy(width), olds, lane), align);
-  });
-  if (instruction.opcode == Opcode::atom)
-    emitter.write(instruction.operands[0], ir.CreateLoad(olds->getAllocatedType(), olds), type);
-  // Locks are built from these two: give other warps a turn.
-  if (swap || modifiers.operation == "exch") emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
-}
+    auto order = AtomicOrdering::SequentiallyConsistent;
+    return ir.CreateExtractValue(ir.CreateAtomicCmpXchg(pointer, expected, desired, align, order, order), 0);
+  }
+  Value* updated(Value* pointer, Value* value) {
+    if (width == 128) return swapped_wide(emitter, pointer, nullptr, value);
+    if (by_loop)
+      return looped(emitter, pointer, type, align,
+                    [&](Value* old) { return computed(emitter, modifiers.operation, old, value, type); });
+    bool real = chosen == AtomicRMWInst::FAdd;
+    if (real) value = emitter.as_float(value, type);
+    Value* old;
+    if (alone && is_plain(chosen)) {
+      old = ir.CreateAlignedLoad(value->getType(), pointer, align);
+      ir.CreateAlignedStore(combined(ir, chosen, old, value), pointer, align);
+    } else {
+      old = ir.CreateAtomicRMW(chosen, pointer, value, align, AtomicOrdering::SequentiallyConsistent);
+    }
+    return real ? ir.CreateBitCast(old, ir.getIntNTy(width)) : old;
+  }
+
+  void element(Value* addresses, unsigned i) {
+    auto part = [&](const ptx::Operand& operand) { return modifiers.vector > 1 ? operand.elements.at(i) : operand; };
+    Value* operand = emitter.read(part(instruction.operands[at + 1]), type);
+    Value* desired = swap ? emitter.read(instruction.operands.at(at + 2), type) : nullptr;
+    auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
+    PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
+    emitter.each_active_lane([&](Value* lane) {
+      Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());
+      pointer = ir.CreateConstGEP1_32(ir.getInt8Ty(), pointer, i * width / 8);
+      Value* value = first.at(lane);
+      Value* old = swap ? swapped(pointer, value, second.at(lane)) : updated(pointer, value);
+      ir.CreateAlignedStore(old, ir.CreateGEP(ir.getIntNTy(width), olds, lane), align);
+    });
+    if (at) emitter.write(part(instruction.operands[0]), ir.CreateLoad(olds->getAllocatedType(), olds), type);
+  }
+
+  void run() {
+    bool exchange = modifiers.operation == "exch";
+    if (width < 16 || (!swap && !by_loop && chosen == AtomicRMWInst::BAD_BINOP) || (width == 128 && !swap && !exchange))
+      emitter.unsupported(instruction);
+    Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
+    emitter.require_aligned(addresses, width / 8 * modifiers.vector);
+    for (unsigned i = 0; i < modifiers.vector; ++i) element(addresses, i);
+    // Locks are built from these two: give other warps a turn.
+    if (swap || exchange) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
+  }
+};
 
 }  // namespace
 
 bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction) {
   switch (instruction.opcode) {
     case Opcode::atom:
-    case Opcode::red: emit(emitter, instruction); return true;
+    case Opcode::red: Atomic{emitter, instruction}.run(); return true;
     case Opcode::membar:
     case Opcode::fence: emitter.ir.CreateFence(AtomicOrdering::SequentiallyConsistent); return true;
     default: return false;

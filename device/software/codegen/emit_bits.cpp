@@ -133,17 +133,27 @@ struct Bits {
 
   // Any function of three inputs as a truth table: bit (a << 2 | b << 1 | c) of the immediate.
   void lookup() {
-    Value *a = source(1), *b = source(2), *c = source(3);
+    size_t at = instruction.destinations;
+    Value *a = source(at), *b = source(at + 1), *c = source(at + 2);
     all(a, b, c);
     all(b, c);
-    auto table = static_cast<uint64_t>(instruction.operands[4].value);
+    auto table = static_cast<uint64_t>(instruction.operands.at(at + 3).value);
     Value* value = emitter.like(a, 0);
     for (unsigned row = 0; row < 8; ++row) {
       if (!(table >> row & 1)) continue;
       Value* term = ir.CreateAnd(row & 4 ? a : ir.CreateNot(a), row & 2 ? b : ir.CreateNot(b));
       value = ir.CreateOr(value, ir.CreateAnd(term, row & 1 ? c : ir.CreateNot(c)));
     }
+    if (instruction.destinations > 1) look_up_predicate(value);
     result(value);
+  }
+  // lop3.and d|p ..., q: p tells whether a bit is set, and q.
+  void look_up_predicate(Value* value) {
+    Value* truth = ir.CreateICmpNE(value, emitter.like(value, 0));
+    Value* with = emitter.read_predicate(instruction.operands.at(6));
+    pair(truth, with);
+    bool both = instruction.modifiers.boolean == ptx::Boolean::and_;
+    emitter.write(instruction.operands[1], both ? ir.CreateAnd(truth, with) : ir.CreateOr(truth, with));
   }
 
   // Which of the eight bytes becomes byte i; bit 3 asks for its sign (PTX ISA, "prmt", table of modes).
@@ -193,6 +203,43 @@ struct Bits {
     Value* ones = ir.CreateShl(low_ones(length, start), ir.CreateSelect(outside, emitter.like(start, 0), start));
     emitter.write(instruction.operands[0], ir.CreateSelect(outside, emitter.like(start, 0), ones), Type::b32);
   }
+
+  void extend() {  // szext: `length` bits of a, zeros or the sign above them
+    Value *a = word(1), *length = word(2);
+    pair(a, length);
+    if (instruction.modifiers.has("wrap")) length = ir.CreateAnd(length, emitter.like(length, 31));
+    Value* whole = ir.CreateICmpUGE(length, emitter.like(length, 32));
+    Value* none = ir.CreateICmpEQ(length, emitter.like(length, 0));
+    Value* by = ir.CreateSub(emitter.like(length, 32), length);
+    by = ir.CreateSelect(ir.CreateOr(whole, none), emitter.like(length, 0), by);
+    Value* top = ir.CreateShl(a, by);
+    Value* value = ptx::is_signed(type) ? ir.CreateAShr(top, by) : ir.CreateLShr(top, by);
+    result(ir.CreateSelect(none, emitter.like(a, 0), value));
+  }
+
+  // fns: the place of the set bit that is `offset` bits from `base`, counting set ones, base itself being the first.
+  void find_nth() {
+    Value *mask = word(1), *base = word(2), *offset = word(3);
+    all(mask, base, offset);
+    all(base, offset);
+    Value *zero = emitter.like(mask, 0), *one = emitter.like(mask, 1), *none = emitter.like(mask, ~uint64_t{0});
+    Value* here = ir.CreateICmpEQ(offset, zero);
+    Value* step = ir.CreateSelect(ir.CreateICmpSLT(offset, zero), none, one);
+    Value* left = ir.CreateSelect(here, one, ir.CreateMul(offset, step));
+    Value* inside = ir.CreateICmpULT(base, emitter.like(base, 32));
+    Value *at = base, *found = none;
+    for (unsigned i = 0; i < 32; ++i) {
+      Value* set = ir.CreateAnd(ir.CreateLShr(mask, ir.CreateAnd(at, emitter.like(at, 31))), one);
+      Value* counts = ir.CreateAnd(inside, ir.CreateICmpULT(at, emitter.like(at, 32)));
+      set = ir.CreateSelect(counts, set, zero);
+      left = ir.CreateSub(left, set);
+      Value* hit = ir.CreateAnd(ir.CreateICmpNE(set, zero), ir.CreateICmpEQ(left, zero));
+      found = ir.CreateSelect(hit, at, found);
+      at = ir.CreateAdd(at, step);
+      if (i == 0) inside = ir.CreateAnd(inside, ir.CreateNot(here));
+    }
+    emitter.write(instruction.operands[0], found, Type::b32);
+  }
 };
 
 }  // namespace
@@ -223,6 +270,8 @@ bool emit_bits(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::lop3: bits.lookup(); return true;
     case Opcode::prmt: bits.permute(); return true;
     case Opcode::bmsk: bits.mask(); return true;
+    case Opcode::szext: bits.extend(); return true;
+    case Opcode::fns: bits.find_nth(); return true;
     default: return false;
   }
 }

@@ -10,8 +10,7 @@ using llvm::Type;
 
 // The callee's view of a call: see Emitter::declare.
 std::vector<Emitter::Value*> Emitter::call_arguments(const Instruction& instruction, Value* mask) {
-  std::vector<Value*> arguments{warp_, mask, ir.CreateAdd(frame_, ir.getInt64(frame_bytes_ * lanes)),
-                                ir.getInt64(frame_bytes_)};
+  std::vector<Value*> arguments{warp_, mask, stack_end(), ir.getInt64(frame_bytes_)};
   auto pass = [&](const Operand& operand) {
     bool variable = operand.kind == Operand::symbol && operand.local && in_frame(operand.index);
     if (!variable) unsupported(instruction, "an argument that is no .param variable");

@@ -50,12 +50,17 @@ CmpInst::Predicate integer_predicate(Compare compare, bool is_signed) {
   }
 }
 
-// i1 or <32 x i1>; operand_type is what is compared.
-Value* compared(Emitter& emitter, const ptx::Instruction& instruction, Type type) {
+bool is_pair(Type type) { return type == Type::f16x2 || type == Type::bf16x2; }
+
+// i1 or <32 x i1>; `type` is what is compared, of two in a register the lower (part 0) or the upper.
+Value* compared(Emitter& emitter, const ptx::Instruction& instruction, Type type, unsigned part = 0) {
   auto& ir = emitter.ir;
-  if (type == Type::f16x2 || type == Type::bf16x2) emitter.unsupported(instruction);
-  Value* a = emitter.read(instruction.operands[instruction.destinations], type);
-  Value* b = emitter.read(instruction.operands[instruction.destinations + 1u], type);
+  auto source = [&](unsigned i) {
+    Value* bits = emitter.read(instruction.operands.at(instruction.destinations + i), type);
+    if (!is_pair(type)) return bits;
+    return ir.CreateTrunc(ir.CreateLShr(bits, emitter.like(bits, 16 * part)), bits->getType()->getWithNewBitWidth(16));
+  };
+  Value *a = source(0), *b = source(1);
   emitter.unify(a, b);
   Compare compare = instruction.modifiers.compare;
   if (!ptx::is_float(type)) {
@@ -65,7 +70,11 @@ Value* compared(Emitter& emitter, const ptx::Instruction& instruction, Type type
   }
   auto predicate = float_predicate(compare);
   if (predicate == CmpInst::BAD_FCMP_PREDICATE) emitter.unsupported(instruction);
-  auto real = [&](Value* bits) { return flushed(emitter, instruction.modifiers, emitter.as_float(bits, type)); };
+  Type element = type == Type::f16x2 ? Type::f16 : type == Type::bf16x2 ? Type::bf16 : type;
+  auto real = [&](Value* bits) {
+    Value* value = emitter.as_float(bits, element);
+    return element == Type::bf16 ? from_bfloat(emitter, value) : flushed(emitter, instruction.modifiers, value);
+  };
   return ir.CreateFCmp(predicate, real(a), real(b));
 }
 
@@ -78,33 +87,49 @@ Value* combined(Emitter& emitter, Boolean boolean, Value* truth, Value* with) {
   }
 }
 
+// p and its opposite q; of two numbers in a register, p is the lower one's and q the upper one's.
 void emit_setp(Emitter& emitter, const ptx::Instruction& instruction) {
-  Value* truth = compared(emitter, instruction, instruction.modifiers.type);
-  Value* opposite = emitter.ir.CreateNot(truth);
+  Type type = instruction.modifiers.type;
+  Value* truth = compared(emitter, instruction, type);
+  Value* other = is_pair(type) ? compared(emitter, instruction, type, 1) : emitter.ir.CreateNot(truth);
   if (instruction.modifiers.boolean != Boolean::none) {
-    Value* with = emitter.read_predicate(instruction.operands[instruction.destinations + 2u]);
+    Value* with = emitter.read_predicate(instruction.operands.at(instruction.destinations + 2u));
     truth = combined(emitter, instruction.modifiers.boolean, truth, with);
-    opposite = combined(emitter, instruction.modifiers.boolean, opposite, with);
+    other = combined(emitter, instruction.modifiers.boolean, other, with);
   }
   emitter.write(instruction.operands[0], truth);
-  if (instruction.destinations > 1) emitter.write(instruction.operands[1], opposite);
+  if (instruction.destinations > 1) emitter.write(instruction.operands[1], other);
+}
+
+// What set writes for "true", in the lowest bits.
+uint64_t yes_of(Type result, bool pair) {
+  switch (result) {
+    case Type::f32: return 0x3f800000;
+    case Type::f16:
+    case Type::f16x2: return 0x3c00;
+    case Type::bf16:
+    case Type::bf16x2: return 0x3f80;
+    default: return pair ? 0xffff : ~uint64_t{0};
+  }
 }
 
 void emit_set(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
-  Type result = instruction.modifiers.type;
-  Value* truth = compared(emitter, instruction, instruction.modifiers.source_type);
-  if (instruction.modifiers.boolean != Boolean::none)
-    truth = combined(emitter, instruction.modifiers.boolean, truth, emitter.read_predicate(instruction.operands[3]));
-  unsigned width = ptx::bits(result);
-  uint64_t one = result == Type::f32    ? 0x3f800000
-                 : result == Type::f16  ? 0x3c00
-                 : result == Type::bf16 ? 0x3f80
-                                        : ~uint64_t{0};
-  Value* yes = emitter.constant(one, width);
-  Value* no = emitter.constant(0, width);
-  if (Emitter::varying(truth)) yes = emitter.splat(yes), no = emitter.splat(no);
-  emitter.write(instruction.operands[0], ir.CreateSelect(truth, yes, no), result);
+  Type result = instruction.modifiers.type, type = instruction.modifiers.source_type;
+  bool pair = is_pair(type);
+  Value* all = nullptr;
+  for (unsigned part = 0; part < (pair ? 2u : 1u); ++part) {
+    Value* truth = compared(emitter, instruction, type, part);
+    if (instruction.modifiers.boolean != Boolean::none)
+      truth =
+          combined(emitter, instruction.modifiers.boolean, truth, emitter.read_predicate(instruction.operands.at(3)));
+    Value* yes = emitter.constant(yes_of(result, pair) << 16 * part, ptx::bits(result));
+    Value* no = emitter.constant(0, ptx::bits(result));
+    if (Emitter::varying(truth)) yes = emitter.splat(yes), no = emitter.splat(no);
+    Value* value = ir.CreateSelect(truth, yes, no);
+    all = all ? ir.CreateOr(all, value) : value;
+  }
+  emitter.write(instruction.operands[0], all, result);
 }
 
 void emit_select(Emitter& emitter, const ptx::Instruction& instruction, Value* choice) {
@@ -124,14 +149,21 @@ Value* not_negative(Emitter& emitter, const ptx::Instruction& instruction) {
   return emitter.ir.CreateFCmpOGE(real, llvm::Constant::getNullValue(real->getType()));
 }
 
+// A vector (.v2, .v4) goes element by element; what is packed or taken apart is the operands' matter.
+void emit_mov(Emitter& emitter, const ptx::Instruction& instruction) {
+  const auto &to = instruction.operands[0], &from = instruction.operands[1];
+  Type type = instruction.modifiers.type;
+  if (instruction.modifiers.vector == 1) return emitter.write(to, emitter.read(from, type), type);
+  std::vector<Value*> values;
+  for (const auto& element : from.elements) values.push_back(emitter.read(element, type));
+  for (size_t i = 0; i < values.size() && i < to.elements.size(); ++i) emitter.write(to.elements[i], values[i], type);
+}
+
 }  // namespace
 
 bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction) {
   switch (instruction.opcode) {
-    case Opcode::mov:
-      emitter.write(instruction.operands[0], emitter.read(instruction.operands[1], instruction.modifiers.type),
-                    instruction.modifiers.type);
-      return true;
+    case Opcode::mov: emit_mov(emitter, instruction); return true;
     case Opcode::setp: emit_setp(emitter, instruction); return true;
     case Opcode::set: emit_set(emitter, instruction); return true;
     case Opcode::selp: emit_select(emitter, instruction, emitter.read_predicate(instruction.operands[3])); return true;

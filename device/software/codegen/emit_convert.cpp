@@ -51,7 +51,7 @@ struct Conversion {
   Value* integer_to_float(Value* value) {
     auto* type = emitter.shaped(emitter.float_type(to), value);
     if (is_directed(modifiers.rounding)) {
-      if (to != Type::f32 && to != Type::f64) emitter.unsupported(instruction);
+      if (ptx::bits(to) == 16) return narrow(odd_from_integer(emitter, value, ptx::is_signed(from)));
       return directed_from_integer(emitter, modifiers.rounding, value, ptx::is_signed(from), type);
     }
     if (to == Type::bf16)
@@ -59,8 +59,19 @@ struct Conversion {
     return ptx::is_signed(from) ? ir.CreateSIToFP(value, type) : ir.CreateUIToFP(value, type);
   }
 
+  // To 16 bits in any rounding, of a float.
+  Value* narrow(Value* value) {
+    bool brain = to == Type::bf16;
+    Value* bits = rounded_bits(emitter, value, brain ? bfloat_format : half_format,
+                               {modifiers.rounding, modifiers.has("satfinite")});
+    auto* type = value->getType()->getWithNewType(brain ? ir.getBFloatTy() : ir.getHalfTy());
+    return ir.CreateBitCast(ir.CreateTrunc(bits, value->getType()->getWithNewType(ir.getInt16Ty())), type);
+  }
+
   Value* narrowed(Value* value, llvm::Type* type) {
-    if (from == Type::f64 && to != Type::f32 && !is_directed(modifiers.rounding)) value = odd_float(emitter, value);
+    if (from == Type::f64 && to != Type::f32) value = odd_float(emitter, value);
+    bool directed = is_directed(modifiers.rounding) || modifiers.has("satfinite");
+    if (directed && to != Type::f32) return narrow(value);
     if (type->getScalarType()->isBFloatTy()) return to_bfloat(emitter, value, modifiers.rounding);
     if (!is_directed(modifiers.rounding)) return ir.CreateFPTrunc(value, type);
     return round_from(emitter, modifiers.rounding, value, llvm::Constant::getNullValue(value->getType()), type);
@@ -71,19 +82,22 @@ struct Conversion {
     if (modifiers.has("relu")) value = relu(emitter, value);
     auto* type = emitter.shaped(emitter.float_type(to), value);
     unsigned in = ptx::bits(from), out = ptx::bits(to);
-    if (in == out && from == to)
+    if (to == from) {
       value = rounded(value);
-    else if (out < in)
+      if (to == Type::bf16) value = to_bfloat(emitter, value, Rounding::rn);  // exact
+    } else if (in == 16 && out == 16) {                                       // f16 and bf16
+      if (from == Type::f16) value = ir.CreateFPExt(value, emitter.shaped(ir.getFloatTy(), value));
+      value = narrow(value);
+    } else if (out < in)
       value = narrowed(value, type);
     else if (out > in)
       value = value->getType() == type ? value : ir.CreateFPExt(value, type);
-    else
-      emitter.unsupported(instruction);
-    if (modifiers.sat) {
-      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
-      value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::minnum, value, llvm::ConstantFP::get(value->getType(), 1));
-    }
-    return flushed(value);
+    return flushed(clamped(value));
+  }
+  Value* clamped(Value* value) {  // .sat: to [0, 1], NaN becomes 0
+    if (!modifiers.sat) return value;
+    value = ir.CreateBinaryIntrinsic(llvm::Intrinsic::maxnum, value, llvm::ConstantFP::get(value->getType(), 0));
+    return ir.CreateBinaryIntrinsic(llvm::Intrinsic::minnum, value, llvm::ConstantFP::get(value->getType(), 1));
   }
 
   Value* integer_to_integer(Value* value) {
@@ -109,34 +123,18 @@ struct Conversion {
     return value;
   }
 
-  // cvt.rn.f16x2.f32 d, a, b: a becomes the upper half.
-  void pack() {
-    if (from != Type::f32 || (modifiers.rounding != Rounding::rn && modifiers.rounding != Rounding::rz) ||
-        modifiers.has("satfinite"))
-      emitter.unsupported(instruction);
-    auto half = [&](size_t i) {
-      Value* value = emitter.as_float(emitter.read(instruction.operands[i], from), from);
-      if (modifiers.has("relu")) value = relu(emitter, value);
-      Value* narrow = narrowed(value, emitter.shaped(emitter.float_type(to), value));
-      Value* bits = emitter.as_bits(narrow, 16);
-      return ir.CreateZExt(bits, bits->getType()->getWithNewBitWidth(32));
-    };
-    Value *high = half(1), *low = half(2);
-    emitter.unify(high, low);
-    emitter.write(instruction.operands[0], ir.CreateOr(ir.CreateShl(high, emitter.like(high, 16)), low), Type::b32);
-  }
-
   void run() {
-    if (to == Type::f16x2 || to == Type::bf16x2) return pack();
+    if (emit_convert_packed(emitter, instruction)) return;
     unsigned width = ptx::bits(to);
-    bool known = (ptx::is_float(to) ? width >= 16 && to != Type::tf32 : true) &&
-                 (ptx::is_float(from) ? ptx::bits(from) >= 16 && from != Type::tf32 : true);
-    if (!known || modifiers.types.size() != 2) emitter.unsupported(instruction);
+    auto scalar = [](Type type) {
+      return !ptx::is_float(type) || type == Type::f16 || type == Type::bf16 || type == Type::f32 || type == Type::f64;
+    };
+    if (!scalar(to) || !scalar(from) || modifiers.types.size() != 2) emitter.unsupported(instruction);
     Value* value = emitter.read(instruction.operands[1], from);
     if (ptx::is_float(from)) value = emitter.as_float(value, from);
     if (from == Type::bf16) value = from_bfloat(emitter, value);
     if (ptx::is_float(to)) {
-      value = ptx::is_float(from) ? float_to_float(value) : integer_to_float(value);
+      value = ptx::is_float(from) ? float_to_float(value) : clamped(integer_to_float(value));
       value = emitter.as_bits(value, width);
     } else {
       value = ptx::is_float(from) ? to_integer(value) : integer_to_integer(value);

@@ -13,6 +13,9 @@ using llvm::Value;
 using ptx::Opcode;
 using ptx::Type;
 
+// What tensor copies write for elements outside of the tensor where they are to be NaN: one pattern for both formats.
+constexpr uint64_t outside_tensor = 0x7ff7;
+
 struct Float {
   Emitter& emitter;
   const ptx::Instruction& instruction;
@@ -22,15 +25,28 @@ struct Float {
   bool known = false, shape = false;
 
   bool brain = type == Type::bf16 || type == Type::bf16x2;  // computed as float
+  // .f32x2: a half of the registers at a time, as .f32; its result is left in `made`.
+  int half = -1;
+  Value* made = nullptr;
 
+  // add.f32.f16 and its like: all factors, and the first of two summands, have the second type.
+  Type type_of(size_t i) const {
+    bool mixed = modifiers.types.size() == 2 && i + 1 < instruction.operands.size();
+    return mixed ? modifiers.source_type : type;
+  }
   Value* source(size_t i) {
-    Value* value = flushed(emitter, modifiers, emitter.as_float(bits(i), type));
-    return brain ? from_bfloat(emitter, value) : value;
+    Type held = type_of(i);
+    Value* value = flushed(emitter, modifiers, emitter.as_float(bits(i), held));
+    if (held == Type::bf16 || held == Type::bf16x2) value = from_bfloat(emitter, value);
+    return held == Type::f16 && type == Type::f32 ? ir.CreateFPExt(value, emitter.shaped(ir.getFloatTy(), value))
+                                                  : value;
   }
   // All sources are varying as soon as one is.
   Value* bits(size_t i) {
     if (!known) find_shape();
-    Value* value = emitter.read(instruction.operands[i], type);
+    Value* value = emitter.read(instruction.operands[i], half < 0 ? type_of(i) : Type::b64);
+    if (half == 1) value = ir.CreateLShr(value, emitter.like(value, 32));
+    if (half >= 0) value = ir.CreateTrunc(value, value->getType()->getWithNewBitWidth(32));
     return shape ? emitter.splat(value) : value;
   }
   void find_shape() {
@@ -43,7 +59,18 @@ struct Float {
     if (modifiers.sat) value = clamped(value);
     if (modifiers.has("relu")) value = relu(emitter, value);
     if (brain) value = to_bfloat(emitter, value, modifiers.rounding);
+    if (modifiers.has("oob")) value = without_outside(value);
+    if (half >= 0) return void(made = emitter.as_bits(value, 32));
     emitter.write(instruction.operands[0], emitter.as_bits(value, ptx::bits(type)), type);
+  }
+  // .oob: +0 where a factor is the NaN that stands for what lies outside of a tensor (PTX ISA, "fma").
+  Value* without_outside(Value* value) {
+    auto* words = value->getType()->getWithNewType(ir.getInt16Ty());
+    auto outside = [&](size_t i) {
+      Value* held = ir.CreateBitCast(emitter.as_float(bits(i), type), words);
+      return ir.CreateICmpEQ(held, llvm::ConstantInt::get(words, outside_tensor));
+    };
+    return ir.CreateSelect(ir.CreateOr(outside(1), outside(2)), llvm::Constant::getNullValue(value->getType()), value);
   }
   Value* number(Value* like, double value) { return llvm::ConstantFP::get(like->getType(), value); }
   Value* clamped(Value* value) {  // to [0, 1]; NaN becomes 0
@@ -53,15 +80,19 @@ struct Float {
   Value* unary(llvm::Intrinsic::ID id, Value* value) { return ir.CreateUnaryIntrinsic(id, value); }
 
   void smaller_or_larger() {
-    Value *a = source(1), *b = source(2);
     bool min = instruction.opcode == Opcode::min;
-    if (modifiers.xorsign_abs) return xor_of_signs(a, b, min);
-    if (modifiers.nan)
-      return result(ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b));
-    // The number where the other is NaN, and -0 below +0: the second half is IEEE 754-2019 minimumNumber's.
+    if (modifiers.xorsign_abs) return xor_of_signs(source(1), source(2), min);
+    Value* value = magnitude(source(1));
+    for (size_t i = 2; i < instruction.operands.size(); ++i) value = chosen(value, magnitude(source(i)), min);
+    result(value);
+  }
+  Value* magnitude(Value* value) { return modifiers.abs ? unary(llvm::Intrinsic::fabs, value) : value; }
+  Value* chosen(Value* a, Value* b, bool min) {
     Value* both = ir.CreateBinaryIntrinsic(min ? llvm::Intrinsic::minimum : llvm::Intrinsic::maximum, a, b);
+    if (modifiers.nan) return both;
+    // The number where the other is NaN, and -0 below +0: the second half is IEEE 754-2019 minimumNumber's.
     both = ir.CreateSelect(ir.CreateFCmpUNO(a, a), b, both);
-    result(ir.CreateSelect(ir.CreateFCmpUNO(b, b), source(1), both));
+    return ir.CreateSelect(ir.CreateFCmpUNO(b, b), a, both);
   }
 
   // .xorsign.abs: of the magnitudes; the result's sign is that of the product.
@@ -93,6 +124,21 @@ struct Float {
     return true;
   }
 
+  // rcp and rsqrt .approx.ftz.f64: the upper 32 bits of the operand make those of the result (PTX ISA,
+  // "rcp.approx.ftz.f64").
+  void coarse() {
+    constexpr uint64_t upper = 0xffffffff00000000, normal = 0x0010000000000000, magnitudes = 0x7fffffffffffffff;
+    auto cut = [&](Value* word) {
+      word = ir.CreateAnd(word, emitter.like(word, upper));
+      Value* small = ir.CreateICmpULT(ir.CreateAnd(word, emitter.like(word, magnitudes)), emitter.like(word, normal));
+      return ir.CreateSelect(small, ir.CreateAnd(word, emitter.like(word, ~magnitudes)), word);
+    };
+    Value* value = emitter.as_float(cut(bits(1)), type);
+    if (instruction.opcode == Opcode::rsqrt) value = unary(llvm::Intrinsic::sqrt, value);
+    value = ir.CreateFDiv(number(value, 1), value);
+    emitter.write(instruction.operands[0], cut(emitter.as_bits(value, 64)), type);
+  }
+
   void test() {  // testp writes a predicate
     Value* value = emitter.as_float(bits(1), type);
     Value* magnitude = unary(llvm::Intrinsic::fabs, value);
@@ -113,17 +159,15 @@ struct Float {
   }
 };
 
-}  // namespace
-
-bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
-  Float floats{emitter, instruction};
-  Type type = instruction.modifiers.type;
-  if (!ptx::is_float(type) || type == Type::tf32) return false;
+bool emit(Float& floats) {
+  auto& emitter = floats.emitter;
+  const auto& instruction = floats.instruction;
+  const auto& modifiers = instruction.modifiers;
   auto& ir = emitter.ir;
   using namespace llvm;
   auto source = [&](size_t i) { return floats.source(i); };
   auto one_over = [&](llvm::Value* value) { return ir.CreateFDiv(floats.number(value, 1), value); };
-  if (is_directed(instruction.modifiers.rounding) && instruction.opcode != Opcode::cvt) return floats.directed();
+  if (is_directed(modifiers.rounding) && instruction.opcode != Opcode::cvt) return floats.directed();
   switch (instruction.opcode) {
     case Opcode::add: floats.result(ir.CreateFAdd(source(1), source(2))); return true;
     case Opcode::sub: floats.result(ir.CreateFSub(source(1), source(2))); return true;
@@ -149,6 +193,39 @@ bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::testp: floats.test(); return true;
     default: return false;
   }
+}
+
+// .f32x2: each half by itself.
+bool emit_pair(Emitter& emitter, const ptx::Instruction& instruction) {
+  ptx::Instruction single = instruction;
+  single.modifiers.type = Type::f32;
+  llvm::Value* halves[2];
+  for (int i : {0, 1}) {
+    Float floats{emitter, single};
+    floats.half = i;
+    if (!emit(floats)) return false;
+    halves[i] = floats.made;
+  }
+  auto& ir = emitter.ir;
+  auto* wide = halves[0]->getType()->getWithNewBitWidth(64);
+  llvm::Value* high = ir.CreateZExt(halves[1], wide);
+  high = ir.CreateShl(high, emitter.like(high, 32));
+  emitter.write(instruction.operands[0], ir.CreateOr(high, ir.CreateZExt(halves[0], wide)), Type::b64);
+  return true;
+}
+
+}  // namespace
+
+bool emit_float(Emitter& emitter, const ptx::Instruction& instruction) {
+  const auto& modifiers = instruction.modifiers;
+  Type type = modifiers.type;
+  if (!ptx::is_float(type) || type == Type::tf32) return false;
+  if (type == Type::f32x2) return emit_pair(emitter, instruction);
+  Float floats{emitter, instruction};
+  bool coarse = type == Type::f64 && modifiers.approx && modifiers.ftz;
+  if (coarse && (instruction.opcode == Opcode::rcp || instruction.opcode == Opcode::rsqrt))
+    return floats.coarse(), true;
+  return emit(floats);
 }
 
 }  // namespace software

@@ -105,7 +105,7 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
 Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* value, Value* mask) {
   auto& ir = emitter.ir;
   const std::string& name = instruction.modifiers.operation;
-  bool sign = ptx::is_signed(instruction.modifiers.type);
+  bool sign = ptx::is_signed(instruction.modifiers.type) || ptx::is_float(instruction.modifiers.type);
   uint64_t neutral = name == "and" || (name == "min" && !sign) ? ~uint64_t{0}
                      : name == "min"                           ? 0x7fffffff
                      : name == "max" && sign                   ? 0x80000000
@@ -121,17 +121,42 @@ Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* val
   emitter.unsupported(instruction);
 }
 
+// min and max of floats as integers in the same order; NaN is left out, or (.NaN) is the result.
+Value* reduced_floats(Emitter& emitter, const ptx::Instruction& instruction, Value* value, Value* mask) {
+  auto& ir = emitter.ir;
+  if (instruction.modifiers.abs) value = ir.CreateAnd(value, emitter.like(value, 0x7fffffff));
+  Value* real = emitter.as_float(value, Type::f32);
+  Value* numbers = ir.CreateAnd(ir.CreateBitCast(ir.CreateFCmpORD(real, real), ir.getInt32Ty()), mask);
+  auto ordered = [&](Value* bits) {
+    Value* sign = ir.CreateAShr(bits, emitter.like(bits, 31));
+    return ir.CreateXor(bits, ir.CreateAnd(sign, emitter.like(bits, 0x7fffffff)));
+  };
+  Value* result = ordered(reduced(emitter, instruction, ordered(value), numbers));
+  Value* none = instruction.modifiers.nan ? ir.CreateICmpNE(numbers, mask) : ir.CreateICmpEQ(numbers, ir.getInt32(0));
+  return ir.CreateSelect(none, ir.getInt32(0x7fffffff), result);
+}
+
+// The lowest of the members is elected; the ISA leaves open which.
+void emit_elect(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  Value* lanes_in = emitter.splat(members(emitter, instruction, instruction.destinations));
+  Value* leader = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {lanes_in->getType()}, {lanes_in, ir.getFalse()});
+  emitter.write(instruction.operands[0], leader, Type::b32);
+  if (instruction.destinations > 1)
+    emitter.write(instruction.operands[1], ir.CreateICmpEQ(leader, emitter.lane_numbers()));
+}
+
 void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   Type type = instruction.modifiers.type;
-  if (ptx::is_float(type)) emitter.unsupported(instruction);
   Value* value = emitter.splat(emitter.read(instruction.operands[1], type));
   Value* lanes_in = members(emitter, instruction, 2);
+  auto reduce = type == Type::f32 ? reduced_floats : reduced;
   if (!Emitter::varying(lanes_in))
-    return emitter.write(instruction.operands[0], reduced(emitter, instruction, value, lanes_in), type);
+    return emitter.write(instruction.operands[0], reduce(emitter, instruction, value, lanes_in), type);
   auto* results = emitter.scratch(value->getType());
   emitter.each_active_lane([&](Value* lane) {
-    Value* result = reduced(emitter, instruction, value, ir.CreateExtractElement(lanes_in, lane));
+    Value* result = reduce(emitter, instruction, value, ir.CreateExtractElement(lanes_in, lane));
     ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(value->getType(), results), result, lane), results);
   });
   emitter.write(instruction.operands[0], ir.CreateLoad(value->getType(), results), type);
@@ -174,15 +199,19 @@ bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::vote: emit_vote(emitter, instruction); return true;
     case Opcode::match: emit_match(emitter, instruction); return true;
     case Opcode::redux: emit_redux(emitter, instruction); return true;
+    case Opcode::elect: emit_elect(emitter, instruction); return true;
     case Opcode::activemask: emitter.write(instruction.operands[0], emitter.active(), Type::b32); return true;
     case Opcode::bar:
     case Opcode::barrier: emit_barrier(emitter, instruction); return true;
     case Opcode::nanosleep: emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()}); return true;
+    case Opcode::brkpt:  // nobody is there to go on from it
     case Opcode::trap: {
       Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {emitter.active(), ir.getTrue()});
-      emitter.hook("outboard_trap", ir.getVoidTy(), {emitter.warp(), lane, ir.CreateGlobalString("trap")});
+      emitter.hook("outboard_trap", ir.getVoidTy(),
+                   {emitter.warp(), lane, ir.CreateGlobalString(ptx::word(instruction.opcode))});
       return true;
     }
+    case Opcode::setmaxnreg:
     case Opcode::griddepcontrol:
     case Opcode::pmevent: return true;  // nothing to wait for, nothing to count
     default: return false;

@@ -3,6 +3,7 @@
 
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "device/software/run/warp.h"
@@ -34,6 +35,13 @@ bool is_parameter(const ptx::Function& function, uint32_t variable) {
 }
 
 }  // namespace
+
+bool uses_stack(const ptx::Function& function) {
+  return std::any_of(function.body.begin(), function.body.end(), [](const ptx::Instruction& instruction) {
+    return instruction.opcode == Opcode::alloca_ || instruction.opcode == Opcode::stacksave ||
+           instruction.opcode == Opcode::stackrestore;
+  });
+}
 
 uint32_t shared_end(const ptx::Function& function, uint32_t start) {
   for (const ptx::Variable& variable : function.variables) {
@@ -119,6 +127,9 @@ void Emitter::prepare_frame() {
   frame_bytes_ = (frame_bytes_ + 15) / 16 * 16;
   frame_ = function.is_entry ? ir.CreatePtrToInt(warp_field(offsetof(Warp, local), ir.getPtrTy()), ir.getInt64Ty())
                              : target_->getArg(2);
+  if (!uses_stack(function)) return;
+  stack_end_ = ir.CreateAlloca(ir.getInt64Ty());
+  ir.CreateStore(ir.CreateAdd(frame_, ir.getInt64(frame_bytes_ * lanes)), stack_end_);
 }
 
 void Emitter::prepare_registers() {
@@ -298,6 +309,8 @@ bool has_effects(Opcode opcode) {
     case Opcode::cp:
     case Opcode::nanosleep:
     case Opcode::brkpt:
+    case Opcode::alloca_:
+    case Opcode::stackrestore:
     case Opcode::ldmatrix:
     case Opcode::stmatrix:
     case Opcode::tex:
@@ -313,7 +326,8 @@ bool has_effects(Opcode opcode) {
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
 constexpr Family families[] = {emit_integer, emit_bits, emit_float,  emit_convert, emit_compare, emit_access,
-                               emit_atomic,  emit_warp, emit_matrix, emit_texture, emit_surface};
+                               emit_atomic,  emit_warp, emit_matrix, emit_texture, emit_surface, emit_video,
+                               emit_stack};
 
 }  // namespace
 
@@ -335,7 +349,7 @@ void Emitter::emit_instruction(const Instruction& instruction) {
     if (emit_linear(instruction)) return;
     for (Family family : families)
       if (family(*this, instruction)) return;
-    unsupported(instruction);
+    unsupported(instruction, instruction.opcode == Opcode::multimem ? "there is no multicast memory" : nullptr);
   };
   if (guard_ && has_effects(instruction.opcode))
     when(ir.CreateICmpNE(active_, ir.getInt32(0)), run);

@@ -29,6 +29,7 @@ struct Placement {
 constexpr uint64_t function_address(uint64_t index) { return 0x100 + 16 * index; }
 // Bytes of shared memory that a function's own variables take when they start at `start`.
 uint32_t shared_end(const ptx::Function& function, uint32_t start);
+bool uses_stack(const ptx::Function& function);  // alloca and its like
 
 struct Unsupported {  // thrown and caught inside codegen alone
   uint32_t line;
@@ -101,6 +102,11 @@ class Emitter {
   // would rather compute it early.
   void rarely(const std::function<void()>& body);
   Grouping grouping() const { return grouping_; }
+  uint64_t variable_address(size_t index) const { return placement_.address[index]; }  // of a module's variable
+  // Where the stack ends, of all lanes: an i64. alloca moves it up.
+  Value* stack_end();
+  void move_stack(Value* end);
+  Value* entry_mask() const { return entry_mask_; }
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -152,8 +158,9 @@ class Emitter {
   Value* warp_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
-  Value* frame_ = nullptr;               // i64: lane 0's frame
-  uint64_t frame_bytes_ = 0;             // per lane
+  Value* frame_ = nullptr;    // i64: lane 0's frame
+  uint64_t frame_bytes_ = 0;  // per lane
+  llvm::AllocaInst* stack_end_ = nullptr;
   std::vector<uint64_t> frame_offset_;   // by function variable, ~0: not in the frame
   std::vector<uint32_t> shared_offset_;  // by function variable
   std::vector<llvm::AllocaInst*> registers_;
@@ -176,6 +183,9 @@ bool emit_integer(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_bits(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_float(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_convert(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_convert_packed(Emitter& emitter, const ptx::Instruction& instruction);  // of cvt, what is not one number
+bool emit_video(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_stack(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_access(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction);

@@ -81,6 +81,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_surface", outboard_surface);
   add("outboard_texture_query", outboard_texture_query);
   add("outboard_texture_kind", outboard_texture_kind);
+  add("outboard_swap_128", outboard_swap_128);
   add("outboard_clock", outboard_clock);
   add("outboard_globaltimer", outboard_globaltimer);
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));

@@ -348,6 +348,8 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::warpid: return warp_field(offsetof(Warp, warp_index), ir.getInt32Ty());
     case Special::nwarpid: return launch_field(offsetof(Launch, warps), ir.getInt32Ty());
     case Special::smid: return warp_field(offsetof(Warp, worker), ir.getInt32Ty());
+    case Special::nsmid: return launch_field(offsetof(Launch, processors), ir.getInt32Ty());
+    case Special::zero: return ir.getInt64(0);
     case Special::gridid: return launch_field(offsetof(Launch, grid_id), ir.getInt64Ty());
     case Special::lanemask_eq: return bit;
     case Special::lanemask_lt: return below;

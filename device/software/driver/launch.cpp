@@ -115,6 +115,7 @@ void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& con
   launch.warps = (threads + warp_size - 1) / warp_size;
   launch.grid_id = ++device().numbers;
   launch.device = &job;
+  launch.processors = static_cast<uint32_t>(device().pool.threads());
   launch.kernel_name = kernel.name.c_str();
   launch.grid_workspace = shape.cooperative ? reinterpret_cast<uint64_t>(&job.workspace) : 0;
   job.heap = &context.heap();

@@ -14,14 +14,19 @@ unsigned bits(Type type) {
     case Type::u8:
     case Type::s8:
     case Type::e4m3:
-    case Type::e5m2: return 8;
+    case Type::e5m2:
+    case Type::e2m1x2: return 8;
     case Type::b16:
     case Type::u16:
     case Type::s16:
     case Type::f16:
     case Type::bf16:
     case Type::e4m3x2:
-    case Type::e5m2x2: return 16;
+    case Type::e5m2x2:
+    case Type::e2m1x4:
+    case Type::e2m3x2:
+    case Type::e3m2x2:
+    case Type::ue8m0x2: return 16;
     case Type::b32:
     case Type::u32:
     case Type::s32:
@@ -29,6 +34,10 @@ unsigned bits(Type type) {
     case Type::tf32:
     case Type::f16x2:
     case Type::bf16x2:
+    case Type::e4m3x4:
+    case Type::e5m2x4:
+    case Type::e2m3x4:
+    case Type::e3m2x4:
     case Type::u16x2:
     case Type::s16x2: return 32;
     case Type::b64:
@@ -55,7 +64,16 @@ bool is_float(Type type) {
     case Type::e4m3:
     case Type::e5m2:
     case Type::e4m3x2:
-    case Type::e5m2x2: return true;
+    case Type::e5m2x2:
+    case Type::e4m3x4:
+    case Type::e5m2x4:
+    case Type::e2m1x2:
+    case Type::e2m1x4:
+    case Type::e2m3x2:
+    case Type::e2m3x4:
+    case Type::e3m2x2:
+    case Type::e3m2x4:
+    case Type::ue8m0x2: return true;
     default: return false;
   }
 }

@@ -38,6 +38,15 @@ enum class Type : uint8_t {
   e5m2,
   e4m3x2,
   e5m2x2,
+  e4m3x4,
+  e5m2x4,
+  e2m1x2,
+  e2m1x4,
+  e2m3x2,
+  e2m3x4,
+  e3m2x2,
+  e3m2x4,
+  ue8m0x2,
   u16x2,
   s16x2,
   opaque,  // .texref .samplerref .surfref
@@ -110,8 +119,17 @@ enum class Special : uint8_t {  // PTX ISA, "Special Registers"
   cluster_nctarank,
   envreg1,
   envreg2,
+  zero,       // %pm0 ... and others of which nothing is known here but that they may be 0
   warp_size,  // WARP_SZ
   other,      // known to the ISA, not to us: the verifier refuses it by name
+};
+
+// The parts of a register, or of two, that a video instruction names: .b2, .h1, .h10, .b7654 (PTX ISA, "Video
+// Instructions"). places[0] is the lowest lane's, which stands last in the text.
+struct Selector {
+  uint8_t width = 0;  // bits of a part: 8 or 16; 0: the whole register
+  uint8_t count = 0;
+  uint8_t places[4] = {};
 };
 
 struct Operand {
@@ -135,6 +153,7 @@ struct Operand {
   bool negated = false;
   bool single = false;  // real: given as 0f, value holds 32 bits
   Special special = Special::none;
+  Selector selector;  // of a register in a video instruction
   uint32_t index = 0;
   int64_t value = 0;
   std::vector<Operand> elements;

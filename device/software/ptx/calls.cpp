@@ -33,6 +33,7 @@ void Parsing::call_operands(Instruction& instruction) {
     if (found == known.end()) return fail("'" + text + "' is no prototype");
     instruction.prototype = static_cast<int32_t>(found - known.begin());
   }
+  pass_by_variables(instruction);
 }
 
 // brx.idx index, table: the table's labels become operands, so that whoever follows branches needs no table.

@@ -28,6 +28,9 @@ constexpr Named<Type> types[] = {
     {"f32", Type::f32},        {"f32x2", Type::f32x2},   {"f64", Type::f64},
     {"tf32", Type::tf32},      {"e4m3", Type::e4m3},     {"e5m2", Type::e5m2},
     {"e4m3x2", Type::e4m3x2},  {"e5m2x2", Type::e5m2x2}, {"u16x2", Type::u16x2},
+    {"e4m3x4", Type::e4m3x4},  {"e5m2x4", Type::e5m2x4}, {"e2m1x2", Type::e2m1x2},
+    {"e2m1x4", Type::e2m1x4},  {"e2m3x2", Type::e2m3x2}, {"e2m3x4", Type::e2m3x4},
+    {"e3m2x2", Type::e3m2x2},  {"e3m2x4", Type::e3m2x4}, {"ue8m0x2", Type::ue8m0x2},
     {"s16x2", Type::s16x2},    {"texref", Type::opaque}, {"samplerref", Type::opaque},
     {"surfref", Type::opaque},
 };

@@ -1,6 +1,8 @@
 // The module level of PTX: directives, variables, functions. Statements are statements.cpp's.
 #include "device/software/ptx/parser.h"
 
+#include <bit>
+
 #include "device/software/ptx/parsing.h"
 
 namespace ptx {
@@ -39,14 +41,6 @@ std::string Parsing::name() {
   return text;
 }
 
-uint64_t Parsing::integer() {
-  bool negative = accept('-');
-  uint64_t value = token_.value;
-  if (token_.kind != Token::integer) fail("expected a number before '" + std::string(token_.text) + "'");
-  advance();
-  return negative ? 0 - value : value;
-}
-
 bool Parsing::run() {
   advance();
   while (!failed_ && token_.kind != Token::end) directive();
@@ -70,6 +64,7 @@ void Parsing::directive() {
   }
   if (accept_dot("address_size")) return void(module_.address_size = static_cast<int>(integer()));
   if (accept_dot("section")) return skip_section();
+  if (accept_dot("alias")) return alias();
   Linkage linkage = linking();
   if (token_.is_dot("entry") || token_.is_dot("func")) return function(linkage);
   Space space = token_.kind == Token::dot ? space_named(token_.text) : Space::none;
@@ -86,6 +81,27 @@ void Parsing::version() {
   module_.version_major = std::atoi(text.c_str());
   module_.version_minor = std::atoi(text.c_str() + point + 1);
   advance();
+}
+
+// .alias name, function; the name is declared already, the function defined (PTX ISA, ".alias").
+void Parsing::alias() {
+  auto named = [&] {
+    std::string text = name();
+    auto found = module_names_.find(text);
+    bool known = found != module_names_.end() && found->second.kind == Operand::function;
+    if (!known) fail("'" + text + "' is no function");
+    return known ? found->second.index : 0;
+  };
+  uint32_t to = named();
+  expect(',');
+  uint32_t from = named();
+  expect(';');
+  if (failed_) return;
+  if (!module_.functions[from].defined)
+    return fail("an alias of '" + module_.functions[from].name + "', which is not defined");
+  std::string kept = module_.functions[to].name;
+  module_.functions[to] = module_.functions[from];
+  module_.functions[to].name = kept;
 }
 
 // Debug information: balanced braces.
@@ -228,14 +244,15 @@ void Parsing::initialiser(Variable& variable) {
 
 void Parsing::initial_value(Variable& variable) {
   unsigned size = (bits(variable.type) + 7) / 8;
-  uint64_t value = 0;
-  bool negative = accept('-');
   if (token_.kind == Token::word) return relocation(variable, size);
-  bool number = token_.kind == Token::integer || token_.kind == Token::real || token_.kind == Token::single;
-  if (!number) return fail("expected an initial value before '" + std::string(token_.text) + "'");
-  value = negative ? 0 - token_.value : token_.value;
-  advance();
-  for (unsigned i = 0; i < size; ++i) variable.initial.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  Constant made = expression();
+  if (token_.is('(')) return fail("an initial value that is some bytes of an address");
+  uint64_t value = made.value;
+  if (made.real && made.single && variable.type == Type::f64)
+    value = std::bit_cast<uint64_t>(static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(value))));
+  if (made.real && !made.single && variable.type == Type::f32)
+    value = std::bit_cast<uint32_t>(static_cast<float>(std::bit_cast<double>(value)));
+  for (unsigned i = 0; i < size; ++i) variable.initial.push_back(i < 8 ? static_cast<uint8_t>(value >> (8 * i)) : 0);
 }
 
 void Parsing::relocation(Variable& variable, unsigned size) {
@@ -358,15 +375,18 @@ void Parsing::performance(Function& function) {
       function.minnctapersm = static_cast<uint32_t>(integer());
     else if (accept_dot("maxnreg"))
       function.maxnreg = static_cast<uint32_t>(integer());
-    else if (accept_dot("maxclusterrank"))
+    else if (accept_dot("maxclusterrank") || accept_dot("maxnctapersm") || accept_dot("abi_preserve") ||
+             accept_dot("abi_preserve_control"))
       integer();
     else if (accept_dot("noreturn"))
       function.noreturn = true;
     else if (accept_dot("explicitcluster") || accept_dot("blocksareclusters"))
       continue;
-    else if (accept_dot("pragma"))
-      advance(), expect(';');
-    else
+    else if (accept_dot("pragma")) {
+      do advance();
+      while (accept(','));
+      expect(';');
+    } else
       fail("unknown directive '." + std::string(token_.text) + "' of a function");
   }
 }

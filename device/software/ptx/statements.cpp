@@ -66,12 +66,36 @@ const std::unordered_map<std::string_view, Special>& specials() {
   return table;
 }
 
+// Counters, the environment that a driver may set, and the memory that a system reserves: there is none here.
+bool is_always_zero(std::string_view text) {
+  static constexpr std::string_view names[] = {"%current_graph_exec",       "%reserved_smem_offset_begin",
+                                               "%reserved_smem_offset_end", "%reserved_smem_offset_cap",
+                                               "%reserved_smem_offset_0",   "%reserved_smem_offset_1"};
+  if (std::find(std::begin(names), std::end(names), text) != std::end(names)) return true;
+  auto numbered = [&](std::string_view name, std::string_view end, unsigned count) {
+    if (!text.starts_with(name) || !text.ends_with(end) || text.size() <= name.size() + end.size()) return false;
+    std::string digits(text.substr(name.size(), text.size() - name.size() - end.size()));
+    bool number = std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return number && digits.size() <= 2 && std::stoul(digits) < count;
+  };
+  return numbered("%envreg", "", 32) || numbered("%pm", "_64", 8) || numbered("%pm", "", 8);
+}
+
 // Opcodes without a destination; all others write their first operand.
 uint8_t destinations_of(const Instruction& instruction) {
   static constexpr std::array none = {
-      Opcode::st,        Opcode::bra,   Opcode::brx,       Opcode::call,  Opcode::ret,   Opcode::exit,
-      Opcode::trap,      Opcode::brkpt, Opcode::membar,    Opcode::fence, Opcode::red,   Opcode::prefetch,
-      Opcode::prefetchu, Opcode::cp,    Opcode::nanosleep, Opcode::sust,  Opcode::sured, Opcode::stmatrix,
+      Opcode::st,         Opcode::bra,
+      Opcode::brx,        Opcode::call,
+      Opcode::ret,        Opcode::exit,
+      Opcode::trap,       Opcode::brkpt,
+      Opcode::membar,     Opcode::fence,
+      Opcode::red,        Opcode::prefetch,
+      Opcode::prefetchu,  Opcode::cp,
+      Opcode::nanosleep,  Opcode::sust,
+      Opcode::sured,      Opcode::stmatrix,
+      Opcode::discard,    Opcode::applypriority,
+      Opcode::pmevent,    Opcode::griddepcontrol,
+      Opcode::setmaxnreg, Opcode::stackrestore,
   };
   if (std::find(none.begin(), none.end(), instruction.opcode) != none.end()) return 0;
   if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier)
@@ -109,13 +133,18 @@ void Parsing::body(Function& function) {
   label_lines_.clear();
   scopes_.clear();
   open_scope();
+  result_registers_.clear();
   for (const Variable& result : function.results) {
-    function.result_variables.push_back(static_cast<uint32_t>(function.variables.size()));
-    add_variable(result);
+    auto variable = static_cast<uint32_t>(function.variables.size());
+    function.result_variables.push_back(variable);
+    int64_t number = declare_parameter(result);
+    if (number >= 0) result_registers_.emplace_back(variable, static_cast<uint32_t>(number));
   }
   for (const Variable& parameter : function.parameters) {
-    function.parameter_variables.push_back(static_cast<uint32_t>(function.variables.size()));
-    add_variable(parameter);
+    auto variable = static_cast<uint32_t>(function.variables.size());
+    function.parameter_variables.push_back(variable);
+    int64_t number = declare_parameter(parameter);
+    if (number >= 0) load_parameter(variable, number);
   }
   size_t outermost = scopes_.size();
   while (!failed_ && scopes_.size() >= outermost) {
@@ -124,6 +153,7 @@ void Parsing::body(Function& function) {
     else
       statement();
   }
+  store_results({}, token_.line);  // the end returns, too
   function_ = nullptr;
 }
 
@@ -142,7 +172,8 @@ void Parsing::statement() {
 void Parsing::statement_directive() {
   if (token_.text == "loc" || token_.text == "file") return skip_line();
   if (accept_dot("pragma")) {
-    advance();
+    do advance();
+    while (accept(','));
     return expect(';');
   }
   if (accept_dot("reg")) return registers();
@@ -155,28 +186,32 @@ void Parsing::statement_directive() {
 // .reg .b32 %r<10>, a, b;
 void Parsing::registers() {
   Type type = Type::none;
+  unsigned lanes = 1;
   while (token_.kind == Token::dot) {
     if (Type named = type_named(token_.text); named != Type::none) type = named;
+    if (token_.text == "v2" || token_.text == "v4") lanes = token_.text == "v2" ? 2 : 4;
     advance();
   }
   if (type == Type::none) fail("registers without a type");
   do {
     std::string text = name();
     if (!accept('<')) {
-      add_register(text, type);
+      add_register(text, type, lanes);
       continue;
     }
-    uint64_t count = integer();
+    uint64_t count = primary().value;
     if (count > most_registers) return fail("more registers than any kernel has");
-    for (uint64_t i = 0; i < count && !failed_; ++i) add_register(text + std::to_string(i), type);
+    for (uint64_t i = 0; i < count && !failed_; ++i) add_register(text + std::to_string(i), type, lanes);
     expect('>');
   } while (accept(',') && !failed_);
   expect(';');
 }
 
-void Parsing::add_register(const std::string& text, Type type) {
-  scopes_.back().names[text] = {Operand::reg, static_cast<uint32_t>(function_->registers.size())};
-  function_->registers.push_back({text, type});
+// A vector (.reg .v4 .f32 v) is its elements, which follow each other.
+void Parsing::add_register(const std::string& text, Type type, unsigned lanes) {
+  Operand::Kind kind = lanes == 1 ? Operand::reg : Operand::vector;
+  scopes_.back().names[text] = {kind, static_cast<uint32_t>(function_->registers.size()), lanes};
+  for (unsigned i = 0; i < lanes; ++i) function_->registers.push_back({text, type});
 }
 
 void Parsing::add_variable(Variable variable) {
@@ -217,6 +252,7 @@ void Parsing::instruction(Guard guard) {
     advance();
   }
   bool second = false;
+  minus_ = instruction.opcode == Opcode::vmad;
   if (instruction.opcode == Opcode::call) {
     call_operands(instruction);
   } else if (instruction.opcode == Opcode::brx) {
@@ -232,32 +268,24 @@ void Parsing::instruction(Guard guard) {
   }
   expect(';');
   instruction.destinations = static_cast<uint8_t>(destinations_of(instruction) + second);
+  if (instruction.opcode == Opcode::ret) store_results(instruction.guard, instruction.line);
   function_->body.push_back(std::move(instruction));
+  for (Instruction& load : after_call_) function_->body.push_back(std::move(load));
+  after_call_.clear();
 }
 
 Operand Parsing::operand() {
   Operand result;
   if (token_.is('[')) return address();
   if (token_.is('{')) return vector();
-  if (accept('!')) {
-    result = operand();
-    result.negated = true;
-    return result;
-  }
-  bool negative = accept('-');
-  if (token_.kind == Token::word && !negative) return word_operand();
-  result.value = static_cast<int64_t>(negative ? 0 - token_.value : token_.value);
-  if (token_.kind == Token::integer) {
-    result.kind = Operand::integer;
-  } else if (token_.kind == Token::real || token_.kind == Token::single) {
-    result.kind = Operand::real;
-    result.single = token_.kind == Token::single;
-    uint64_t sign = uint64_t{1} << (result.single ? 31 : 63);
-    result.value = static_cast<int64_t>(negative ? token_.value ^ sign : token_.value);
-  } else {
-    fail("expected an operand before '" + std::string(token_.text) + "'");
-  }
+  if (token_.kind == Token::word) return word_operand();
+  bool negation = token_.is('!'), minus = token_.is('-');
+  if (!negation && !minus) return constant();
   advance();
+  if (token_.kind != Token::word) return constant(negation ? '!' : '-');
+  if (minus && !minus_) fail("a minus before a register");
+  result = word_operand();  // !p, and -a of vmad
+  result.negated = true;
   return result;
 }
 
@@ -269,9 +297,11 @@ Operand Parsing::word_operand() {
     return result;
   }
   if (const Symbol* found = look_up(text)) {
+    if (found->kind == Operand::vector) return vector_register(*found);
     result.kind = found->kind;
     result.local = true;
     result.index = found->index;
+    if (found->kind == Operand::reg && token_.kind == Token::dot) selector(result);
     if (found->kind == Operand::symbol && accept('+')) result.value = static_cast<int64_t>(integer());
     return result;
   }
@@ -285,19 +315,71 @@ Operand Parsing::word_operand() {
   return label(text);
 }
 
+// v, or one of its elements: v.x, v.b
+Operand Parsing::vector_register(const Symbol& symbol) {
+  Operand result;
+  result.kind = Operand::vector;
+  for (uint32_t i = 0; i < symbol.lanes; ++i) {
+    Operand element;
+    element.kind = Operand::reg;
+    element.local = true;
+    element.index = symbol.index + i;
+    result.elements.push_back(element);
+  }
+  if (token_.kind != Token::dot) return result;
+  size_t at = token_.text.size() == 1 ? std::string_view("xyzwrgba").find(token_.text[0]) : std::string_view::npos;
+  if (at == std::string_view::npos || at % 4 >= symbol.lanes)
+    fail("no element '." + std::string(token_.text) + "' of a vector");
+  else
+    result = result.elements[at % 4];
+  advance();
+  return result;
+}
+
+// .b3, .h10, .b7654: the places of parts, the highest lane's first.
+void Parsing::selector(Operand& operand) {
+  std::string_view text = token_.text;
+  bool bytes = text.starts_with('b'), halves = text.starts_with('h');
+  size_t count = text.size() - 1;
+  char last = bytes ? '7' : '3';
+  bool digits = std::all_of(text.begin() + 1, text.end(), [&](char c) { return c >= '0' && c <= last; });
+  if ((!bytes && !halves) || !digits || count == 0 || count > (bytes ? 4u : 2u))
+    return fail("unknown selector '." + std::string(text) + "'");
+  operand.selector.width = bytes ? 8 : 16;
+  operand.selector.count = static_cast<uint8_t>(count);
+  for (size_t i = 0; i < count; ++i) operand.selector.places[i] = static_cast<uint8_t>(text[count - i] - '0');
+  advance();
+}
+
 Operand Parsing::special(const std::string& text) {
   Operand result;
   result.kind = Operand::special_register;
   std::string full = text;
+  static constexpr std::string_view axes[] = {".x", ".y", ".z"};
+  if (token_.kind != Token::dot && specials().count(text + ".x")) {  // all of %tid: x, y, z and 0
+    result.kind = Operand::vector;
+    for (std::string_view axis : axes) {
+      Operand element;
+      element.kind = Operand::special_register;
+      element.special = specials().at(text + std::string(axis));
+      result.elements.push_back(element);
+    }
+    Operand nothing;
+    nothing.kind = Operand::integer;
+    result.elements.push_back(nothing);
+    return result;
+  }
   if (token_.kind == Token::dot) {
     full += "." + std::string(token_.text);
     advance();
   }
   auto found = specials().find(full);
-  if (found == specials().end())
-    fail("unknown register '" + full + "'");
-  else
+  if (found != specials().end())
     result.special = found->second;
+  else if (is_always_zero(full))
+    result.special = Special::zero;
+  else
+    fail("unknown register '" + full + "'");
   return result;
 }
 
@@ -312,7 +394,7 @@ Operand Parsing::address() {
   result.value = base.value;
   bool known = base.kind == Operand::reg || base.kind == Operand::symbol || base.kind == Operand::integer;
   if (!known) fail("an address must be a register, a variable or a number");
-  if (accept('+')) result.value += static_cast<int64_t>(integer());
+  while (accept('+')) result.value += static_cast<int64_t>(integer());
   while (!failed_ && accept(',')) result.elements.push_back(operand());  // a texture's sampler and coordinates
   expect(']');
   return result;

@@ -46,29 +46,53 @@ uint64_t updated(const ptx::Instruction& instruction, uint64_t old, uint64_t wit
   unsupported(instruction);
 }
 
+// exch and cas of 128 bits.
+void update_wide(Thread& thread, const ptx::Instruction& instruction, void* cell) {
+  unsigned __int128 old, value = thread.read_wide(instruction.operands[2]);
+  std::memcpy(&old, cell, sizeof old);
+  if (instruction.modifiers.operation == "cas")
+    value = old == value ? thread.read_wide(instruction.operands.at(3)) : old;
+  else if (instruction.modifiers.operation != "exch")
+    unsupported(instruction);
+  std::memcpy(cell, &value, sizeof value);
+  thread.write_wide(instruction.operands[0], old);
+}
+
+uint64_t next_value(Thread& thread, const ptx::Instruction& instruction, uint64_t old, uint64_t with) {
+  Type type = instruction.modifiers.type;
+  size_t third = instruction.opcode == Opcode::atom ? 3 : 2;
+  if (instruction.modifiers.operation == "cas")
+    return old == with ? thread.read(instruction.operands.at(third), type) : old;
+  if (!is_packed(type)) return updated(instruction, old, with, type);
+  uint64_t value = 0;
+  unsigned part = width_of(type) / 2;
+  for (unsigned shift : {0u, part})
+    value |= cut(updated(instruction, cut(old >> shift, part), cut(with >> shift, part), element_of(type)), part)
+             << shift;
+  return value;
+}
+
+// A vector is updated element by element: only each of them is atomic.
 void update(Thread& thread, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   size_t at = instruction.opcode == Opcode::atom ? 1 : 0;
   Type type = modifiers.type;
-  unsigned width = width_of(type), bytes = width / 8;
-  if (modifiers.vector > 1 || width > 64) unsupported(instruction);
+  unsigned bytes = width_of(type) / 8;
   uint64_t address = thread.address(instruction.operands[at], modifiers.space);
-  if (address % bytes) throw Fault{"a misaligned address", instruction.line};
-  auto* cell = reinterpret_cast<void*>(address);
-  uint64_t old = 0, with = thread.read(instruction.operands[at + 1], type), value = 0;
-  std::memcpy(&old, cell, bytes);
-  if (modifiers.operation == "cas") {
-    value = old == with ? thread.read(instruction.operands[at + 2], type) : old;
-  } else if (is_packed(type)) {
-    unsigned part = width / 2;
-    for (unsigned shift : {0u, part})
-      value |= cut(updated(instruction, cut(old >> shift, part), cut(with >> shift, part), element_of(type)), part)
-               << shift;
-  } else {
-    value = updated(instruction, old, with, type);
+  if (address % (bytes * modifiers.vector)) throw Fault{"a misaligned address", instruction.line};
+  if (bytes == 16) return update_wide(thread, instruction, reinterpret_cast<void*>(address));
+  auto part = [&](size_t operand, unsigned i) -> const ptx::Operand& {
+    const auto& whole = instruction.operands.at(operand);
+    return modifiers.vector > 1 ? whole.elements.at(i) : whole;
+  };
+  for (unsigned i = 0; i < modifiers.vector; ++i) {
+    auto* cell = reinterpret_cast<void*>(address + i * bytes);
+    uint64_t old = 0;
+    std::memcpy(&old, cell, bytes);
+    uint64_t value = next_value(thread, instruction, old, thread.read(part(at + 1, i), type));
+    std::memcpy(cell, &value, bytes);
+    if (at) thread.write(part(0, i), old, type);
   }
-  std::memcpy(cell, &value, bytes);
-  if (at) thread.write(instruction.operands[0], old, type);
 }
 
 }  // namespace

@@ -97,10 +97,16 @@ struct Bits {
   }
 
   void look_up() const {  // lop3: the immediate is the truth table, (a, b, c) counts its rows
-    uint64_t a = source(1), b = source(2), c = source(3), value = 0;
-    auto table = static_cast<uint64_t>(instruction.operands.at(4).value);
+    size_t at = instruction.destinations;
+    uint64_t a = source(at), b = source(at + 1), c = source(at + 2), value = 0;
+    auto table = static_cast<uint64_t>(instruction.operands.at(at + 3).value);
     for (unsigned i = 0; i < width; ++i)
       if (bit(table, bit(a, i) * 4u + bit(b, i) * 2u + bit(c, i))) value |= uint64_t{1} << i;
+    if (at > 1) {  // lop3.and d|p ..., q
+      bool with = thread.read_predicate(instruction.operands.at(6));
+      bool both = modifiers.boolean == ptx::Boolean::and_;
+      thread.write_predicate(instruction.operands[1], both ? value != 0 && with : value != 0 || with);
+    }
     result(value);
   }
 

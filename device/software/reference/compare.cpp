@@ -120,15 +120,22 @@ struct Comparison {
   }
 };
 
+void move(Thread& thread, const ptx::Instruction& instruction) {
+  const auto &to = instruction.operands[0], &from = instruction.operands[1];
+  Type type = instruction.modifiers.type;
+  if (type == Type::b128) return thread.write_wide(to, thread.read_wide(from));
+  if (instruction.modifiers.vector == 1) return thread.write(to, thread.read(from, type), type);
+  std::vector<uint64_t> values;
+  for (const auto& element : from.elements) values.push_back(thread.read(element, type));
+  for (size_t i = 0; i < values.size(); ++i) thread.write(to.elements.at(i), values[i], type);
+}
+
 }  // namespace
 
 bool execute_compare(Thread& thread, const ptx::Instruction& instruction) {
   Comparison comparison{thread, instruction};
-  Type type = instruction.modifiers.type;
   switch (instruction.opcode) {
-    case Opcode::mov:
-      thread.write(instruction.operands[0], thread.read(instruction.operands[1], type), type);
-      return true;
+    case Opcode::mov: move(thread, instruction); return true;
     case Opcode::setp: comparison.set_predicate(); return true;
     case Opcode::set: comparison.set(); return true;
     case Opcode::selp: comparison.select(thread.read_predicate(instruction.operands[3])); return true;

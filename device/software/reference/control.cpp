@@ -16,6 +16,7 @@ Frame enter(const Block& block, const ptx::Function& function) {
   Frame frame;
   frame.function = &function;
   frame.registers.assign(function.registers.size(), 0);
+  frame.upper.assign(function.registers.size(), 0);
   frame.address_of.assign(function.variables.size(), 0);
   std::vector<uint64_t> offsets(function.variables.size());
   uint64_t size = 0, shared = block.machine->shared_offset(function);
@@ -120,6 +121,7 @@ bool execute_control(Thread& thread, const ptx::Instruction& instruction) {
     case Opcode::exit: thread.state = Thread::exited; return true;
     case Opcode::trap:
     case Opcode::brkpt: throw Fault{"trap", instruction.line};
+    case Opcode::setmaxnreg:
     case Opcode::nanosleep:
     case Opcode::pmevent:
     case Opcode::griddepcontrol:

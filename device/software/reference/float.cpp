@@ -95,6 +95,27 @@ struct Float {
     return finished(value);
   }
 
+  // add.f32.f16 and its like: all factors, and the first of two summands, have the second type.
+  bool is_mixed(size_t operand) const {
+    return modifiers.types.size() == 2 && operand + 1 < instruction.operands.size();
+  }
+  uint64_t mixed_source(size_t operand) const {
+    Type narrow = modifiers.source_type;
+    return encode(decode(thread.read(instruction.operands[operand], narrow), format_of(narrow)), format);
+  }
+
+  // rcp and rsqrt .approx.ftz.f64: the upper 32 bits of the operand make those of the result.
+  void coarse() const {
+    constexpr uint64_t upper = 0xffffffff00000000;
+    Number a = decode(flushed(thread.read(instruction.operands[1], type) & upper, format), format);
+    Number one = from_integer(1, false);
+    Number value = instruction.opcode == Opcode::rcp ? quotient(one, a) : quotient(one, root(a));
+    thread.write(instruction.operands[0], flushed(encode(value, format) & upper, format), type);
+  }
+
+  // .oob: +0 where a factor is the NaN that stands for what lies outside of a tensor.
+  bool outside(const uint64_t* in) const { return modifiers.has("oob") && (in[0] == 0x7ff7 || in[1] == 0x7ff7); }
+
   void run() const {
     size_t count = instruction.operands.size() - 1;
     unsigned parts = is_packed(type) ? 2 : 1, width = static_cast<unsigned>(format.width());
@@ -102,8 +123,9 @@ struct Float {
     for (unsigned part = 0; part < parts; ++part) {
       uint64_t in[3] = {};
       for (size_t i = 0; i < count && i < 3; ++i)
-        in[i] = cut(thread.read(instruction.operands[i + 1], type) >> part * width, width);
-      result |= computed(in, count) << part * width;
+        in[i] = is_mixed(i + 1) ? mixed_source(i + 1)
+                                : cut(thread.read(instruction.operands[i + 1], type) >> part * width, width);
+      if (!outside(in)) result |= computed(in, count) << part * width;
     }
     thread.write(instruction.operands[0], result, type);
   }
@@ -128,6 +150,9 @@ struct Float {
 bool execute_float(Thread& thread, const ptx::Instruction& instruction) {
   if (!ptx::is_float(instruction.modifiers.type)) return false;
   Float floats{thread, instruction};
+  const auto& modifiers = instruction.modifiers;
+  bool reciprocal = instruction.opcode == Opcode::rcp || instruction.opcode == Opcode::rsqrt;
+  if (reciprocal && modifiers.type == Type::f64 && modifiers.approx && modifiers.ftz) return floats.coarse(), true;
   switch (instruction.opcode) {
     case Opcode::testp: floats.test(); return true;
     case Opcode::add:

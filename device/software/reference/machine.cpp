@@ -19,8 +19,8 @@ uint64_t aligned(uint64_t value, uint64_t alignment) {
 }
 
 using Family = bool (*)(Thread&, const ptx::Instruction&);
-constexpr Family families[] = {execute_integer, execute_bits,   execute_float, execute_convert,
-                               execute_compare, execute_memory, execute_atomic};
+constexpr Family families[] = {execute_integer, execute_bits,   execute_float,  execute_convert,
+                               execute_compare, execute_memory, execute_atomic, execute_video};
 
 void execute(Thread& thread, const ptx::Instruction& instruction) {
   if (execute_control(thread, instruction)) return;
@@ -82,7 +82,7 @@ bool Block::meet_in_warp(uint32_t warp) {
   for (auto leader = first; leader != last; ++leader) {
     if (!waits(*leader)) continue;
     const auto& instruction = leader->instruction();
-    bool whoever_is_here = instruction.opcode == ptx::Opcode::activemask;
+    bool whoever_is_here = takes_whoever_is_here(instruction);
     uint32_t mask = named_members(*leader, instruction);
     std::vector<Thread*> members;
     bool complete = true;

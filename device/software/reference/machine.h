@@ -33,6 +33,7 @@ struct Frame {
   const ptx::Function* function = nullptr;
   uint32_t next = 0;                                  // index into function->body
   std::vector<uint64_t> registers;                    // by register; bits above a register's width are 0
+  std::vector<uint64_t> upper;                        // by register: the upper half of one of 128 bits
   std::vector<uint64_t> address_of;                   // by function variable
   std::vector<uint8_t> memory;                        // its .local and .param variables
   std::vector<std::unique_ptr<uint8_t[]>> allocated;  // by alloca
@@ -48,6 +49,7 @@ struct Thread {
   uint32_t index[3] = {};
   std::vector<Frame> frames;
   bool carry = false;  // the condition code register CC.CF
+  uint64_t ticks = 0;  // of the clocks: one whenever one is read
   State state = running;
 
   uint32_t lane() const { return number % warp_size; }
@@ -62,6 +64,9 @@ struct Thread {
   // Destinations wider than `type` are filled with its sign, or with zeros.
   void write(const ptx::Operand& operand, uint64_t value, ptx::Type type);
   void write_predicate(const ptx::Operand& operand, bool value);
+  // Of 128 bits: a register, or two of 64 bits as a vector. Constants are extended with zeros.
+  unsigned __int128 read_wide(const ptx::Operand& operand);
+  void write_wide(const ptx::Operand& operand, unsigned __int128 value);
   uint64_t address(const ptx::Operand& operand, ptx::Space space);
   uint64_t special(ptx::Special special);
   bool guarded_off(const ptx::Instruction& instruction);
@@ -139,11 +144,14 @@ bool execute_convert(Thread& thread, const ptx::Instruction& instruction);
 bool execute_compare(Thread& thread, const ptx::Instruction& instruction);
 bool execute_memory(Thread& thread, const ptx::Instruction& instruction);
 bool execute_atomic(Thread& thread, const ptx::Instruction& instruction);
+bool execute_video(Thread& thread, const ptx::Instruction& instruction);
 bool execute_control(Thread& thread, const ptx::Instruction& instruction);  // moves frame().next itself
 
 // Instructions that lanes execute together (warp.cpp, matrix.cpp). `members` are in the order of their lanes; each
 // stands at its own copy of the instruction.
 bool is_collective(const ptx::Instruction& instruction);
+// activemask, and shuffles and votes of before sm_70, which had no member masks.
+bool takes_whoever_is_here(const ptx::Instruction& instruction);
 uint32_t named_members(Thread& thread, const ptx::Instruction& instruction);  // the member mask
 void execute_together(const std::vector<Thread*>& members);
 bool execute_matrix(const std::vector<Thread*>& members);

@@ -37,6 +37,11 @@ struct Memory {
 
   void read() const {
     uint64_t address = checked(instruction.operands[1], bytes() * modifiers.vector);
+    if (bytes() == 16) {
+      unsigned __int128 value;
+      std::memcpy(&value, reinterpret_cast<const void*>(address), sizeof value);
+      return thread.write_wide(instruction.operands[0], value);
+    }
     uint64_t values[8];
     for (unsigned i = 0; i < modifiers.vector; ++i) values[i] = load(address + i * bytes(), bytes());
     for (unsigned i = 0; i < modifiers.vector; ++i)
@@ -44,7 +49,13 @@ struct Memory {
   }
   void store() const {
     uint64_t address = checked(instruction.operands[0], bytes() * modifiers.vector);
+    if (bytes() == 16) {
+      unsigned __int128 value = thread.read_wide(instruction.operands[1]);
+      std::memcpy(reinterpret_cast<void*>(address), &value, sizeof value);
+      return;
+    }
     for (unsigned i = 0; i < modifiers.vector; ++i) {
+      if (part(instruction.operands[1], i).kind == Operand::sink) continue;  // its place is left alone
       uint64_t value = thread.read(part(instruction.operands[1], i), modifiers.type);
       std::memcpy(reinterpret_cast<void*>(address + i * bytes()), &value, bytes());
     }
@@ -68,10 +79,18 @@ struct Memory {
     }
     auto parameters = reinterpret_cast<uint64_t>(thread.block->parameters);
     bool parameter = address >= parameters && address < parameters + thread.block->launch->parameters.size();
-    bool truth = modifiers.space == Space::shared  ? shared
-                 : modifiers.space == Space::local ? local
-                 : modifiers.space == Space::param ? parameter
-                                                   : !shared && !local;
+    bool constant = false;
+    const auto& variables = thread.block->machine->module().variables;
+    for (uint32_t i = 0; i < variables.size(); ++i) {
+      uint64_t first = thread.block->machine->variable_address(i);
+      bool here = address >= first && address < first + variables[i].size;
+      constant = constant || (variables[i].space == Space::constant && here);
+    }
+    bool truth = modifiers.space == Space::constant ? constant
+                 : modifiers.space == Space::shared ? shared
+                 : modifiers.space == Space::local  ? local
+                 : modifiers.space == Space::param  ? parameter
+                                                    : !shared && !local && !constant;
     thread.write_predicate(instruction.operands[0], truth);
   }
 
@@ -104,6 +123,10 @@ bool execute_memory(Thread& thread, const ptx::Instruction& instruction) {
     case Opcode::st: memory.store(); return true;
     case Opcode::cvta: memory.convert(); return true;
     case Opcode::isspacep: memory.is_in_space(); return true;
+    case Opcode::createpolicy:  // a number that nobody looks at
+      thread.write(instruction.operands[0], modifiers.has("cvt") ? thread.read(instruction.operands[1], Type::b64) : 0,
+                   Type::b64);
+      return true;
     case Opcode::cp:
       if (!modifiers.has("async") || modifiers.has("bulk") || modifiers.has("mbarrier")) return false;
       if (modifiers.has("ca") || modifiers.has("cg")) memory.copy_async();

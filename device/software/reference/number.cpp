@@ -38,7 +38,7 @@ Number special(Number::Kind kind, bool negative) {
 }
 
 // significand / 2^by, rounded to a whole number.
-Natural rounded(Natural significand, int by, bool negative, Rounding rounding) {
+Natural rounded(Natural significand, int by, bool negative, Rounding rounding, Random random = {}) {
   if (by <= 0) return significand << -by;
   Natural kept = by >= 128 ? 0 : significand >> by;
   Natural lost = by >= 128 ? significand : significand & ((Natural{1} << by) - 1);
@@ -54,6 +54,12 @@ Natural rounded(Natural significand, int by, bool negative, Rounding rounding) {
     case Rounding::rp:
     case Rounding::rpi: up = !negative && lost != 0; break;
     case Rounding::rna: up = above || tie; break;
+    case Rounding::rs:
+      if (by > 100) break;  // so far below that no random number reaches it
+      up = random.bits <= static_cast<unsigned>(by)
+               ? ((lost + (Natural{random.value} << (by - random.bits))) >> by) != 0
+               : (((lost << (random.bits - by)) + random.value) >> random.bits) != 0;
+      break;
     default: up = above || (tie && (kept & 1));
   }
   return kept + (up ? 1 : 0);
@@ -63,7 +69,7 @@ Natural rounded(Natural significand, int by, bool negative, Rounding rounding) {
 uint64_t overflow(bool negative, Format format, Rounding rounding) {
   uint64_t sign = static_cast<uint64_t>(negative) << (format.width() - 1);
   uint64_t top = ((uint64_t{1} << format.exponent_bits) - 1) << format.fraction_bits;
-  if (!format.infinities) return sign | (canonical_nan(format) - 1);
+  if (!format.infinities) return sign | (canonical_nan(format) - (format.nans ? 1 : 0));
   bool away = rounding == Rounding::rn || rounding == Rounding::none || rounding == Rounding::rna ||
               (rounding == Rounding::rp && !negative) || (rounding == Rounding::rm && negative);
   return sign | (away ? top : top - 1);
@@ -78,9 +84,17 @@ Format format_of(ptx::Type type) {
     case ptx::Type::bf16:
     case ptx::Type::bf16x2: return {8, 7};
     case ptx::Type::e4m3:
-    case ptx::Type::e4m3x2: return {4, 3, false};
+    case ptx::Type::e4m3x2:
+    case ptx::Type::e4m3x4: return {4, 3, false};
     case ptx::Type::e5m2:
-    case ptx::Type::e5m2x2: return {5, 2};
+    case ptx::Type::e5m2x2:
+    case ptx::Type::e5m2x4: return {5, 2};
+    case ptx::Type::e2m3x2:
+    case ptx::Type::e2m3x4: return {2, 3, false, false};
+    case ptx::Type::e3m2x2:
+    case ptx::Type::e3m2x4: return {3, 2, false, false};
+    case ptx::Type::e2m1x2:
+    case ptx::Type::e2m1x4: return {2, 1, false, false};
     case ptx::Type::f64: return {11, 52};
     default: return {8, 23};
   }
@@ -94,7 +108,7 @@ Number decode(uint64_t bits, Format format) {
   Number number = special(Number::finite, bits >> (format.width() - 1) & 1);
   int top = (1 << format.exponent_bits) - 1;
   bool all_ones = exponent == top && fraction == (uint64_t{1} << format.fraction_bits) - 1;
-  if (format.infinities ? exponent == top : all_ones) {
+  if (format.infinities ? exponent == top : format.nans && all_ones) {
     number.kind = fraction ? Number::nan : Number::infinite;
     return number;
   }
@@ -104,7 +118,7 @@ Number decode(uint64_t bits, Format format) {
   return number;
 }
 
-uint64_t encode(Number number, Format format, Rounding rounding) {
+uint64_t encode(Number number, Format format, Rounding rounding, Random random) {
   uint64_t sign = static_cast<uint64_t>(number.negative) << (format.width() - 1);
   if (number.kind == Number::nan) return canonical_nan(format);
   if (number.kind == Number::zero) return sign;
@@ -114,13 +128,13 @@ uint64_t encode(Number number, Format format, Rounding rounding) {
   // The power of two of the result's last place: by its precision, but never below the subnormals'.
   int smallest = 1 - format.bias() - format.fraction_bits;
   int last = std::max(number.exponent + length(number.significand) - 1 - format.fraction_bits, smallest);
-  Natural kept = rounded(number.significand, last - number.exponent, number.negative, rounding);
+  Natural kept = rounded(number.significand, last - number.exponent, number.negative, rounding, random);
   if (kept >> (format.fraction_bits + 1)) kept >>= 1, ++last;  // rounded up to the next power of two
   uint64_t hidden = uint64_t{1} << format.fraction_bits;
   if (kept < hidden) return sign | static_cast<uint64_t>(kept);
   auto biased = static_cast<int64_t>(last) + format.fraction_bits + format.bias();
   uint64_t bits = static_cast<uint64_t>(biased) << format.fraction_bits | (static_cast<uint64_t>(kept) & (hidden - 1));
-  uint64_t limit = format.infinities ? top << format.fraction_bits : canonical_nan(format);
+  uint64_t limit = format.infinities ? top << format.fraction_bits : canonical_nan(format) + (format.nans ? 0 : 1);
   return biased > static_cast<int64_t>(top) || bits >= limit ? overflow(number.negative, format, rounding)
                                                              : sign | bits;
 }

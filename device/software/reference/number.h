@@ -14,6 +14,7 @@ using Natural = unsigned __int128;
 struct Format {
   int exponent_bits, fraction_bits;
   bool infinities = true;  // e4m3 has none: its largest exponent is one of ordinary numbers, and NaN is all ones
+  bool nans = true;        // e2m3, e3m2 and e2m1 have neither
   int bias() const { return (1 << (exponent_bits - 1)) - 1; }
   int width() const { return 1 + exponent_bits + fraction_bits; }
 };
@@ -28,9 +29,14 @@ struct Number {
 };
 
 Number decode(uint64_t bits, Format format);
-// Rounds once: to nearest even (rn), towards zero (rz), down (rm), up (rp), or to nearest with ties away (rna).
-// NaN becomes PTX's canonical one (PTX ISA, "Floating-Point Instructions": 0x7fffffff for .f32).
-uint64_t encode(Number number, Format format, ptx::Rounding rounding = ptx::Rounding::rn);
+// Rounds once: to nearest even (rn), towards zero (rz), down (rm), up (rp), to nearest with ties away (rna), or (rs)
+// away from zero where what is lost, as a fraction of `random.bits` bits, and the random number reach 1 together. NaN
+// becomes PTX's canonical one (PTX ISA, "Floating-Point Instructions": 0x7fffffff for .f32).
+struct Random {
+  uint64_t value = 0;
+  unsigned bits = 0;
+};
+uint64_t encode(Number number, Format format, ptx::Rounding rounding = ptx::Rounding::rn, Random random = {});
 uint64_t canonical_nan(Format format);
 
 Number from_integer(uint64_t bits, bool is_signed);  // of 64 bits

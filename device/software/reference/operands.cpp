@@ -70,6 +70,25 @@ void Thread::write(const Operand& operand, uint64_t value, Type type) {
   frame().registers[operand.index] = cut(value, width_of(frame().function->registers[operand.index].type));
 }
 
+unsigned __int128 Thread::read_wide(const Operand& operand) {
+  using Wide = unsigned __int128;
+  if (operand.kind == Operand::vector)
+    return Wide{read(operand.elements.at(0), Type::b64)} | Wide{read(operand.elements.at(1), Type::b64)} << 64;
+  Wide upper = operand.kind == Operand::reg ? frame().upper[operand.index] : 0;
+  return read(operand, Type::b64) | upper << 64;
+}
+
+void Thread::write_wide(const Operand& operand, unsigned __int128 value) {
+  auto low = static_cast<uint64_t>(value), high = static_cast<uint64_t>(value >> 64);
+  if (operand.kind == Operand::vector) {
+    write(operand.elements.at(0), low, Type::b64);
+    write(operand.elements.at(1), high, Type::b64);
+  } else if (operand.kind == Operand::reg) {
+    frame().registers[operand.index] = low;
+    frame().upper[operand.index] = high;
+  }
+}
+
 void Thread::write_predicate(const Operand& operand, bool value) { write(operand, value, Type::pred); }
 
 bool Thread::guarded_off(const ptx::Instruction& instruction) {
@@ -117,6 +136,14 @@ uint64_t Thread::special(Special special) {
     case Special::lanemask_ge: return static_cast<uint32_t>(~below);
     case Special::dynamic_smem_size: return launch.dynamic_shared;
     case Special::total_smem_size: return block->shared_bytes;
+    case Special::clock:
+    case Special::clock64:
+    case Special::globaltimer:
+    case Special::globaltimer_lo: return ++ticks;
+    case Special::smid:
+    case Special::gridid:
+    case Special::zero: return 0;
+    case Special::nsmid: return 1;
     case Special::warp_size: return warp_size;
     default: throw Fault{"a special register that the reference does not know", instruction().line};
   }

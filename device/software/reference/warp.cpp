@@ -112,7 +112,7 @@ struct Together {
   void reduce() const {
     Type type = modifiers.type;
     const std::string& name = modifiers.operation;
-    if (ptx::is_float(type)) unsupported(first);
+    if (type == Type::f32) return reduce_floats();
     uint64_t total = read(members[0], 1, type);
     for (size_t i = 1; i < members.size(); ++i) {
       uint64_t value = read(members[i], 1, type);
@@ -125,6 +125,25 @@ struct Together {
       if (name == "max" && !less) total = value;
     }
     for (Thread* member : members) member->write(operand(member, 0), total, type);
+  }
+
+  // NaN is left out where there is a number, or (.NaN) is the result as soon as one member has it.
+  void reduce_floats() const {
+    Format format = format_of(Type::f32);
+    Number total;
+    total.kind = Number::nan;
+    bool any_nan = false, smaller = modifiers.operation == "min";
+    for (Thread* member : members) {
+      Number value = decode(read(member, 1, Type::f32), format);
+      if (modifiers.abs) value = magnitude(value);
+      any_nan = any_nan || value.kind == Number::nan;
+      if (value.kind == Number::nan) continue;
+      Order relation = order(value, total);
+      bool less = relation == Order::less || (relation == Order::equal && value.negative && !total.negative);
+      if (total.kind == Number::nan || less == smaller) total = value;
+    }
+    if (modifiers.nan && any_nan) total.kind = Number::nan;
+    for (Thread* member : members) member->write(operand(member, 0), encode(total, format), Type::f32);
   }
 
   void elect() const {  // one of the members; the ISA leaves open which: here the first
@@ -151,11 +170,14 @@ bool is_collective(const ptx::Instruction& instruction) {
   }
 }
 
+bool takes_whoever_is_here(const ptx::Instruction& instruction) {
+  bool old = instruction.opcode == Opcode::shfl || instruction.opcode == Opcode::vote;
+  return instruction.opcode == Opcode::activemask || (old && !instruction.modifiers.sync);
+}
+
 uint32_t named_members(Thread& thread, const ptx::Instruction& instruction) {
   int operand = mask_operand(instruction);
-  bool legacy = operand >= 0 && !instruction.modifiers.sync;
-  if (legacy) unsupported(instruction);  // gone since sm_70: shfl and vote without .sync
-  if (operand < 0) return ~uint32_t{0};
+  if (operand < 0 || takes_whoever_is_here(instruction)) return ~uint32_t{0};
   return static_cast<uint32_t>(thread.read(instruction.operands.at(static_cast<size_t>(operand)), Type::b32));
 }
 

@@ -23,6 +23,7 @@ struct Launch {
   uint64_t grid_id;
   void* device;  // the runtime's own: where errors, printf and heap live
   const char* kernel_name;
+  uint32_t processors = 1;  // %nsmid
   uint64_t grid_workspace;  // %envreg1 (upper half) and %envreg2 (lower): cooperative launches only, else 0
 };
 
@@ -82,6 +83,9 @@ enum : uint32_t {
   outboard_unsigned_to_double,
 };
 void outboard_round(uint32_t what, uint32_t mode, uint32_t count, uint64_t* operands);
+// atom.b128: stores `desired` where the cell holds `expected` (null: whatever it holds); `old` is what it held. Two
+// words each; the cell is 16-aligned.
+void outboard_swap_128(uint64_t* cell, const uint64_t* expected, const uint64_t* desired, uint64_t* old);
 uint64_t outboard_clock();        // clock64
 uint64_t outboard_globaltimer();  // nanoseconds
 }
