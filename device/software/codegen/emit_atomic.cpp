@@ -119,7 +119,7 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   emitter.require_aligned(addresses, width / 8);
   Value* operand = emitter.read(instruction.operands[at + 1], type);
   Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
-  auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
+  auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), emitter.lanes));
   PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
   // Only this block's warps see its shared memory, and they take turns on one thread.
   bool alone = modifiers.space == ptx::Space::shared && !modifiers.has("shared::cluster");
