@@ -17,12 +17,18 @@ test: build
 clean:
 	rm -rf build build-address build-thread
 
-.PHONY: demo bench install format tidy
+.PHONY: demo bench bench-kernels install format tidy
 demo: build
 	demo/run.sh $(BUILD)
 
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
+
+bench-kernels: build
+	tools/setup pocl-opencl-icd ocl-icd-opencl-dev libopenblas-dev
+	cmake -S . -B $(BUILD) -DOUTBOARD_BENCH_KERNELS=ON
+	ninja -C $(BUILD)
+	$(BUILD)/bin/outboard_bench_kernels $(BUILD)
 
 PREFIX ?= /usr/local
 install: build

@@ -115,6 +115,6 @@ struct Gpu {
 int main(int count, char** arguments) {
   Gpu gpu;
   std::string only = count > 1 ? arguments[1] : "";
-  if (only.empty() || only == "launch") gpu.launches();
+  if (only.empty() || only == "launches") gpu.launches();
   bench::run_all(gpu, only);
 }

@@ -161,10 +161,10 @@ void run_memory(Gpu& gpu, const std::function<bool(const char*)>& wanted) {
   }
 }
 
-// `only`: run what its name contains; all when empty.
+// `only`: the kernel to run; all when empty.
 template <class Gpu>
 void run_all(Gpu& gpu, const std::string& only) {
-  auto wanted = [&](const char* name) { return only.empty() || std::string(name).find(only) != std::string::npos; };
+  auto wanted = [&](const char* name) { return only.empty() || only == name; };
   run_vectors(gpu, wanted);
   run_matrices(gpu, wanted);
   run_compute(gpu, wanted);

@@ -1,6 +1,8 @@
 // What the three ways of running the kernels share: sizes, inputs, the clock, and how a result is printed. Each of the
-// three prints "name value sum" lines, where sum is of the output and must agree between them.
+// three prints "name rate rate-per-processor-second sum" lines, where sum is of the output and must agree between them.
 #pragma once
+#include <time.h>
+
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -32,17 +34,26 @@ double sum_of(const std::vector<T>& values) {
   return sum;
 }
 
-// Runs `once` (which must leave nothing under way) until 0.25 s have gone by, at least three times; prints
-// work / median seconds.
+// Of this process, all threads together: what others on the machine do hardly changes it.
+inline double processor_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Runs `once` (which must leave nothing under way) for a while to warm up, then until 0.25 s have gone by, at least
+// three times; prints work / median seconds and work / median processor seconds.
 inline void report(const char* name, double work, double sum, const std::function<void()>& once) {
-  std::vector<double> times;
+  for (double start = seconds(); seconds() - start < 0.1;) once();
+  std::vector<double> times, processor_times;
   double start = seconds();
   while (times.size() < 3 || seconds() - start < 0.25) {
-    double begin = seconds();
+    double begin = seconds(), processor_begin = processor_seconds();
     once();
     times.push_back(seconds() - begin);
+    processor_times.push_back(processor_seconds() - processor_begin);
   }
-  std::printf("%s %.6g %.9g\n", name, work / median(times), sum);
+  std::printf("%s %.6g %.6g %.9g\n", name, work / median(times), work / median(processor_times), sum);
   std::fflush(stdout);
 }
 

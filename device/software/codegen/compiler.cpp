@@ -285,9 +285,10 @@ class CompiledProgram : public Program {
 }  // namespace
 
 Grouping grouping_of(uint32_t block_x, uint32_t block_y, uint32_t block_z) {
-  if (block_x % lanes == 0 || (block_y == 1 && block_z == 1)) return {32, true};
-  if (block_x == 16 || block_x == 8) return {block_x, true};
-  return {};
+  bool whole = block_x * block_y * block_z % warp_size == 0;
+  if (block_x % warp_size == 0 || (block_y == 1 && block_z == 1)) return {32, true, whole};
+  if (block_x == 16 || block_x == 8) return {block_x, true, whole};
+  return {32, false, whole};
 }
 
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate) {

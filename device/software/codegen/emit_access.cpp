@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/jit.h"
+#include "device/software/codegen/together.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -31,7 +33,7 @@ Value* neighbours(Emitter& emitter, Value* addresses, unsigned size) {
   Value* lane = ir.CreateZExt(emitter.lane_numbers(), addresses->getType());
   Value* expected = ir.CreateAdd(emitter.splat(first), ir.CreateMul(lane, emitter.like(addresses, size)));
   Value* wrong = ir.CreateAnd(ir.CreateICmpNE(addresses, expected), emitter.active_lanes());
-  return ir.CreateICmpEQ(ir.CreateBitCast(wrong, ir.getInt32Ty()), ir.getInt32(0));
+  return ir.CreateICmpEQ(emitter.mask_of(wrong), ir.getInt32(0));
 }
 
 void either(Emitter& emitter, Value* condition, const std::function<void()>& yes, const std::function<void()>& no) {
@@ -58,16 +60,42 @@ void require_aligned(Emitter& emitter, const ptx::Instruction& instruction, cons
   emitter.require_aligned(addresses, bytes);
 }
 
+// Inline where the processor has masks or needs none; a branch for each lane would take more code than a call.
+Value* gather(Emitter& emitter, Value* addresses, llvm::Type* vector) {
+  auto& ir = emitter.ir;
+  Value* nothing = llvm::Constant::getNullValue(vector);
+  if (emitter.all_run() || has_lane_masks())
+    return ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing);
+  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(vector);
+  ir.CreateStore(addresses, places);
+  ir.CreateStore(nothing, values);
+  emitter.hook("outboard_gather", ir.getVoidTy(),
+               {emitter.active(), ir.getInt32(vector->getScalarSizeInBits() / 8), places, values});
+  return ir.CreateLoad(vector, values);
+}
+
+void scatter(Emitter& emitter, Value* addresses, Value* value) {
+  auto& ir = emitter.ir;
+  if (emitter.all_run() || has_lane_masks()) {
+    ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes());
+    return;
+  }
+  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(value->getType());
+  ir.CreateStore(addresses, places);
+  ir.CreateStore(value, values);
+  emitter.hook("outboard_scatter", ir.getVoidTy(),
+               {emitter.active(), ir.getInt32(value->getType()->getScalarSizeInBits() / 8), places, values});
+}
+
 Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile, bool look = true) {
   auto& ir = emitter.ir;
   unsigned bytes = access_bytes(type);
   auto* element = ir.getIntNTy(bytes * 8);
   if (!Emitter::varying(addresses))
     return ir.CreateAlignedLoad(element, pointers(emitter, addresses), Align(1), is_volatile);
-  auto* vector = FixedVectorType::get(element, lanes);
+  auto* vector = FixedVectorType::get(element, emitter.lanes);
   Value* nothing = llvm::Constant::getNullValue(vector);
-  if (!look)
-    return ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing);
+  if (!look) return gather(emitter, addresses, vector);
   auto* result = emitter.scratch(vector);
   either(
       emitter, neighbours(emitter, addresses, bytes),
@@ -75,11 +103,7 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
         Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
         ir.CreateStore(ir.CreateMaskedLoad(vector, first, Align(1), emitter.active_lanes(), nothing), result);
       },
-      [&] {
-        ir.CreateStore(
-            ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing),
-            result);
-      });
+      [&] { ir.CreateStore(gather(emitter, addresses, vector), result); });
   return ir.CreateLoad(vector, result);
 }
 
@@ -92,17 +116,14 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, b
     return;
   }
   value = emitter.splat(value);
-  if (!look) {
-    ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes());
-    return;
-  }
+  if (!look) return scatter(emitter, addresses, value);
   either(
       emitter, neighbours(emitter, addresses, bytes),
       [&] {
         Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
         ir.CreateMaskedStore(value, first, Align(1), emitter.active_lanes());
       },
-      [&] { ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes()); });
+      [&] { scatter(emitter, addresses, value); });
 }
 
 bool strong(const ptx::Modifiers& modifiers) {
@@ -119,28 +140,6 @@ using LinearAddress = Emitter::LinearAddress;
 
 Value* row(Emitter& emitter, Value* values, unsigned index) {
   return Emitter::varying(values) ? emitter.ir.CreateExtractElement(values, uint64_t{index}) : values;
-}
-
-Value* concatenated(Emitter& emitter, std::vector<Value*> parts) {
-  auto& ir = emitter.ir;
-  while (parts.size() > 1) {
-    std::vector<Value*> pairs;
-    for (size_t i = 0; i < parts.size(); i += 2) {
-      auto count = llvm::cast<FixedVectorType>(parts[i]->getType())->getNumElements();
-      std::vector<int> order(2 * count);
-      for (unsigned k = 0; k < 2 * count; ++k) order[k] = static_cast<int>(k);
-      pairs.push_back(ir.CreateShuffleVector(parts[i], parts[i + 1], order));
-    }
-    parts = pairs;
-  }
-  return parts[0];
-}
-
-Value* part(Emitter& emitter, Value* whole, unsigned first, unsigned count, unsigned step = 1) {
-  if (count == llvm::cast<FixedVectorType>(whole->getType())->getNumElements()) return whole;
-  std::vector<int> order;
-  for (unsigned k = 0; k < count; ++k) order.push_back(static_cast<int>(first + k * step));
-  return emitter.ir.CreateShuffleVector(whole, order);
 }
 
 // One vector access per row of lanes will do: consecutive elements, or (loads) one element for the row.
@@ -164,7 +163,8 @@ std::optional<Consecutive> consecutive(Emitter& emitter, const ptx::Instruction&
   bool counting = address->stride == static_cast<int64_t>(made.bytes) * made.vector;
   if (!counting && (!made.same || is_store)) return std::nullopt;
   auto require = [&](Value* condition) { made.holds = made.holds ? ir.CreateAnd(made.holds, condition) : condition; };
-  if (made.same || made.vector > 1) require(ir.CreateICmpEQ(emitter.active(), ir.getInt32(~0u)));  // no lane masked out
+  if (made.same || made.vector > 1)
+    require(ir.CreateICmpEQ(emitter.active(), emitter.every_lane()));  // no lane masked out
   // A multiple of the size is added from lane to lane, so that the bases tell whether a lane can be misaligned.
   uint64_t size = uint64_t{made.bytes} * made.vector;
   if (size > 1) {
@@ -206,20 +206,14 @@ std::vector<Value*> load_rows(Emitter& emitter, const Consecutive& access) {
   }
   Value* whole = concatenated(emitter, parts);
   for (unsigned i = 0; i < access.vector; ++i)
-    values.push_back(access.vector == 1 ? whole : part(emitter, whole, i, lanes, access.vector));
+    values.push_back(access.vector == 1 ? whole : part(emitter, whole, i, emitter.lanes, access.vector));
   return values;
 }
 
 void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<Value*>& values) {
   auto& ir = emitter.ir;
   unsigned columns = emitter.grouping().columns, count = access.elements(emitter);
-  Value* whole = values[0];
-  if (access.vector > 1) {
-    std::vector<int> order;
-    for (unsigned lane = 0; lane < lanes; ++lane)
-      for (unsigned i = 0; i < access.vector; ++i) order.push_back(static_cast<int>(i * lanes + lane));
-    whole = ir.CreateShuffleVector(concatenated(emitter, values), order);
-  }
+  Value* whole = interleaved(emitter, values);
   for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
     Value* at = ir.CreateIntToPtr(row(emitter, access.address.base, r), ir.getPtrTy());
     Value* piece = part(emitter, whole, r * count, count);
@@ -247,12 +241,16 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   bool is_strong = strong(modifiers);
   if (is_strong) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
   std::optional<Consecutive> rows;
-  if (!is_strong) rows = consecutive(emitter, instruction, instruction.operands[1], false);
+  std::optional<std::vector<Value*>> together;
+  if (!is_strong) together = load_together(emitter, instruction);
+  if (!is_strong && !together) rows = consecutive(emitter, instruction, instruction.operands[1], false);
   std::vector<Value*> values;
-  if (!rows) {
+  if (together) {
+    values = *together;
+  } else if (!rows) {
     values = load_anywhere(emitter, instruction, is_strong, true);
   } else {
-    auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), lanes);
+    auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), emitter.lanes);
     std::vector<llvm::AllocaInst*> results;
     for (unsigned i = 0; i < modifiers.vector; ++i) results.push_back(emitter.scratch(type));
     auto keep = [&](const std::vector<Value*>& loaded) {
@@ -288,11 +286,12 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
         store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), values[i], strong(modifiers),
               look);
   };
-  std::optional<Consecutive> rows;
-  if (!strong(modifiers) && !skips) rows = consecutive(emitter, instruction, instruction.operands[0], true);
-  if (!rows) return anywhere(true);
+  if (strong(modifiers) || skips) return anywhere(true);
   std::vector<Value*> spread;
   for (Value* one : values) spread.push_back(emitter.splat(one));
+  if (store_together(emitter, instruction, spread)) return;
+  auto rows = consecutive(emitter, instruction, instruction.operands[0], true);
+  if (!rows) return anywhere(true);
   either(
       emitter, rows->holds, [&] { store_rows(emitter, *rows, spread); },
       [&] { emitter.rarely([&] { anywhere(false); }); });

@@ -191,7 +191,7 @@ struct Atomic {
     auto part = [&](const ptx::Operand& operand) { return modifiers.vector > 1 ? operand.elements.at(i) : operand; };
     Value* operand = emitter.read(part(instruction.operands[at + 1]), type);
     Value* desired = swap ? emitter.read(instruction.operands.at(at + 2), type) : nullptr;
-    auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
+    auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), emitter.lanes));
     PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
     emitter.each_active_lane([&](Value* lane) {
       Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());

@@ -58,8 +58,7 @@ void Emitter::emit_indirect_call(const Instruction& instruction, const Operand& 
   Value* mask = ir.CreateLoad(ir.getInt32Ty(), left);
   Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {mask, ir.getTrue()});
   Value *one = element(address, lane), *together = mask;
-  if (varying(address))
-    together = ir.CreateAnd(mask, ir.CreateBitCast(ir.CreateICmpEQ(address, splat(one)), ir.getInt32Ty()));
+  if (varying(address)) together = ir.CreateAnd(mask, mask_of(ir.CreateICmpEQ(address, splat(one))));
   auto arguments = call_arguments(instruction, together);
   auto* choice = ir.CreateSwitch(one, nowhere);
   for (uint32_t index : placement_.pointed_at) {

@@ -61,7 +61,7 @@ struct Integer {
     return ir.CreateBinaryIntrinsic(add ? llvm::Intrinsic::sadd_sat : llvm::Intrinsic::ssub_sat, a, b);
   }
 
-  Value* carry_in() { return ir.CreateLoad(llvm::FixedVectorType::get(ir.getInt1Ty(), lanes), emitter.carry); }
+  Value* carry_in() { return ir.CreateLoad(llvm::FixedVectorType::get(ir.getInt1Ty(), emitter.lanes), emitter.carry); }
 
   // CC.CF holds the carry of an addition and the borrow of a subtraction.
   void with_carry(Opcode opcode, Value* a, Value* b, Value* in) {
@@ -76,7 +76,7 @@ struct Integer {
     result(ir.CreateTrunc(full, a->getType()));
     if (!modifiers.cc) return;
     Value* flag = ir.CreateTrunc(ir.CreateLShr(full, emitter.like(full, ptx::bits(type))),
-                                 llvm::FixedVectorType::get(ir.getInt1Ty(), lanes));
+                                 llvm::FixedVectorType::get(ir.getInt1Ty(), emitter.lanes));
     ir.CreateStore(ir.CreateSelect(emitter.active_lanes(), flag, carry_in()), emitter.carry);
   }
 
@@ -150,7 +150,7 @@ struct Integer {
   void packed() {
     Value *a = emitter.read(instruction.operands[1], Type::b32), *b = emitter.read(instruction.operands[2], Type::b32);
     emitter.unify(a, b);
-    auto* halves = llvm::FixedVectorType::get(ir.getInt16Ty(), Emitter::varying(a) ? 2 * lanes : 2);
+    auto* halves = llvm::FixedVectorType::get(ir.getInt16Ty(), Emitter::varying(a) ? 2 * emitter.lanes : 2);
     a = ir.CreateBitCast(a, halves), b = ir.CreateBitCast(b, halves);
     bool min = instruction.opcode == Opcode::min;
     auto id = is_signed ? (min ? llvm::Intrinsic::smin : llvm::Intrinsic::smax)

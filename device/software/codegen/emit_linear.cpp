@@ -241,14 +241,15 @@ std::optional<Emitter::LinearAddress> Emitter::linear_address(const Operand& ope
     Value* memory = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
     if (varying(start)) memory = rows(memory);
     return LinearAddress{ir.CreateAdd(ir.CreateZExt(start, start->getType()->getWithNewBitWidth(64)), memory), stride,
-                         stride ? fits : nullptr};
+                         stride ? fits : nullptr, nullptr, 0};
   }
   if (ptx::bits(function.registers[operand.index].type) != 64) return std::nullopt;
   Linear value = read_linear(base, ptx::Type::b64);
   Value* fits = nullptr;
   if (shape.correction && value.wrap)
     fits = all_rows(ir.CreateICmpUGE(value.wrap, like(value.wrap, grouping_.columns)));
-  return LinearAddress{ir.CreateAdd(value.base, like(value.base, offset)), shape.stride, fits};
+  return LinearAddress{ir.CreateAdd(value.base, like(value.base, offset)), shape.stride, fits,
+                       fits ? value.wrap : nullptr, shape.correction};
 }
 
 }  // namespace software

@@ -100,9 +100,9 @@ Value* out_of_line(Emitter& emitter, Rounding rounding, uint32_t what, std::init
   unsigned i = 0;
   for (Value* operand : operands)
     ir.CreateStore(emitter.as_bits(operand, 64), ir.CreateConstGEP2_32(room->getAllocatedType(), room, 0, i++));
-  emitter.hook(
-      "outboard_round", ir.getVoidTy(),
-      {ir.getInt32(what), ir.getInt32(mode_of(rounding)), ir.getInt32(Emitter::varying(shape) ? lanes : 1), room});
+  emitter.hook("outboard_round", ir.getVoidTy(),
+               {ir.getInt32(what), ir.getInt32(mode_of(rounding)),
+                ir.getInt32(Emitter::varying(shape) ? emitter.lanes : 1), room});
   return ir.CreateLoad(words, room);
 }
 

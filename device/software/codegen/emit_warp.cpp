@@ -52,8 +52,7 @@ void emit_shfl(Emitter& emitter, const ptx::Instruction& instruction) {
 }
 
 Value* mask_of(Emitter& emitter, Value* predicate) {
-  return emitter.ir.CreateAnd(emitter.ir.CreateBitCast(emitter.splat(predicate), emitter.ir.getInt32Ty()),
-                              emitter.active());
+  return emitter.ir.CreateAnd(emitter.mask_of(emitter.splat(predicate)), emitter.active());
 }
 
 // Lanes that take part: those of the member mask that run. One mask, or one per lane where lanes name different
@@ -88,7 +87,7 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
   size_t at = instruction.destinations;
   Value* value = emitter.splat(emitter.read(instruction.operands[at], instruction.modifiers.type));
   Value* lanes_in = emitter.splat(members(emitter, instruction, at + 1));
-  auto* masks = emitter.scratch(FixedVectorType::get(ir.getInt32Ty(), lanes));
+  auto* masks = emitter.scratch(FixedVectorType::get(ir.getInt32Ty(), emitter.lanes));
   auto* type = masks->getAllocatedType();
   ir.CreateStore(llvm::Constant::getNullValue(type), masks);
   emitter.each_active_lane([&](Value* lane) {
@@ -110,7 +109,7 @@ Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* val
                      : name == "min"                           ? 0x7fffffff
                      : name == "max" && sign                   ? 0x80000000
                                                                : 0;
-  Value* chosen = ir.CreateBitCast(mask, FixedVectorType::get(ir.getInt1Ty(), lanes));
+  Value* chosen = emitter.lanes_of(mask);
   Value* kept = ir.CreateSelect(chosen, value, emitter.like(value, neutral));
   if (name == "add") return ir.CreateAddReduce(kept);
   if (name == "and") return ir.CreateAndReduce(kept);

@@ -22,10 +22,6 @@ constexpr uint64_t nowhere = ~uint64_t{0};
 
 unsigned register_bits(ptx::Type type) { return type == ptx::Type::pred ? 1 : ptx::bits(type); }
 
-bool has_terminator(Opcode opcode) {
-  return opcode == Opcode::bra || opcode == Opcode::brx || opcode == Opcode::ret || opcode == Opcode::exit;
-}
-
 bool is_parameter(const ptx::Function& function, uint32_t variable) {
   for (uint32_t index : function.parameter_variables)
     if (index == variable) return true;
@@ -73,6 +69,7 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
 Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function,
                  const Placement& placement, Grouping grouping)
     : ir(target.getContext()),
+      lanes(grouping.lanes),
       source(source),
       function(function),
       placement_(placement),
@@ -80,31 +77,17 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Fun
       flow_(control_flow(function)),
       layout_(lay_out(flow_)),
       shape_(uniformity(function, flow_, grouping)),
-      target_(target.getFunction("ptx." + function.name)) {}
+      target_(target.getFunction("ptx." + function.name)),
+      whole_(grouping.whole && function.is_entry) {}
 
 void Emitter::emit() {
-  auto& context = ir.getContext();
-  ir.SetInsertPoint(BasicBlock::Create(context, "entry", target_));
+  ir.SetInsertPoint(BasicBlock::Create(ir.getContext(), "entry", target_));
   warp_ = target_->getArg(0);
   launch_ = warp_field(offsetof(Warp, launch), ir.getPtrTy());
   entry_mask_ = function.is_entry ? warp_field(offsetof(Warp, lanes), ir.getInt32Ty()) : target_->getArg(1);
   prepare_frame();
   prepare_registers();
-  position_.assign(flow_.blocks.size(), 0);
-  for (uint32_t i = 0; i <= layout_.order.size(); ++i) {
-    if (i < layout_.order.size()) position_[layout_.order[i]] = i;
-    check_.push_back(BasicBlock::Create(context, "check", target_));
-    body_.push_back(i < layout_.order.size() ? BasicBlock::Create(context, "body", target_) : check_.back());
-  }
-  if (layout_.order.empty()) {
-    ir.CreateBr(check_[0]);
-  } else {
-    ir.CreateStore(entry_mask_, masks_[layout_.order[0]]);
-    ir.CreateBr(body_[0]);
-  }
-  for (uint32_t i = 0; i < layout_.order.size(); ++i) emit_block(i);
-  ir.SetInsertPoint(check_.back());
-  ir.CreateRetVoid();
+  emit_flow();
 }
 
 void Emitter::prepare_frame() {
@@ -155,143 +138,6 @@ void Emitter::prepare_registers() {
   ir.CreateStore(llvm::Constant::getNullValue(flags), carry);
 }
 
-void Emitter::emit_block(uint32_t position) {
-  uint32_t block = layout_.order[position];
-  ir.SetInsertPoint(check_[position]);
-  auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[block]);
-  auto* skip = BasicBlock::Create(ir.getContext(), "skip", target_);
-  ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position], skip);
-  ir.SetInsertPoint(skip);
-  leave(position);
-
-  ir.SetInsertPoint(body_[position]);
-  block_mask_ = ir.CreateLoad(ir.getInt32Ty(), masks_[block]);
-  ir.CreateStore(ir.getInt32(0), masks_[block]);
-  const Block& range = flow_.blocks[block];
-  for (uint32_t i = range.first; i < range.last; ++i)
-    if (!has_terminator(function.body[i].opcode)) emit_instruction(function.body[i]);
-  emit_terminator(block, position);
-}
-
-// Goes on behind `position`: to the next block with waiting lanes, or back to the header of a region that ends here.
-void Emitter::leave(uint32_t position) {
-  for (const Region& region : layout_.regions) {
-    if (region.last != position + 1) continue;
-    auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[region.header]);
-    auto* out = BasicBlock::Create(ir.getContext(), "out", target_);
-    ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position_[region.header]], out);
-    ir.SetInsertPoint(out);
-  }
-  ir.CreateBr(check_[position + 1]);
-}
-
-void Emitter::send(uint32_t block, Value* mask) {
-  auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[block]);
-  ir.CreateStore(ir.CreateOr(waiting, mask), masks_[block]);
-}
-
-void Emitter::emit_terminator(uint32_t block, uint32_t position) {
-  const Block& range = flow_.blocks[block];
-  const Instruction& last = function.body[range.last - 1];
-  guard_ = nullptr;
-  active_ = block_mask_;
-  auto block_at = [&](uint32_t instruction) {
-    for (uint32_t next : range.successors)
-      if (flow_.blocks[next].first == instruction) return next;
-    return no_block;
-  };
-  auto fall = [&] { return block_at(range.last); };
-  if (!has_terminator(last.opcode)) {
-    if (fall() == no_block) return leave(position);
-    if (!shape_.divergent[block]) {
-      send(fall(), block_mask_);
-      ir.CreateBr(body_[position_[fall()]]);
-      return;
-    }
-    send(fall(), block_mask_);
-    return leave(position);
-  }
-  if (last.opcode == Opcode::brx) return emit_branch_table(block, position);
-  uint32_t taken = no_block;
-  if (last.opcode == Opcode::bra) taken = block_at(function.labels[last.operands[0].index]);
-  if (last.guard.reg < 0) {
-    if (taken != no_block) send(taken, block_mask_);
-    if (taken != no_block && !shape_.divergent[block]) {
-      ir.CreateBr(body_[position_[taken]]);
-      return;
-    }
-    return leave(position);
-  }
-  Operand guard;
-  guard.kind = Operand::reg;
-  guard.index = static_cast<uint32_t>(last.guard.reg);
-  guard.negated = last.guard.negated;
-  Value* condition = read_predicate(guard);
-  uint32_t next = fall();
-  auto returns = [&](uint32_t to) { return to != no_block && only_returns(function, flow_.blocks[to]); };
-  if (varying(condition) || shape_.divergent[block]) {
-    Value* yes = varying(condition) ? ir.CreateBitCast(condition, ir.getInt32Ty())
-                                    : ir.CreateSelect(condition, ir.getInt32(~0u), ir.getInt32(0));
-    bool leaving = returns(taken) != returns(next) && taken != no_block && next != no_block;
-    if (leaving && !shape_.divergent[block]) {  // the lanes that stay are all the lanes there are
-      uint32_t end = returns(taken) ? taken : next, stay = returns(taken) ? next : taken;
-      Value* leavers = ir.CreateAnd(block_mask_, returns(taken) ? yes : ir.CreateNot(yes));
-      Value* rest = ir.CreateAnd(block_mask_, returns(taken) ? ir.CreateNot(yes) : yes);
-      send(end, leavers);
-      send(stay, rest);
-      ir.CreateCondBr(ir.CreateICmpNE(rest, ir.getInt32(0)), body_[position_[stay]], body_[position_[end]]);
-      return;
-    }
-    if (taken != no_block) send(taken, ir.CreateAnd(block_mask_, yes));
-    if (next != no_block) send(next, ir.CreateAnd(block_mask_, ir.CreateNot(yes)));
-    return leave(position);
-  }
-  // All living lanes are here and go the same way.
-  auto go = [&](uint32_t to) {
-    if (to == no_block) return leave(position);
-    send(to, block_mask_);
-    ir.CreateBr(body_[position_[to]]);
-  };
-  auto* yes = BasicBlock::Create(ir.getContext(), "taken", target_);
-  auto* no = BasicBlock::Create(ir.getContext(), "not_taken", target_);
-  ir.CreateCondBr(condition, yes, no);
-  ir.SetInsertPoint(yes);
-  go(taken);
-  ir.SetInsertPoint(no);
-  go(next);
-}
-
-// brx.idx: every lane goes to the label that its index counts to.
-void Emitter::emit_branch_table(uint32_t block, uint32_t position) {
-  const Block& range = flow_.blocks[block];
-  const Instruction& last = function.body[range.last - 1];
-  Value* index = read(last.operands[0], ptx::Type::b32);
-  auto mask = [&](Value* condition) -> Value* {
-    return varying(condition) ? ir.CreateBitCast(condition, ir.getInt32Ty())
-                              : ir.CreateSelect(condition, ir.getInt32(~0u), ir.getInt32(0));
-  };
-  auto block_at = [&](uint32_t instruction) {
-    for (uint32_t next : range.successors)
-      if (flow_.blocks[next].first == instruction) return next;
-    return no_block;
-  };
-  Value* going = block_mask_;
-  if (last.guard.reg >= 0) {
-    Operand guard;
-    guard.kind = Operand::reg;
-    guard.index = static_cast<uint32_t>(last.guard.reg);
-    guard.negated = last.guard.negated;
-    going = ir.CreateAnd(going, mask(read_predicate(guard)));
-    if (uint32_t next = block_at(range.last); next != no_block)
-      send(next, ir.CreateAnd(block_mask_, ir.CreateNot(going)));
-  }
-  for (size_t i = 1; i < last.operands.size(); ++i) {
-    uint32_t target = block_at(function.labels[last.operands[i].index]);
-    if (target != no_block) send(target, ir.CreateAnd(going, mask(ir.CreateICmpEQ(index, like(index, i - 1)))));
-  }
-  leave(position);
-}
-
 namespace {
 
 // Instructions that touch more than registers: they run only when a lane is active.
@@ -335,13 +181,8 @@ void Emitter::emit_instruction(const Instruction& instruction) {
   guard_ = nullptr;
   active_ = block_mask_;
   if (instruction.guard.reg >= 0) {
-    Operand guard;
-    guard.kind = Operand::reg;
-    guard.index = static_cast<uint32_t>(instruction.guard.reg);
-    guard.negated = instruction.guard.negated;
-    guard_ = read_predicate(guard);
-    Value* yes = varying(guard_) ? ir.CreateBitCast(guard_, ir.getInt32Ty())
-                                 : ir.CreateSelect(guard_, ir.getInt32(~0u), ir.getInt32(0));
+    guard_ = condition(instruction);
+    Value* yes = varying(guard_) ? mask_of(guard_) : ir.CreateSelect(guard_, every_lane(), ir.getInt32(0));
     active_ = ir.CreateAnd(block_mask_, yes);
   }
   auto run = [&] {

@@ -1,5 +1,5 @@
-// Emits one PTX function as LLVM code that runs a whole warp: a varying register is a vector of 32 lanes, a
-// uniform one a scalar. A value is varying exactly when its LLVM type is a vector of 32 elements of its bits.
+// Emits one PTX function as LLVM code that runs a whole warp: a varying register is a vector of all
+// lanes, a uniform one a scalar. A value is varying exactly when its LLVM type is a vector of an element per lane.
 #pragma once
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
@@ -16,6 +16,7 @@
 
 namespace software {
 
+// Of a whole warp; code for instructions by which lanes meet counts on it.
 inline constexpr unsigned lanes = 32;
 
 // Where variables live for one kernel and the functions it reaches.
@@ -51,6 +52,7 @@ class Emitter {
 
   // --- used by the emit_*.cpp families
   llvm::IRBuilder<> ir;
+  const unsigned lanes;  // of every varying value
 
   [[noreturn]] void unsupported(const Instruction& instruction, const char* why = nullptr) const;
 
@@ -75,6 +77,10 @@ class Emitter {
 
   Value* active();                                         // i32: lanes that execute the current instruction
   Value* active_lanes();                                   // the same as <32 x i1>
+  bool all_run();                                          // known here: every lane executes it
+  Value* every_lane();                                     // i32: all lanes of a warp
+  Value* mask_of(Value* conditions);                       // <32 x i1> to i32
+  Value* lanes_of(Value* mask);                            // and back
   Value* lane_numbers();                                   // <32 x i32> 0..31
   Value* warp_field(unsigned offset, llvm::Type* type);    // Warp::...
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
@@ -95,9 +101,13 @@ class Emitter {
     Value* base;
     int64_t stride;
     Value* fits;  // i1; nullptr: always. Where it is false, only address_of() tells the addresses.
+    Value* wrap;  // per row: the column from which `correction` is added; nullptr: none
+    int64_t correction;
   };
   std::optional<LinearAddress> linear_address(const Operand& operand, ptx::Space space);
   Value* expanded(Value* bases);  // every lane its row's
+  // `plain`, but where `condition` (i1) holds, which is unlikely, `rare`.
+  void unless(Value* condition, const std::function<void()>& plain, const std::function<void()>& rare);
   // Code for the case that hardly ever comes: what it computes from linear values stays in it, though the optimiser
   // would rather compute it early.
   void rarely(const std::function<void()>& body);
@@ -115,14 +125,27 @@ class Emitter {
  private:
   void prepare_frame();
   void prepare_registers();
-  void emit_block(uint32_t position);
+  void emit_flow();
+  void emit_together(uint32_t position);
+  void emit_masked(uint32_t position);
+  void emit_body(uint32_t position);
   void emit_instruction(const Instruction& instruction);
-  void emit_terminator(uint32_t block, uint32_t position);
+  void go_together(uint32_t to);
+  void part(uint32_t position, Value* yes, uint32_t taken, uint32_t next);
+  void emit_parting(uint32_t position, Value* yes, uint32_t taken, uint32_t next);
+  struct Ways {  // on from a block's end; no_block: the function ends
+    uint32_t taken, next;
+    bool conditional;
+  };
+  Ways ways(const Block& range) const;
+  uint32_t successor_at(const Block& block, uint32_t instruction) const;
+  Value* condition(const Instruction& instruction);
+  llvm::BasicBlock* block(const char* name);
   void emit_call(const Instruction& instruction);
   void emit_indirect_call(const Instruction& instruction, const Operand& callee);
   std::vector<Value*> call_arguments(const Instruction& instruction, Value* mask);
   bool fits(const Instruction& instruction, const ptx::Function& called) const;
-  void emit_branch_table(uint32_t block, uint32_t position);
+  void emit_branch_table(uint32_t position);
   void emit_system_call(const Instruction& instruction, const std::string& name);
   bool in_frame(uint32_t variable) const { return frame_offset_[variable] != ~uint64_t{0}; }
   void send(uint32_t block, Value* mask);
@@ -167,12 +190,15 @@ class Emitter {
   std::vector<llvm::AllocaInst*> wraps_;         // by register; nullptr where nothing can wrap round
   std::vector<llvm::AllocaInst*> masks_;         // by block
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
+  std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block
   Value* block_mask_ = nullptr;
   Value* active_ = nullptr;
   Value* guard_ = nullptr;
   bool rare_ = false;
   Value* texture_operands_ = nullptr;
+  const bool whole_;    // every call is for all lanes
+  bool parts_ = false;  // somewhere lanes may part: there is masked code
 };
 
 // A function that the device itself provides: vprintf, malloc, free, __assertfail, cudaGraphSetConditional.

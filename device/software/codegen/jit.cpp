@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "device/software/codegen/dump.h"
 #include "device/software/codegen/masks.h"
 #include "device/software/run/texture.h"
 #include "device/software/run/warp.h"
@@ -74,6 +75,10 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
   add("outboard_misaligned", outboard_misaligned);
+  add("outboard_load_rarely", outboard_load_rarely);
+  add("outboard_store_rarely", outboard_store_rarely);
+  add("outboard_gather", outboard_gather);
+  add("outboard_scatter", outboard_scatter);
   add("outboard_malloc", outboard_malloc);
   add("outboard_free", outboard_free);
   add("outboard_round", outboard_round);
@@ -112,6 +117,7 @@ Compiler* make_compiler() {
   define_hooks(*made->jit);
   made->jit->getObjTransformLayer().setTransform([](std::unique_ptr<llvm::MemoryBuffer> buffer) {
     last_stack_bytes = frames_in(buffer->getMemBufferRef());
+    dump(buffer->getMemBufferRef());
     return llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>(std::move(buffer));
   });
   auto process = orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(made->jit->getDataLayout().getGlobalPrefix());
@@ -143,13 +149,24 @@ Compiler* the_compiler() {
 
 }  // namespace
 
+namespace {
+
+bool processor_has(const char* feature) {
+  if (!the_compiler()->machine) return false;
+  auto machine = the_compiler()->machine->createTargetMachine();
+  if (!machine) return llvm::consumeError(machine.takeError()), false;
+  return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures(feature);
+}
+
+}  // namespace
+
 bool has_half_arithmetic() {
-  static const bool has = [] {
-    if (!the_compiler()->machine) return false;
-    auto machine = the_compiler()->machine->createTargetMachine();
-    if (!machine) return llvm::consumeError(machine.takeError()), false;
-    return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures("+avx512fp16");
-  }();
+  static const bool has = processor_has("+avx512fp16");
+  return has;
+}
+
+bool has_lane_masks() {
+  static const bool has = processor_has("+avx512bw,+avx512vl");
   return has;
 }
 
@@ -167,6 +184,7 @@ base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::st
       broken.clear();
       optimise(body, machine->get());
       pin_masks(body);
+      dump(body);
     } else if (broken.empty()) {
       broken = "unknown";
     }

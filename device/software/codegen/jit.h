@@ -19,5 +19,7 @@ base::Result<Callable> make_callable(llvm::orc::ThreadSafeModule module, const s
 
 // Whether the processor that code is made for rounds half precision by itself; LLVM goes by way of float elsewhere.
 bool has_half_arithmetic();
+// Whether it reads and writes memory under masks, one bit for each lane (AVX-512).
+bool has_lane_masks();
 
 }  // namespace software

@@ -164,7 +164,7 @@ TEST(kernel, says_how_large_its_frame_is) {
   std::vector<uint64_t> data(32 * 200, 3);
   ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);
   EXPECT_EQ(data[31], 600u);
-  EXPECT_GT(kernel.program->entry(0, {32, true}).value().stack_bytes, 150u * 256);
+  EXPECT_GT(kernel.program->entry(0, software::grouping_of(32, 1, 1)).value().stack_bytes, 150u * 256);
 }
 
 // An unsigned index below zero is a large one: lane 0's address must not move the other lanes'.

@@ -1,5 +1,6 @@
 // Operands as LLVM values: scalar where the whole warp agrees, 32 lanes where it does not.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 
 #include <bit>
 #include <cstddef>
@@ -85,7 +86,22 @@ Emitter::Value* Emitter::active() { return active_; }
 
 Emitter::Value* Emitter::active_lanes() {
   // Not kept: a cached value could stand in a block that does not dominate this place.
-  return ir.CreateBitCast(active_, FixedVectorType::get(ir.getInt1Ty(), lanes));
+  if (all_run()) return llvm::Constant::getAllOnesValue(FixedVectorType::get(ir.getInt1Ty(), lanes));
+  if (block_mask_ == every_lane() && guard_) return splat(guard_);
+  return lanes_of(active_);
+}
+
+bool Emitter::all_run() { return active_ == every_lane(); }
+
+Emitter::Value* Emitter::every_lane() { return ir.getInt32(lanes < 32 ? (1u << lanes) - 1 : ~0u); }
+
+Emitter::Value* Emitter::mask_of(Value* conditions) {
+  return ir.CreateZExt(ir.CreateBitCast(conditions, ir.getIntNTy(lanes)), ir.getInt32Ty());
+}
+
+Emitter::Value* Emitter::lanes_of(Value* mask) {
+  mask = ir.CreateTrunc(mask, ir.getIntNTy(lanes));
+  return ir.CreateBitCast(mask, FixedVectorType::get(ir.getInt1Ty(), lanes));
 }
 
 llvm::AllocaInst* Emitter::scratch(Type* type) {
@@ -110,6 +126,21 @@ void Emitter::when(Value* condition, const std::function<void()>& body) {
   ir.SetInsertPoint(after);
 }
 
+void Emitter::unless(Value* condition, const std::function<void()>& plain, const std::function<void()>& rare) {
+  auto *rarely = block("rarely"), *usually = block("usually");
+  auto* weights = llvm::MDBuilder(ir.getContext()).createUnlikelyBranchWeights();
+  ir.CreateCondBr(condition, rarely, usually, weights);
+  auto* after = plain ? block("after") : usually;
+  ir.SetInsertPoint(rarely);
+  rare();
+  if (!llvm::isa<llvm::UnreachableInst>(ir.GetInsertBlock()->back())) ir.CreateBr(after);
+  ir.SetInsertPoint(usually);
+  if (!plain) return;
+  plain();
+  ir.CreateBr(after);
+  ir.SetInsertPoint(after);
+}
+
 void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
   auto* left = scratch(ir.getInt32Ty());
   auto* loop = BasicBlock::Create(ir.getContext(), "lane", target_);
@@ -129,13 +160,12 @@ void Emitter::each_active_lane(const std::function<void(Value*)>& body) {
 void Emitter::require_aligned(Value* addresses, unsigned bytes) {
   Value* wrong = ir.CreateICmpNE(ir.CreateAnd(addresses, like(addresses, bytes - 1)), like(addresses, 0));
   Value* any = wrong;
-  if (varying(addresses))
-    any = ir.CreateICmpNE(ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_), ir.getInt32(0));
+  if (varying(addresses)) any = ir.CreateICmpNE(ir.CreateAnd(mask_of(wrong), active_), ir.getInt32(0));
   auto* failing = BasicBlock::Create(ir.getContext(), "misaligned", target_);
   auto* fine = BasicBlock::Create(ir.getContext(), "aligned", target_);
   ir.CreateCondBr(any, failing, fine);
   ir.SetInsertPoint(failing);
-  Value* lanes_in = varying(addresses) ? ir.CreateAnd(ir.CreateBitCast(wrong, ir.getInt32Ty()), active_) : active_;
+  Value* lanes_in = varying(addresses) ? ir.CreateAnd(mask_of(wrong), active_) : active_;
   Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {lanes_in, ir.getTrue()});
   hook("outboard_misaligned", ir.getVoidTy(), {warp_, lane, element(addresses, lane)});
   ir.CreateUnreachable();
@@ -226,7 +256,7 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
     value = splat(value);
   else if (varying(value))
     value = ir.CreateExtractElement(value, uint64_t{0});
-  if (shape_.blended[operand.index]) {
+  if (shape_.blended[operand.index] && !all_run()) {
     Value* old = ir.CreateLoad(held, slot);
     Value* chosen = held->isVectorTy() ? active_lanes() : guard_ ? guard_ : ir.getTrue();
     if (!held->isVectorTy() && varying(chosen)) chosen = ir.CreateICmpNE(active_, ir.getInt32(0));
@@ -367,7 +397,7 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::aggr_smem_size: return launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
     case Special::envreg1: return ir.CreateLShr(launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty()), 32);
     case Special::envreg2: return launch_field(offsetof(Launch, grid_workspace), ir.getInt64Ty());
-    case Special::warp_size: return ir.getInt32(lanes);
+    case Special::warp_size: return ir.getInt32(warp_size);
     default: throw Unsupported{function.line, "unsupported special register"};
   }
 }

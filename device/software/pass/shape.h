@@ -11,7 +11,9 @@ namespace software {
 struct Grouping {
   unsigned columns = 32;  // lanes of a row: 32, 16 or 8
   bool threads = false;   // %tid.x is linear: a row of lanes lies in one row of the block
-  unsigned rows() const { return 32 / columns; }
+  bool whole = false;     // no warp has lanes without a thread
+  unsigned lanes = 32;    // that one call of the code runs
+  unsigned rows() const { return lanes / columns; }
   bool operator==(const Grouping&) const = default;
 };
 

@@ -43,6 +43,16 @@ struct Warp {
 
 using KernelEntry = void (*)(Warp*);
 
+// An access of a warp whose lanes do not lie side by side after all, or not aligned: rare, and done lane by lane.
+struct RareAccess {
+  uint64_t base[4];            // the first lane's address, by row of lanes
+  uint64_t wrap[4];            // the column from which `correction` is added, by row
+  int64_t stride, correction;  // from lane to lane of a row
+  uint32_t columns, lanes;     // of a row, of the warp
+  uint32_t bytes, vector;      // of an element; elements of a lane
+  uint8_t* values;             // [vector][lanes]
+};
+
 }  // namespace software
 
 // What generated code calls (C names, resolved by the JIT to these addresses). `lanes` are masks.
@@ -65,6 +75,11 @@ int32_t outboard_printf(software::Warp*, uint32_t lane, const char* format, cons
 [[noreturn]] void outboard_trap(software::Warp*, uint32_t lane, const char* reason);
 // An access to an address that is no multiple of its size; ends the launch with CUDA_ERROR_MISALIGNED_ADDRESS.
 [[noreturn]] void outboard_misaligned(software::Warp*, uint32_t lane, uint64_t address);
+// Loads and stores of the lanes in the mask, `bytes` each, anywhere.
+void outboard_gather(uint32_t mask, uint32_t bytes, const uint64_t* addresses, uint8_t* values);
+void outboard_scatter(uint32_t mask, uint32_t bytes, const uint64_t* addresses, const uint8_t* values);
+void outboard_load_rarely(software::Warp*, const software::RareAccess*);
+void outboard_store_rarely(software::Warp*, const software::RareAccess*);
 // Device heap.
 void* outboard_malloc(software::Warp*, uint64_t size);
 void outboard_free(software::Warp*, void* pointer);
