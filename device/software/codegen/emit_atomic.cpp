@@ -121,8 +121,8 @@ void emit(Emitter& emitter, const ptx::Instruction& instruction) {
   Value* desired = swap ? emitter.read(instruction.operands[at + 2], type) : nullptr;
   auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), lanes));
   PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
-  // Only this block's warps see its shared memory, and they take turns on one thread.
-  bool alone = modifiers.space == ptx::Space::shared && !modifiers.has("shared::cluster");
+  // Only its cluster's warps see a block's shared memory, and they take turns on one thread.
+  bool alone = modifiers.space == ptx::Space::shared;
   emitter.each_active_lane([&](Value* lane) {
     Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());
     Value* value = first.at(lane);

@@ -71,8 +71,15 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Fun
       grouping_(grouping),
       flow_(control_flow(function)),
       layout_(lay_out(flow_)),
-      shape_(uniformity(function, flow_, grouping)),
-      target_(target.getFunction("ptx." + function.name)) {}
+      spins_(find_spins(function, flow_, layout_)),
+      target_(target.getFunction("ptx." + function.name)) {
+  if (spins_.any) {
+    flow_ = control_flow(function, true);
+    layout_ = lay_out(flow_);
+    spins_ = find_spins(function, flow_, layout_);
+  }
+  shape_ = uniformity(function, flow_, grouping, spins_.exits);
+}
 
 void Emitter::emit() {
   auto& context = ir.getContext();
@@ -96,6 +103,7 @@ void Emitter::emit() {
   }
   for (uint32_t i = 0; i < layout_.order.size(); ++i) emit_block(i);
   ir.SetInsertPoint(check_.back());
+  come_back();
   ir.CreateRetVoid();
 }
 
@@ -139,6 +147,10 @@ void Emitter::prepare_registers() {
     masks_.push_back(ir.CreateAlloca(ir.getInt32Ty()));
     ir.CreateStore(ir.getInt32(0), masks_.back());
   }
+  for (size_t i = 0; i < layout_.regions.size(); ++i) {
+    rounds_.push_back(spins(i) ? ir.CreateAlloca(ir.getInt32Ty()) : nullptr);
+    if (spins(i)) ir.CreateStore(ir.getInt32(0), rounds_[i]);
+  }
   auto* flags = FixedVectorType::get(ir.getInt1Ty(), lanes);
   carry = ir.CreateAlloca(flags);
   ir.CreateStore(llvm::Constant::getNullValue(flags), carry);
@@ -147,9 +159,8 @@ void Emitter::prepare_registers() {
 void Emitter::emit_block(uint32_t position) {
   uint32_t block = layout_.order[position];
   ir.SetInsertPoint(check_[position]);
-  auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[block]);
   auto* skip = BasicBlock::Create(ir.getContext(), "skip", target_);
-  ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position], skip);
+  ir.CreateCondBr(may_enter(block), body_[position], skip);
   ir.SetInsertPoint(skip);
   leave(position);
 
@@ -160,18 +171,6 @@ void Emitter::emit_block(uint32_t position) {
   for (uint32_t i = range.first; i < range.last; ++i)
     if (!has_terminator(function.body[i].opcode)) emit_instruction(function.body[i]);
   emit_terminator(block, position);
-}
-
-// Goes on behind `position`: to the next block with waiting lanes, or back to the header of a region that ends here.
-void Emitter::leave(uint32_t position) {
-  for (const Region& region : layout_.regions) {
-    if (region.last != position + 1) continue;
-    auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[region.header]);
-    auto* out = BasicBlock::Create(ir.getContext(), "out", target_);
-    ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position_[region.header]], out);
-    ir.SetInsertPoint(out);
-  }
-  ir.CreateBr(check_[position + 1]);
 }
 
 void Emitter::send(uint32_t block, Value* mask) {
@@ -299,14 +298,17 @@ bool has_effects(Opcode opcode) {
     case Opcode::nanosleep:
     case Opcode::brkpt:
     case Opcode::ldmatrix:
-    case Opcode::stmatrix: return true;
+    case Opcode::stmatrix:
+    case Opcode::mbarrier:
+    case Opcode::tensormap:
+    case Opcode::clusterlaunchcontrol: return true;
     default: return false;
   }
 }
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
-constexpr Family families[] = {emit_integer, emit_bits,   emit_float, emit_convert, emit_compare,
-                               emit_access,  emit_atomic, emit_warp,  emit_matrix};
+constexpr Family families[] = {emit_integer, emit_bits,   emit_float, emit_convert,  emit_compare, emit_copy,
+                               emit_access,  emit_atomic, emit_warp,  emit_mbarrier, emit_cluster, emit_matrix};
 
 }  // namespace
 

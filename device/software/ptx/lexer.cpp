@@ -58,7 +58,8 @@ Token Lexer::next() {
     while (in_word(peek()));
     return make(Token::word, start, at_);
   }
-  if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
+  bool behind_word = start > 0 && in_word(text_[start - 1]);  // tex.2d
+  if (is_digit(c) || (c == '.' && is_digit(peek(1)) && !behind_word)) return number();
   if (c == '.') return dotted();
   if (c == '"') {
     ++at_;
