@@ -55,6 +55,25 @@ CUresult check_cooperative(CUfunction handle, const Function& function, const La
   return wanted > room ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
 }
 
+// What clusters a launch has, and whether it may (CUDA Driver API, cuLaunchKernelEx).
+CUresult check_cluster(const Function& function, const LaunchShape& shape) {
+  constexpr uint64_t portable = 8, most = 16;
+  const int* attributes = function.attributes;
+  const int* required = attributes + CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH;
+  if (!shape.cluster[0] && attributes[CU_FUNC_ATTRIBUTE_CLUSTER_SIZE_MUST_BE_SET] && !required[0])
+    return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  uint64_t blocks = 1;
+  for (int axis = 0; axis < 3; ++axis) {
+    auto needed = static_cast<uint32_t>(required[axis]);
+    if (shape.cluster[0] && required[0] && shape.cluster[axis] != needed) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    uint32_t size = shape.cluster[0] ? shape.cluster[axis] : required[0] ? needed : 1;
+    if (size == 0 || shape.grid[axis] % size) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    blocks *= size;
+  }
+  bool large = attributes[CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED] != 0;
+  return blocks > (large ? most : portable) ? CUDA_ERROR_INVALID_CLUSTER_SIZE : CUDA_SUCCESS;
+}
+
 // The parameter buffer from either form (CUDA Driver API, cuLaunchKernel).
 CUresult pack(const Function& function, void** parameters, void** extra, std::vector<std::byte>& buffer) {
   buffer.resize(function.parameter_bytes);
@@ -83,6 +102,7 @@ CUresult pack(const Function& function, void** parameters, void** extra, std::ve
 
 CUresult client::check_launch(CUfunction handle, const Function& function, const LaunchShape& shape) {
   if (CUresult result = check(function, shape)) return result;
+  if (CUresult result = check_cluster(function, shape)) return result;
   return shape.cooperative ? check_cooperative(handle, function, shape) : CUDA_SUCCESS;
 }
 
@@ -144,7 +164,8 @@ OUTBOARD_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfuncti
     if (given.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) shape.cooperative = given.value.cooperative != 0;
     if (given.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
     const auto& cluster = given.value.clusterDim;
-    if (uint64_t{cluster.x} * cluster.y * cluster.z > 1) return CUDA_ERROR_NOT_SUPPORTED;
+    if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    shape.cluster[0] = cluster.x, shape.cluster[1] = cluster.y, shape.cluster[2] = cluster.z;
   }
   return launch(f, shape, config->hStream, kernelParams, extra, {config->attrs, config->numAttrs});
 }

@@ -42,6 +42,11 @@ int blocks_that_fit(const Function& function, int threads, size_t dynamic) {
   return blocks;
 }
 
+int threads_of(const CUlaunchConfig& config) {
+  uint64_t threads = uint64_t{config.blockDimX} * config.blockDimY * config.blockDimZ;
+  return static_cast<int>(std::min<uint64_t>(threads, 1 << 20));
+}
+
 }  // namespace
 
 OUTBOARD_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CUfunction func,
@@ -106,5 +111,36 @@ OUTBOARD_EXPORT CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* dynamic
   int limit = attribute(*function, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) -
               function->attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES];
   *dynamicSmemSize = static_cast<size_t>(std::max(0, std::min(room, limit)));
+  return CUDA_SUCCESS;
+}
+
+// Clusters share one multiprocessor here, but the largest that CUDA promises does not depend on it (CUDA Driver API,
+// cuOccupancyMaxPotentialClusterSize: a multiple of the cluster size that the kernel or the configuration asks for).
+OUTBOARD_EXPORT CUresult cuOccupancyMaxPotentialClusterSize(int* clusterSize, CUfunction func,
+                                                            const CUlaunchConfig* config) {
+  if (CUresult result = client::require_context()) return result;
+  const Function* function = client::find_function(func);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (!clusterSize || !config) return CUDA_ERROR_INVALID_VALUE;
+  if (blocks_that_fit(*function, threads_of(*config), config->sharedMemBytes) == 0) return CUDA_ERROR_INVALID_VALUE;
+  *clusterSize = function->attributes[CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED] ? 16 : 8;
+  return CUDA_SUCCESS;
+}
+
+OUTBOARD_EXPORT CUresult cuOccupancyMaxActiveClusters(int* numClusters, CUfunction func, const CUlaunchConfig* config) {
+  if (CUresult result = client::require_context()) return result;
+  const Function* function = client::find_function(func);
+  if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  if (!numClusters || !config || (config->numAttrs && !config->attrs)) return CUDA_ERROR_INVALID_VALUE;
+  const int* required = function->attributes + CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH;
+  int cluster = required[0] ? required[0] * required[1] * required[2] : 1;
+  for (unsigned i = 0; i < config->numAttrs; ++i) {
+    const auto& given = config->attrs[i].value.clusterDim;
+    if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
+      cluster = static_cast<int>(std::min<uint64_t>(uint64_t{given.x} * given.y * given.z, 1 << 20));
+  }
+  if (cluster == 0) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  int blocks = blocks_that_fit(*function, threads_of(*config), config->sharedMemBytes);
+  *numClusters = blocks * attribute(*function, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) / cluster;
   return CUDA_SUCCESS;
 }

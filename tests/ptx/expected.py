@@ -804,6 +804,121 @@ def matrices():
     product('m8n8k16.row.col.s32.s8.s8.s32', 8, 16, 's8', 's8', 8, lambda x: x & 255, lambda x: x & 0xffffffff)
 
 
+def asynchronous():
+    """mbarriers, asynchronous copies, clusters of one block, loops in which lanes wait for each other."""
+    own = 'mul.wide.u32 %%p, %%i, %d; mov.u64 %%q, box; add.u64 %%q, %%q, %%p; mul.wide.u32 %%p, %%i, 8; mov.u64 %%m, bar; add.u64 %%m, %%m, %%p; '
+    def regs(size): return ' .reg .b64 %%p, %%q, %%m, %%s; .reg .pred %%done; .shared .align 16 .b8 box[%d]; .shared .align 8 .b8 bar[1024];' % size
+    wait = 'W: mbarrier.try_wait.parity.shared::cta.b64 %done, [%m], 0; @!%done bra W; '
+    # 96 threads meet; each reads what its opposite wrote before it arrived.
+    values = [RNG.getrandbits(32) for _ in range(96)]
+    swap = [((x,), (values[95 - i],)) for i, x in enumerate(values)]
+    start = 'mov.u64 %m, bar; setp.ne.u32 %first, %i, 0; @%first bra S; mbarrier.init.shared::cta.b64 [%m], 96; S: bar.sync 0; mul.wide.u32 %p, %i, 4; mov.u64 %q, box; sub.u64 %s, %q, %p; add.u64 %q, %q, %p; st.shared.b32 [%q], %a; '
+    extra = ' .reg .b64 %p, %q, %m, %s, %t; .reg .pred %done, %first; .shared .align 4 .b8 box[384]; .shared .align 8 .b8 bar[8];'
+    entry('mbarrier', 'mbarrier_token', start + 'mbarrier.arrive.shared::cta.b64 %t, [%m]; W: mbarrier.try_wait.shared::cta.b64 %done, [%m], %t; @!%done bra W; ld.shared.b32 %x, [%s+380];', 'b32', 'b32', swap, warp=True, extra=extra)
+    entry('mbarrier', 'mbarrier_parity', start + 'mbarrier.arrive.release.cta.shared::cta.b64 _, [%m]; W: mbarrier.test_wait.parity.acquire.cta.shared::cta.b64 %done, [%m], 0; @!%done bra W; ld.shared.b32 %x, [%s+380];', 'b32', 'b32', swap, warp=True, extra=extra)
+    # One object each: count, arrivals, bytes expected, bytes that come -> complete?, pending count before one more arrival.
+    rows = []
+    for count, arrivals, expected, come in [(1, 1, 0, 0), (2, 1, 0, 0), (3, 2, 64, 64), (3, 3, 64, 64), (5, 5, 0, 0), (4, 0, 16, 16), (4, 3, 32, 16), (1048575, 7, 0, 0), (2, 2, 1048575, 1048575)]:
+        complete = arrivals == count and expected == come
+        rows.append(((count, arrivals, expected, come), (int(complete), count if complete else count - arrivals)))
+    body = own % 8 + 'mbarrier.init.shared.b64 [%m], %a; mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%m], %c; setp.eq.u32 %done, %b, 0; @%done bra C; mbarrier.arrive.shared.b64 %s, [%m], %b; C: mbarrier.complete_tx.relaxed.cta.shared::cta.b64 [%m], %e; mbarrier.test_wait.parity.shared.b64 %x, [%m], 0; mbarrier.arrive.shared.b64 %s, [%m]; mbarrier.pending_count.b64 %y, %s;'
+    entry('mbarrier', 'mbarrier_counts', body, 'b32 b32 b32 b32', 'pred b32', rows, extra=regs(8))
+    body = own % 8 + 'cvta.shared.u64 %m, %m; mbarrier.init.b64 [%m], %a; mbarrier.arrive_drop.b64 %s, [%m]; mbarrier.pending_count.b64 %x, %s; sub.u32 %a, %a, 1; mbarrier.arrive.b64 %s, [%m], %a; mbarrier.test_wait.b64 %y, [%m], %s; mbarrier.arrive.b64 %s, [%m]; mbarrier.pending_count.b64 %z, %s; mbarrier.inval.b64 [%m];'
+    entry('mbarrier', 'mbarrier_drop', body, 'b32', 'b32 pred b32', [((n,), (n, 1, n - 1)) for n in (2, 3, 8, 100)], extra=regs(8))
+    body = own % 8 + 'mbarrier.init.shared.b64 [%m], 2; mbarrier.arrive.expect_tx.shared.b64 %s, [%m], %a; mbarrier.arrive.noComplete.release.cta.shared.b64 %s, [%m], 1; mbarrier.test_wait.parity.shared.b64 %x, [%m], 0; mbarrier.complete_tx.relaxed.cta.shared::cta.b64 [%m], %a; mbarrier.test_wait.parity.shared.b64 %y, [%m], 0;'
+    entry('mbarrier', 'mbarrier_expect', body, 'b32', 'pred pred', [((n,), (0, 1)) for n in (1, 16, 4096)], extra=regs(8))
+    # cp.async: sizes, src-size, ignore-src, arrival at an mbarrier.
+    pairs64 = [(RNG.getrandbits(64), RNG.getrandbits(64)) for _ in range(12)]
+    both = 'ld.shared.v2.b64 {%x, %y}, [%q];'
+    mask = lambda a, b, n: tuple(((b << 64 | a) & (1 << 8 * n) - 1) >> 64 * k & (1 << 64) - 1 for k in (0, 1))
+    fill = 'st.shared.v2.b64 [%q], {-1, -1}; '
+    top = (1 << 64) - 1
+    over = lambda a, b, n: (((a & (1 << 8 * n) - 1) | top >> 8 * n << 8 * n) & top, top) if n < 8 else (a, top) if n == 8 else (a, b)
+    for n, ca in ((4, 'ca'), (8, 'ca'), (16, 'ca'), (16, 'cg')):
+        entry('cp', 'cp_async_%s_%d' % (ca, n), own % 16 + fill + 'cp.async.%s.shared.global [%%q], [%%from], %d; cp.async.commit_group; cp.async.wait_group 0; ' % (ca, n) + both, 'b64 b64', 'b64 b64', [(r, over(*r, n)) for r in pairs64], extra=regs(1024))
+    entry('cp', 'cp_async_size', own % 16 + 'cp.async.cg.shared.global [%q], [%from], 16, %c; cp.async.wait_all; ' + both, 'b64 b64 b32 b32', 'b64 b64', [(r + (n, 0), mask(*r, n)) for r, n in zip(pairs64, (0, 1, 3, 4, 7, 8, 9, 12, 13, 15, 16, 16))], extra=regs(1024))
+    entry('cp', 'cp_async_ignore', own % 16 + 'cp.async.ca.shared::cta.global [%q], [%from], 16, %c; cp.async.wait_all; ' + both, 'b64 b64 pred b32', 'b64 b64', [(r + (i % 2, 0), (0, 0) if i % 2 else r) for i, r in enumerate(pairs64)], extra=regs(1024))
+    entry('cp', 'cp_async_arrive', own % 16 + 'mbarrier.init.shared.b64 [%m], 1; cp.async.cg.shared.global [%q], [%from], 16; cp.async.mbarrier.arrive.shared.b64 [%m]; mbarrier.test_wait.parity.shared.b64 %done, [%m], 0; @%done bra BAD; cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%m]; ' + wait + both + ' BAD: ', 'b64 b64', 'b64 b64', [(r, r) for r in pairs64], extra=regs(1024))
+    # Bulk copies of 16 bytes there and back.
+    tx = 'mbarrier.init.shared.b64 [%m], 1; mbarrier.arrive.expect_tx.shared.b64 _, [%m], 16; '
+    entry('cp', 'cp_async_bulk', own % 16 + tx + 'cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%q], [%from], 16, [%m]; ' + wait + both, 'b64 b64', 'b64 b64', [(r, r) for r in pairs64], extra=regs(1024))
+    entry('cp', 'cp_async_bulk_hint', own % 16 + tx + 'createpolicy.fractional.L2::evict_first.b64 %s; cp.async.bulk.prefetch.L2.global [%from], 16; cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes.L2::cache_hint [%q], [%from], 16, [%m], %s; ' + wait + both, 'b64 b64', 'b64 b64', [(r, r) for r in pairs64], extra=regs(1024))
+    entry('cp', 'cp_async_bulk_within', own % 32 + tx + 'st.shared.v2.b64 [%q], {%b, %a}; fence.proxy.async.shared::cta; add.u64 %s, %q, 16; cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%s], [%q], 16, [%m]; ' + wait + 'ld.shared.v2.b64 {%x, %y}, [%q+16];', 'b64 b64', 'b64 b64', [(r, r[::-1]) for r in pairs64], extra=regs(2048))
+    out = 'cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0; cp.async.bulk.wait_group 0; ld.global.v2.b64 {%x, %y}, [%from];'
+    entry('cp', 'cp_async_bulk_out', own % 16 + 'st.shared.v2.b64 [%q], {%c, %e}; cp.async.bulk.global.shared::cta.bulk_group [%from], [%q], 16; ' + out, 'b64 b64 b64 b64', 'b64 b64', [(r + r2, r2) for r, r2 in zip(pairs64, pairs64[1:])], extra=regs(1024))
+    some = lambda a, c, m: sum((c if m >> i & 1 else a) & 255 << 8 * i for i in range(8))
+    entry('cp', 'cp_async_bulk_mask', own % 16 + 'st.shared.v2.b64 [%q], {%c, %e}; cp.async.bulk.global.shared::cta.bulk_group.cp_mask [%from], [%q], 16, 0x5a3c; ' + out, 'b64 b64 b64 b64', 'b64 b64', [(r + r2, (some(r[0], r2[0], 0x3c), some(r[1], r2[1], 0x5a))) for r, r2 in zip(pairs64, pairs64[1:])], extra=regs(1024))
+    def lanes_of(f, w):
+        def whole(a, c):
+            return sum((f(a >> i & (1 << w) - 1, c >> i & (1 << w) - 1) & (1 << w) - 1) << i for i in range(0, 64, w))
+        return lambda r: (whole(r[0], r[2]), whole(r[1], r[3]))
+    def reduction(name, f, w, rows):
+        g = lanes_of(f, w)
+        body = own % 16 + 'st.shared.v2.b64 [%%q], {%%c, %%e}; cp.reduce.async.bulk.global.shared::cta.bulk_group.%s [%%from], [%%q], 16; ' % name + out
+        entry('cp', 'cp_reduce_' + name_of(name), body, 'b64 b64 b64 b64', 'b64 b64', [(r, g(r)) for r in rows], extra=regs(1024))
+        if w >= 32 and not name.endswith(('f32', 'f64', 's64')):
+            reg = '%v' if w == 64 else '%h'
+            body = own % 16 + 'mbarrier.init.shared.b64 [%%m], 1; mbarrier.arrive.expect_tx.shared.b64 _, [%%m], %d; st.shared.b64 [%%q], %%a; mov.b64 %%v, %%b; cvt.u32.u64 %%h, %%b; red.async.relaxed.cluster.shared::cluster.mbarrier::complete_tx::bytes.%s [%%q], %s, [%%m]; ' % (w // 8, name, reg) + wait + 'ld.shared.b64 %x, [%q];'
+            low = (1 << w) - 1
+            if name in ('add.u64', 'inc.u32', 'dec.u32', 'min.u32', 'max.u32', 'add.u32', 'min.s32', 'max.s32', 'add.s32', 'and.b32', 'or.b32', 'xor.b32'):
+                entry('red', 'red_async_' + name_of(name), body, 'b64 b64', 'b64', [((r[0], r[2]), (r[0] & ~low & (1 << 64) - 1 | f(r[0] & low, r[2] & low) & low,)) for r in rows], extra=regs(1024) + ' .reg .b64 %v; .reg .b32 %h;')
+    quads = [tuple(RNG.getrandbits(64) for _ in range(4)) for _ in range(10)]
+    for w in (32, 64):
+        reduction('add.u%d' % w, lambda a, b: a + b, w, quads)
+        reduction('min.s%d' % w, lambda a, b: min(a, b, key=lambda v: s(v, w)), w, quads)
+        reduction('max.u%d' % w, lambda a, b: max(a, b), w, quads)
+    reduction('and.b32', lambda a, b: a & b, 32, quads)
+    reduction('or.b64', lambda a, b: a | b, 64, quads)
+    reduction('xor.b32', lambda a, b: a ^ b, 32, quads)
+    reduction('inc.u32', lambda a, b: 0 if a >= b else a + 1, 32, quads)
+    reduction('dec.u32', lambda a, b: b if a == 0 or a > b else a - 1, 32, quads)
+    for t in ('f16', 'bf16', 'f32', 'f64'):
+        w = 16 if '16' in t else int(t[1:])
+        numbers = [v for v in floats(t) if decode(v, t) != NAN and not is_(decode(v, t), INF)]
+        def packed(): return sum(RNG.choice(numbers) << i for i in range(0, 64, w))
+        rows = [tuple(packed() for _ in range(4)) for _ in range(12)]
+        reduction(('add.noftz.' if w == 16 else 'add.') + t, lambda a, b, t=t: encode(add(decode(a, t), decode(b, t)), t), w, rows)
+        if w == 16:
+            for op in ('min',) if t == 'f16' else ('max',):
+                def pick(a, b, t=t, op=op):
+                    order = compare(decode(a, t), decode(b, t))
+                    less = order < 0 or (order == 0 and sign_of(decode(a, t)) > sign_of(decode(b, t)))
+                    return a if less == (op == 'min') else b
+                reduction('%s.%s' % (op, t), pick, w, rows)
+    # st.async, st.bulk
+    for name, width, value in (('b32', 4, '%h'), ('b64', 8, '%b'), ('v2.b64', 16, '{%b, %a}')):
+        wanted = {'b32': lambda a, b: (a & ~0xffffffff | b & 0xffffffff, b), 'b64': lambda a, b: (b, b), 'v2.b64': lambda a, b: (b, a)}[name]
+        entry('st', 'st_async_' + name_of(name), own % 16 + tx.replace('16; ', '%d; ' % width) + 'st.shared.v2.b64 [%q], {%a, %b}; cvt.u32.u64 %h, %b; ' + 'st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.%s [%%q], %s, [%%m]; ' % (name, value) + wait + both, 'b64 b64', 'b64 b64', [(r, wanted(*r)) for r in pairs64], extra=regs(1024) + ' .reg .b32 %h;')
+    entry('st', 'st_bulk', own % 16 + 'st.shared.v2.b64 [%q], {%a, %b}; st.bulk.weak.shared::cta [%q], 8, 0; ' + both, 'b64 b64', 'b64 b64', [(r, (0, r[1])) for r in pairs64], extra=regs(1024))
+    # Clusters of one block.
+    entry('mapa', 'mapa_shared', own % 8 + 'st.shared.b32 [%q], %a; cvt.u32.u64 %h, %q; mapa.shared::cluster.u32 %h, %h, 0; ld.shared::cluster.b32 %x, [%h]; cvta.shared.u64 %q, %q; mapa.u64 %q, %q, 0; ld.b32 %y, [%q];', 'b32', 'b32 b32', [((x,), (x, x)) for x in ints(32)], extra=regs(512) + ' .reg .b32 %h;')
+    entry('getctarank', 'getctarank_own', own % 8 + 'cvt.u32.u64 %h, %q; getctarank.shared::cluster.u32 %x, %h; cvta.shared.u64 %q, %q; getctarank.u64 %y, %q;', 'b32', 'b32 b32', [((x,), (0, 0)) for x in ints(32)], extra=regs(512) + ' .reg .b32 %h;')
+    entry('barrier', 'barrier_cluster', 'mul.wide.u32 %p, %i, 4; mov.u64 %q, box; sub.u64 %r, %q, %p; add.u64 %q, %q, %p; st.shared.b32 [%q], %a; barrier.cluster.arrive.release; barrier.cluster.wait.acquire; ld.shared.b32 %x, [%r+380]; barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned; mov.u32 %h, %cluster_nctarank; add.u32 %x, %x, %h; mov.u32 %h, %cluster_ctarank; add.u32 %x, %x, %h;',
+          'b32', 'b32', [((x,), (values[95 - i] + 1,)) for i, x in enumerate(values)], warp=True, extra=' .reg .b64 %p, %q, %r; .reg .b32 %h; .shared .align 4 .b8 box[384];')
+    entry('elect', 'elect_all', 'elect.sync %x|%y, -1;', 'b32', 'b32 pred', [((i,), (0, int(i == 0))) for i in range(32)], warp=True)
+    entry('elect', 'elect_half', 'setp.lt.u32 %q, %i, 16; @%q bra L; elect.sync %x|%y, 0xffff0000; bra E; L: elect.sync %x|%y, 0xffff; E: ', 'b32', 'b32 pred', [((i,), (i // 16 * 16, int(i % 16 == 0))) for i in range(32)], warp=True, extra=' .reg .pred %q;')
+    entry('isspacep', 'isspacep_spaces', own % 8 + 'cvta.shared.u64 %q, %q; isspacep.shared %x, %q; isspacep.shared::cluster %y, %q; isspacep.global %z, %q; isspacep.global %w, %from;', 'b32', 'pred pred pred pred', [((x,), (1, 1, 0, 1)) for x in ints(32)], extra=regs(512))
+    same = [((x,), (x,)) for x in ints(32)]
+    hints = 'fence.acq_rel.cta; fence.acq_rel.cluster; fence.sc.gpu; fence.acq_rel.sys; fence.proxy.alias; fence.proxy.async; fence.proxy.async.global; fence.proxy.async.shared::cta; fence.mbarrier_init.release.cluster; fence.proxy.tensormap::generic.release.gpu; fence.proxy.tensormap::generic.acquire.sys [%from], 128; '
+    entry('fence', 'fence_all', hints + 'mov.b32 %x, %a;', 'b32', 'b32', same)
+    entry('membar', 'membar_all', 'membar.cta; membar.gl; membar.sys; membar.proxy.alias; mov.b32 %x, %a;', 'b32', 'b32', same)
+    entry('prefetch', 'prefetch_all', 'prefetch.global.L1 [%from]; prefetch.global.L2 [%from]; prefetch.global.L2::evict_last [%from]; prefetch.global.L2::evict_normal [%from]; prefetchu.L1 [%from]; applypriority.global.L2::evict_normal [%from], 128; mov.b32 %x, %a;', 'b32', 'b32', same)
+    entry('createpolicy', 'createpolicy_hints', 'createpolicy.fractional.L2::evict_last.L2::evict_unchanged.b64 %p, 0.5; createpolicy.range.global.L2::evict_first.b64 %q, [%from], 4096, 8192; ld.global.L1::no_allocate.L2::cache_hint.L2::128B.b32 %x, [%from], %p; st.global.L2::cache_hint.b32 [%from], %x, %q; red.global.add.L2::cache_hint.u32 [%from], 1, %p; atom.global.add.L2::cache_hint.u32 %x, [%from], 1, %p; add.u32 %x, %x, -1;', 'b32', 'b32', same, extra=' .reg .b64 %p, %q;')
+    entry('setmaxnreg', 'setmaxnreg_both', 'setmaxnreg.dec.sync.aligned.u32 40; setmaxnreg.inc.sync.aligned.u32 232; mov.b32 %x, %a;', 'b32', 'b32', [((i,), (i,)) for i in range(32)], warp=True)
+    entry('griddepcontrol', 'griddepcontrol_both', 'griddepcontrol.wait; griddepcontrol.launch_dependents; mov.b32 %x, %a;', 'b32', 'b32', same)
+    entry('nanosleep', 'nanosleep_short', 'nanosleep.u32 20; mov.b32 %x, %a;', 'b32', 'b32', same)
+    # Lanes of one warp that wait for each other: a lock, a flag, and what comes behind them.
+    rows = [((RNG.getrandbits(20),), None) for _ in range(64)]
+    total = sum(r[0][0] for r in rows)
+    lock = 'setp.ne.u32 %p, %i, 0; @%p bra S; st.shared.b32 [lock], 0; st.shared.b32 [sum], 0; S: bar.sync 0; L: atom.shared.cas.b32 %o, [lock], 0, 1; setp.ne.u32 %p, %o, 0; @%p bra L; ld.volatile.shared.b32 %v, [sum]; add.u32 %v, %v, %a; st.volatile.shared.b32 [sum], %v; membar.cta; atom.shared.exch.b32 %o, [lock], 0; '
+    shared = ' .reg .pred %p, %q; .reg .b32 %o, %v, %n, %k; .shared .align 4 .b8 lock[4]; .shared .align 4 .b8 sum[4];'
+    entry('atom', 'atom_lock_in_a_warp', lock + 'bar.sync 0; ld.shared.b32 %x, [sum];', 'b32', 'b32', [(r, (total,)) for r, _ in rows], warp=True, extra=shared)
+    entry('atom', 'atom_lock_and_vote', lock + 'mov.u32 %n, 0; mov.u32 %k, 0; M: add.u32 %n, %n, 3; add.u32 %k, %k, 1; setp.lt.u32 %q, %k, 5; @%q bra M; vote.sync.ballot.b32 %v, %p, -1; not.b32 %v, %v; popc.b32 %v, %v; add.u32 %x, %n, %v;', 'b32', 'b32', [(r, (47,)) for r, _ in rows], warp=True, extra=shared)
+    # Odd lanes wait for even ones, whose flags are set behind the place where all would meet.
+    entry('ld', 'ld_flags_in_a_warp', 'and.b32 %o, %i, 1; mul.wide.u32 %f, %i, 4; mov.u64 %g, flags; add.u64 %f, %f, %g; st.shared.b32 [%f], 0; bar.sync 0; setp.eq.u32 %p, %o, 0; @%p bra E; W: ld.volatile.shared.b32 %v, [%f+-4]; setp.eq.u32 %q, %v, 0; @%q bra W; sub.u32 %x, %v, 1; bra J; E: mov.u32 %x, %a; J: add.u32 %x, %x, 1; @!%p bra Z; st.volatile.shared.b32 [%f], %x; Z: ',
+          'b32', 'b32', [((v,), (rows[i - i % 2][0][0] + 1,)) for i, (v, ) in enumerate(r[0] for r in rows)], warp=True, extra=' .reg .pred %p, %q; .reg .b32 %o, %v; .reg .b64 %f, %g; .shared .align 4 .b8 flags[256];')
+
+
 RAW = {}
 
 
@@ -826,5 +941,5 @@ def write_raw():
 
 
 if __name__ == '__main__':
-    for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, matrices, write, write_raw):
+    for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, matrices, asynchronous, write, write_raw):
         part()

@@ -179,6 +179,14 @@ class CompiledProgram : public Program {
     return found;
   }
 
+  // Swizzling goes by the bits of an address in shared memory, up to the 1024 bytes after which patterns repeat.
+  bool swizzles(const std::vector<size_t>& functions) const {
+    for (size_t index : functions)
+      for (const ptx::Instruction& instruction : module_.functions[index].body)
+        if (instruction.modifiers.has("tensor") || instruction.opcode == ptx::Opcode::wgmma) return true;
+    return false;
+  }
+
   // Gives the shared variables that this kernel can see their offsets; returns how many bytes they take.
   uint32_t place_shared(const std::vector<size_t>& functions, Placement& placement) const {
     std::vector<bool> used(module_.variables.size(), false);
@@ -203,7 +211,13 @@ class CompiledProgram : public Program {
       placement.function_shared[index] = static_cast<uint32_t>(end);
       end = shared_end(module_.functions[index], static_cast<uint32_t>(end));
     }
-    end = aligned(end, 16);  // dynamic shared memory begins behind all others
+    uint64_t alignment = 16;  // dynamic shared memory begins behind all others
+    for (size_t i = 0; i < module_.variables.size(); ++i) {
+      const ptx::Variable& variable = module_.variables[i];
+      if (variable.space == Space::shared && used[i] && variable.size == 0)
+        alignment = std::max<uint64_t>(alignment, variable.alignment);
+    }
+    end = aligned(end, alignment);
     place(true);
     return static_cast<uint32_t>(end);
   }
@@ -220,6 +234,9 @@ class CompiledProgram : public Program {
       kernel.parameter_sizes.push_back(static_cast<uint32_t>(parameter.size));
     kernel.parameter_bytes = function.parameter_bytes;
     std::memcpy(kernel.required_block, function.reqntid, sizeof kernel.required_block);
+    std::memcpy(kernel.cluster, function.reqnctapercluster, sizeof kernel.cluster);
+    kernel.explicit_cluster = function.explicit_cluster;
+    if (swizzles(functions)) kernel.shared_alignment = 1024;
     if (module_.target.starts_with("sm_"))
       kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_.target.c_str() + 3));
     uint64_t limit = function.maxntid[0];

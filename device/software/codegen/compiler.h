@@ -21,6 +21,9 @@ struct Kernel {  // one .entry
   uint32_t static_shared = 0;       // bytes
   uint32_t required_block[3] = {};  // .reqntid, 0: none
   uint32_t max_threads = 0;         // .maxntid, 0: no limit
+  uint32_t cluster[3] = {};         // .reqnctapercluster, 0: none
+  bool explicit_cluster = false;    // .explicitcluster: a launch must be one of clusters
+  uint32_t shared_alignment = 128;  // of a block's shared memory, in bytes
   uint32_t ptx_target = 0;          // 75 for sm_75
 };
 

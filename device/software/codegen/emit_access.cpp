@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "device/software/codegen/copies.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/jit.h"
 #include "device/software/codegen/together.h"
@@ -297,47 +298,39 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
       [&] { emitter.rarely([&] { anywhere(false); }); });
 }
 
-// cp.async copies at once, and waiting for it is waiting for nothing. What lies behind src-size becomes zero.
-void emit_copy(Emitter& emitter, const ptx::Instruction& instruction) {
+// isspacep p, a. Whatever lies in no other space is global (PTX ISA, "isspacep").
+Value* lies_in(Emitter& emitter, Value* address, Value* start, Value* bytes) {
+  auto& ir = emitter.ir;
+  if (Emitter::varying(address)) start = emitter.splat(start), bytes = emitter.splat(bytes);
+  return ir.CreateICmpULT(ir.CreateSub(address, start), bytes);
+}
+
+void emit_isspacep(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
-  bool cache_hint = modifiers.has("L2::cache_hint");
-  size_t operands = instruction.operands.size() - (cache_hint ? 1 : 0);
-  if (modifiers.has("bulk") || operands < 3 || modifiers.words.at(1) == "mbarrier") emitter.unsupported(instruction);
-  Value* to = emitter.address_of(instruction.operands[0], Space::shared);
-  Value* from = emitter.address_of(instruction.operands[1], Space::global);
-  auto bytes = static_cast<unsigned>(instruction.operands[2].value);
-  if (operands > 3) {
-    const auto& limit = instruction.operands[3];
-    Value* count;
-    if (limit.kind == ptx::Operand::reg &&
-        emitter.function.registers[limit.index].type == ptx::Type::pred) {  // ignore-src
-      Value* ignored = emitter.read_predicate(limit);
-      auto* words = emitter.shaped(ir.getInt32Ty(), ignored);
-      auto* none = llvm::ConstantInt::get(words, 0);
-      auto* all = llvm::ConstantInt::get(words, bytes);
-      count = ir.CreateSelect(ignored, none, all);
-    } else {
-      count = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, emitter.read(limit, ptx::Type::u32),
-                                       emitter.like(emitter.read(limit, ptx::Type::u32), bytes));
-    }
-    return emitter.each_active_lane([&](Value* lane) {
-      auto pointer = [&](Value* addresses) {
-        return ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy());
-      };
-      auto* piece = emitter.scratch(ir.getIntNTy(bytes * 8));
-      ir.CreateStore(llvm::Constant::getNullValue(piece->getAllocatedType()), piece);
-      Value* whole = ir.CreateICmpEQ(emitter.element(count, lane), ir.getInt32(bytes));
-      either(
-          emitter, whole,
-          [&] { ir.CreateStore(ir.CreateAlignedLoad(piece->getAllocatedType(), pointer(from), Align(1)), piece); },
-          [&] { ir.CreateMemCpy(piece, Align(1), pointer(from), Align(1), emitter.element(count, lane)); });
-      ir.CreateAlignedStore(ir.CreateLoad(piece->getAllocatedType(), piece), pointer(to), Align(1));
-    });
-  }
-  ptx::Type part = bytes == 4 ? ptx::Type::b32 : ptx::Type::b64;
-  for (unsigned at = 0; at < bytes; at += access_bytes(part))
-    store(emitter, offset_by(emitter, to, at), load(emitter, offset_by(emitter, from, at), part, false), false);
+  Value* address = emitter.read(instruction.operands[1], ptx::Type::b64);
+  auto pointer = [&](unsigned offset) {
+    return ir.CreatePtrToInt(emitter.warp_field(offset, ir.getPtrTy()), ir.getInt64Ty());
+  };
+  auto word = [&](unsigned offset) {
+    return ir.CreateZExt(emitter.launch_field(offset, ir.getInt32Ty()), ir.getInt64Ty());
+  };
+  Value* own = lies_in(emitter, address, pointer(offsetof(Warp, shared)), word(offsetof(Launch, total_shared)));
+  Value* blocks = word(offsetof(Launch, cluster_blocks));
+  Value* room = ir.CreateMul(blocks, emitter.launch_field(offsetof(Launch, shared_pitch), ir.getInt64Ty()));
+  room = ir.CreateSelect(ir.CreateICmpEQ(blocks, ir.getInt64(1)), ir.getInt64(0), room);
+  Value* cluster = ir.CreateOr(own, lies_in(emitter, address, pointer(offsetof(Warp, cluster_shared)), room));
+  Value* local = lies_in(emitter, address, pointer(offsetof(Warp, local)),
+                         ir.CreateMul(word(offsetof(Launch, local_bytes)), ir.getInt64(lanes)));
+  Value* parameters =
+      ir.CreatePtrToInt(emitter.launch_field(offsetof(Launch, parameters), ir.getPtrTy()), ir.getInt64Ty());
+  Value* parameter = lies_in(emitter, address, parameters, word(offsetof(Launch, parameter_bytes)));
+  Value* result = emitter.like(own, 0);
+  if (modifiers.space == Space::shared) result = modifiers.has("shared::cluster") ? cluster : own;
+  if (modifiers.space == Space::local) result = local;
+  if (modifiers.space == Space::param) result = parameter;
+  if (modifiers.space == Space::global) result = ir.CreateNot(ir.CreateOr(ir.CreateOr(cluster, local), parameter));
+  emitter.write(instruction.operands[0], result);
 }
 
 // Only shared memory has addresses of its own (offsets); all other spaces use generic ones.
@@ -370,7 +363,11 @@ void emit_isspacep(Emitter& emitter, const ptx::Instruction& instruction) {
   auto launch_size = [&](unsigned offset) {
     return ir.CreateZExt(emitter.launch_field(offset, ir.getInt32Ty()), ir.getInt64Ty());
   };
-  Value* shared = inside(warp_pointer(offsetof(Warp, shared)), launch_size(offsetof(Launch, total_shared)));
+  Value* own = inside(warp_pointer(offsetof(Warp, shared)), launch_size(offsetof(Launch, total_shared)));
+  Value* blocks = launch_size(offsetof(Launch, cluster_blocks));
+  Value* room = ir.CreateMul(blocks, emitter.launch_field(offsetof(Launch, shared_pitch), ir.getInt64Ty()));
+  room = ir.CreateSelect(ir.CreateICmpEQ(blocks, ir.getInt64(1)), ir.getInt64(0), room);
+  Value* cluster = ir.CreateOr(own, inside(warp_pointer(offsetof(Warp, cluster_shared)), room));
   Value* local_bytes = ir.CreateMul(launch_size(offsetof(Launch, local_bytes)), ir.getInt64(lanes));
   Value* local = inside(warp_pointer(offsetof(Warp, local)), local_bytes);
   Value* constant = ir.CreateICmpNE(address, address);
@@ -382,16 +379,16 @@ void emit_isspacep(Emitter& emitter, const ptx::Instruction& instruction) {
   }
   Value* truth = nullptr;
   switch (instruction.modifiers.space) {
-    case Space::shared: truth = shared; break;
+    case Space::shared: truth = instruction.modifiers.has("shared::cluster") ? cluster : own; break;
     case Space::local: truth = local; break;
     case Space::constant: truth = constant; break;
     case Space::param: {
       Value* begin =
           ir.CreatePtrToInt(emitter.launch_field(offsetof(Launch, parameters), ir.getPtrTy()), ir.getInt64Ty());
-      truth = inside(begin, ir.getInt64(std::max(emitter.function.parameter_bytes, 1u)));
+      truth = inside(begin, launch_size(offsetof(Launch, parameter_bytes)));
       break;
     }
-    default: truth = ir.CreateNot(ir.CreateOr(constant, ir.CreateOr(shared, local)));
+    default: truth = ir.CreateNot(ir.CreateOr(constant, ir.CreateOr(cluster, local)));
   }
   emitter.write(instruction.operands[0], truth);
 }
@@ -405,6 +402,12 @@ void emit_policy(Emitter& emitter, const ptx::Instruction& instruction) {
 
 }  // namespace
 
+void copy_pieces(Emitter& emitter, Value* to, Value* from, unsigned bytes) {
+  ptx::Type part = bytes == 4 ? ptx::Type::b32 : ptx::Type::b64;
+  for (unsigned at = 0; at < bytes; at += access_bytes(part))
+    store(emitter, offset_by(emitter, to, at), load(emitter, offset_by(emitter, from, at), part, false), false);
+}
+
 bool emit_access(Emitter& emitter, const ptx::Instruction& instruction) {
   switch (instruction.opcode) {
     case Opcode::ld:
@@ -413,12 +416,6 @@ bool emit_access(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::cvta: emit_cvta(emitter, instruction); return true;
     case Opcode::isspacep: emit_isspacep(emitter, instruction); return true;
     case Opcode::createpolicy: emit_policy(emitter, instruction); return true;
-    case Opcode::cp:
-      if (instruction.modifiers.has("commit_group") || instruction.modifiers.has("wait_group") ||
-          instruction.modifiers.has("wait_all"))
-        return true;
-      emit_copy(emitter, instruction);
-      return true;
     case Opcode::prefetch:
     case Opcode::prefetchu:
     case Opcode::discard:

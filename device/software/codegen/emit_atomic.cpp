@@ -157,8 +157,8 @@ struct Atomic {
   bool narrow = type == Type::f16 || type == Type::f16x2 || is_bfloat(type);
   bool by_loop = narrow && (modifiers.operation == "min" || modifiers.operation == "max" ||
                             (is_bfloat(type) && modifiers.operation == "add"));
-  // Only this block's warps see its shared memory, and they take turns on one thread.
-  bool alone = modifiers.space == ptx::Space::shared && !modifiers.has("shared::cluster");
+  // Only its cluster's warps see a block's shared memory, and they take turns on one thread.
+  bool alone = modifiers.space == ptx::Space::shared;
 
   Value* swapped(Value* pointer, Value* expected, Value* desired) {
     if (width == 128) return swapped_wide(emitter, pointer, expected, desired);

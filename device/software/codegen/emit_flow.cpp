@@ -53,6 +53,7 @@ void Emitter::emit_flow() {
     }
   }
   ir.SetInsertPoint(check_.back());
+  if (parts_) come_back();
   ir.CreateRetVoid();
 }
 
@@ -142,8 +143,8 @@ void Emitter::emit_masked(uint32_t position) {
   const Block& range = flow_.blocks[block_index];
   bool divergent = shape_.divergent[block_index];
   ir.SetInsertPoint(check_[position]);
-  auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[block_index]);
   if (together_[position] && !divergent) {
+    auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[block_index]);
     auto *met = block("met"), *apart = block("apart");
     ir.CreateCondBr(ir.CreateICmpEQ(waiting, every_lane()), met, apart);
     ir.SetInsertPoint(met);
@@ -152,7 +153,7 @@ void Emitter::emit_masked(uint32_t position) {
     ir.SetInsertPoint(apart);
   }
   auto* skip = block("skip");
-  ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position], skip);
+  ir.CreateCondBr(may_enter(block_index), body_[position], skip);
   ir.SetInsertPoint(skip);
   leave(position);
 
@@ -199,19 +200,6 @@ void Emitter::emit_parting(uint32_t position, Value* yes, uint32_t taken, uint32
   uint32_t end = returns(taken) ? taken : next, on = returns(taken) ? next : taken;
   Value* rest = returns(taken) ? stays : leaves;
   ir.CreateCondBr(ir.CreateICmpNE(rest, ir.getInt32(0)), body_[position_[on]], body_[position_[end]]);
-}
-
-// Goes on behind `position`: to the next block with waiting lanes, or back to the header of a region that ends here.
-void Emitter::leave(uint32_t position) {
-  parts_ = true;
-  for (const Region& region : layout_.regions) {
-    if (region.last != position + 1) continue;
-    auto* waiting = ir.CreateLoad(ir.getInt32Ty(), masks_[region.header]);
-    auto* out = block("out");
-    ir.CreateCondBr(ir.CreateICmpNE(waiting, ir.getInt32(0)), body_[position_[region.header]], out);
-    ir.SetInsertPoint(out);
-  }
-  ir.CreateBr(check_[position + 1]);
 }
 
 void Emitter::send(uint32_t block, Value* mask) {

@@ -240,7 +240,7 @@ std::optional<Emitter::LinearAddress> Emitter::linear_address(const Operand& ope
     Value* fits = all_rows(ir.CreateICmpSGE(start, like(start, 0)));
     Value* memory = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
     if (varying(start)) memory = rows(memory);
-    return LinearAddress{ir.CreateAdd(ir.CreateZExt(start, start->getType()->getWithNewBitWidth(64)), memory), stride,
+    return LinearAddress{ir.CreateAdd(ir.CreateSExt(start, start->getType()->getWithNewBitWidth(64)), memory), stride,
                          stride ? fits : nullptr, nullptr, 0};
   }
   if (ptx::bits(function.registers[operand.index].type) != 64) return std::nullopt;

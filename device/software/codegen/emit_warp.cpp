@@ -101,6 +101,16 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
   if (instruction.destinations > 1) emitter.write(instruction.operands[1], agreed);
 }
 
+// elect.sync d|p, membermask: the lowest member leads.
+void emit_elect(Emitter& emitter, const ptx::Instruction& instruction) {
+  auto& ir = emitter.ir;
+  Value* lanes_in = members(emitter, instruction, instruction.operands.size() - 1);
+  Value* leader = ir.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, lanes_in, ir.getTrue());
+  emitter.write(instruction.operands[0], leader, Type::b32);
+  if (instruction.destinations < 2) return;
+  emitter.write(instruction.operands[1], ir.CreateICmpEQ(emitter.splat(leader), emitter.lane_numbers()));
+}
+
 Value* reduced(Emitter& emitter, const ptx::Instruction& instruction, Value* value, Value* mask) {
   auto& ir = emitter.ir;
   const std::string& name = instruction.modifiers.operation;
@@ -161,11 +171,18 @@ void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
   emitter.write(instruction.operands[0], ir.CreateLoad(value->getType(), results), type);
 }
 
+void emit_cluster_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
+  if (instruction.modifiers.has("arrive"))
+    emitter.hook("outboard_cluster_arrive", emitter.ir.getVoidTy(), {emitter.warp(), emitter.active()});
+  else
+    emitter.hook("outboard_cluster_wait", emitter.ir.getVoidTy(), {emitter.warp()});
+}
+
 void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
   if (modifiers.has("warp")) return;  // lanes of a warp are never apart here
-  if (modifiers.has("cluster")) emitter.unsupported(instruction);
+  if (modifiers.has("cluster")) return emit_cluster_barrier(emitter, instruction);
   auto scalar = [&](size_t i) {
     if (i >= instruction.operands.size()) return static_cast<Value*>(ir.getInt32(0));
     Value* value = emitter.read(instruction.operands[i], Type::b32);
@@ -212,7 +229,9 @@ bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction) {
     }
     case Opcode::setmaxnreg:
     case Opcode::griddepcontrol:
-    case Opcode::pmevent: return true;  // nothing to wait for, nothing to count
+    case Opcode::setmaxnreg:
+    case Opcode::pmevent: return true;  // nothing to wait for, to give back, to count
+    case Opcode::elect: emit_elect(emitter, instruction); return true;
     default: return false;
   }
 }

@@ -76,9 +76,16 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Fun
       grouping_(grouping),
       flow_(control_flow(function)),
       layout_(lay_out(flow_)),
-      shape_(uniformity(function, flow_, grouping)),
+      spins_(find_spins(function, flow_, layout_)),
       target_(target.getFunction("ptx." + function.name)),
-      whole_(grouping.whole && function.is_entry) {}
+      whole_(grouping.whole && function.is_entry) {
+  if (spins_.any) {
+    flow_ = control_flow(function, true);
+    layout_ = lay_out(flow_);
+    spins_ = find_spins(function, flow_, layout_);
+  }
+  shape_ = uniformity(function, flow_, grouping, spins_.exits);
+}
 
 void Emitter::emit() {
   ir.SetInsertPoint(BasicBlock::Create(ir.getContext(), "entry", target_));
@@ -133,6 +140,10 @@ void Emitter::prepare_registers() {
     masks_.push_back(ir.CreateAlloca(ir.getInt32Ty()));
     ir.CreateStore(ir.getInt32(0), masks_.back());
   }
+  for (size_t i = 0; i < layout_.regions.size(); ++i) {
+    rounds_.push_back(spins(i) ? ir.CreateAlloca(ir.getInt32Ty()) : nullptr);
+    if (spins(i)) ir.CreateStore(ir.getInt32(0), rounds_[i]);
+  }
   auto* flags = FixedVectorType::get(ir.getInt1Ty(), lanes);
   carry = ir.CreateAlloca(flags);
   ir.CreateStore(llvm::Constant::getNullValue(flags), carry);
@@ -165,14 +176,18 @@ bool has_effects(Opcode opcode) {
     case Opcode::suq:
     case Opcode::suld:
     case Opcode::sust:
-    case Opcode::sured: return true;
+    case Opcode::sured:
+    case Opcode::mbarrier:
+    case Opcode::tensormap:
+    case Opcode::clusterlaunchcontrol: return true;
     default: return false;
   }
 }
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
-constexpr Family families[] = {emit_integer, emit_bits, emit_float,  emit_convert, emit_compare, emit_access,
-                               emit_atomic,  emit_warp, emit_matrix, emit_texture, emit_surface, emit_video,
+constexpr Family families[] = {emit_integer, emit_bits,     emit_float,   emit_convert, emit_compare,
+                               emit_copy,    emit_access,   emit_atomic,  emit_warp,    emit_mbarrier,
+                               emit_cluster, emit_matrix,   emit_texture, emit_surface, emit_video,
                                emit_stack};
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "device/software/pass/cfg.h"
 #include "device/software/pass/layout.h"
+#include "device/software/pass/spinning.h"
 #include "device/software/pass/uniformity.h"
 #include "device/software/ptx/ast.h"
 
@@ -150,9 +151,15 @@ class Emitter {
   bool in_frame(uint32_t variable) const { return frame_offset_[variable] != ~uint64_t{0}; }
   void send(uint32_t block, Value* mask);
   void leave(uint32_t position);
+  bool spins(size_t region) const;
+  bool meets(uint32_t block) const;
+  Value* may_enter(uint32_t block);
+  Value* named_members(const Instruction& instruction);
+  void come_back();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
   Value* special(ptx::Special special);
+  Value* cluster_register(ptx::Special special);
   Value* thread_index(unsigned axis);
 
   struct Linear {
@@ -176,6 +183,7 @@ class Emitter {
   const Grouping grouping_;
   ControlFlow flow_;
   Layout layout_;
+  Spins spins_;
   Uniformity shape_;
   llvm::Function* target_;
   Value* warp_ = nullptr;
@@ -189,6 +197,7 @@ class Emitter {
   std::vector<llvm::AllocaInst*> registers_;
   std::vector<llvm::AllocaInst*> wraps_;         // by register; nullptr where nothing can wrap round
   std::vector<llvm::AllocaInst*> masks_;         // by block
+  std::vector<llvm::AllocaInst*> rounds_;        // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block
@@ -215,6 +224,9 @@ bool emit_stack(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_compare(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_access(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_copy(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_mbarrier(Emitter& emitter, const ptx::Instruction& instruction);
+bool emit_cluster(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_matrix(Emitter& emitter, const ptx::Instruction& instruction);
 bool emit_texture(Emitter& emitter, const ptx::Instruction& instruction);

@@ -212,4 +212,27 @@ TEST(compile, says_the_line_of_a_mistake) {
   EXPECT_NE(refused.error().find("line 6"), std::string::npos) << refused.error();
 }
 
+// Work stealing: whoever is done takes the next block that has not begun, and every block's work is done once.
+TEST(kernel, a_block_takes_over_blocks_that_have_not_begun) {
+  test::Kernel kernel(R"(.visible .entry k(.param .u64 p) {
+    .reg .pred %p<3>; .reg .b32 %r<9>; .reg .b64 %d<9>; .reg .b128 %q;
+    .shared .align 16 .b8 answer[16]; .shared .align 8 .b8 bar[8];
+    ld.param.u64 %d1, [p]; mov.u32 %r1, %ctaid.x; mov.u32 %r3, 0; mbarrier.init.shared::cta.b64 [bar], 1;
+    AGAIN: mul.wide.u32 %d2, %r1, 4; add.u64 %d2, %d2, %d1; red.global.add.u32 [%d2], 1; red.global.add.u32 [%d1+160], %r4;
+    mbarrier.arrive.expect_tx.shared::cta.b64 _, [bar], 16;
+    clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::complete_tx::bytes.b128 [answer], [bar];
+    W: mbarrier.try_wait.parity.shared::cta.b64 %p1, [bar], %r3; @!%p1 bra W;
+    xor.b32 %r3, %r3, 1; mov.u32 %r4, 1; ld.shared.b128 %q, [answer];
+    clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p2, %q;
+    @!%p2 bra DONE;
+    clusterlaunchcontrol.query_cancel.get_first_ctaid::x.b32.b128 %r1, %q;
+    bra AGAIN;
+    DONE: ret;
+  })");
+  std::vector<uint32_t> done(41, 0);
+  EXPECT_EQ(kernel.run(40, 1, {test::at(done.data())}), CUDA_SUCCESS);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(done[i], 1u) << i;
+  EXPECT_GT(done[40], 0u);  // some were taken over
+}
+
 }  // namespace

@@ -308,8 +308,8 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
     address = ir.getInt64(static_cast<uint64_t>(operand.value));
   }
   if (space != Space::shared) return address;
-  // Addresses in shared memory have 32 bits: -4 plus 8 is 4.
-  address = resized(ir, resized(ir, address, 32, false), 64, false);
+  // Addresses in shared memory have 32 bits: -4 plus 8 is 4. Those of a cluster's earlier blocks are negative.
+  address = resized(ir, resized(ir, address, 32, false), 64, true);
   Value* base = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
   unify(address, base);
   return ir.CreateAdd(address, base);
@@ -370,6 +370,7 @@ Emitter::Value* Emitter::special(Special special) {
     return warp_field(offsetof(Warp, block_index) + 4 * axis(Special::ctaid_x), ir.getInt32Ty());
   if (within(Special::nctaid_x))
     return launch_field(offsetof(Launch, grid) + 4 * axis(Special::nctaid_x), ir.getInt32Ty());
+  if (special >= Special::clusterid_x && special <= Special::cluster_nctarank) return cluster_register(special);
   Value* lane = lane_numbers();
   Value* bit = ir.CreateShl(splat(ir.getInt32(1)), lane);
   Value* below = ir.CreateSub(bit, splat(ir.getInt32(1)));
@@ -380,6 +381,10 @@ Emitter::Value* Emitter::special(Special special) {
     case Special::smid: return warp_field(offsetof(Warp, worker), ir.getInt32Ty());
     case Special::nsmid: return launch_field(offsetof(Launch, processors), ir.getInt32Ty());
     case Special::zero: return ir.getInt64(0);
+    case Special::is_explicit_cluster: {
+      Value* given = launch_field(offsetof(Launch, explicit_cluster), ir.getInt32Ty());
+      return ir.CreateICmpNE(given, ir.getInt32(0));
+    }
     case Special::gridid: return launch_field(offsetof(Launch, grid_id), ir.getInt64Ty());
     case Special::lanemask_eq: return bit;
     case Special::lanemask_lt: return below;

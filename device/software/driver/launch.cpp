@@ -7,6 +7,7 @@
 #include "device/software/driver/limits.h"
 #include "device/software/driver/occupancy.h"
 #include "device/software/driver/state.h"
+#include "device/software/run/cluster.h"
 
 namespace software {
 namespace {
@@ -15,6 +16,9 @@ struct LaunchShape {
   uint32_t grid[3], block[3];
   uint32_t dynamic_shared;
   bool cooperative = false;
+  uint32_t cluster[3] = {};  // 0: as the kernel says
+
+  uint32_t cluster_blocks() const { return cluster[0] ? cluster[0] * cluster[1] * cluster[2] : 1; }
 };
 
 // CUDA's `extra` list (cuda.h: CU_LAUNCH_PARAM_...): pairs, then the end mark.
@@ -40,6 +44,22 @@ CUresult check_shape(const LaunchShape& shape, const Function& function) {
   uint32_t resident = blocks_per_processor(kernel, static_cast<uint32_t>(threads_of(shape)), shape.dynamic_shared);
   if (shape.cooperative && blocks > uint64_t{resident} * device().pool.threads())
     return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+  return CUDA_SUCCESS;
+}
+
+// PTX ISA, ".reqnctapercluster", ".explicitcluster"; CUDA C++ Programming Guide, "Thread Block Clusters": up to eight
+// blocks, more only where the kernel says so, and a grid of whole clusters.
+CUresult choose_cluster(LaunchShape& shape, const Function& function) {
+  const Kernel& kernel = function.kernel();
+  if (kernel.cluster[0] && shape.cluster[0] && !std::ranges::equal(kernel.cluster, shape.cluster))
+    return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  if (!shape.cluster[0]) std::ranges::copy(kernel.cluster, shape.cluster);
+  if (!shape.cluster[0]) return kernel.explicit_cluster ? CUDA_ERROR_INVALID_CLUSTER_SIZE : CUDA_SUCCESS;
+  uint64_t most = function.large_clusters ? limit::cluster_blocks : limit::portable_cluster_blocks, blocks = 1;
+  for (int i = 0; i < 3; ++i) {
+    blocks *= shape.cluster[i];
+    if (blocks == 0 || blocks > most || shape.grid[i] % shape.cluster[i]) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  }
   return CUDA_SUCCESS;
 }
 
@@ -117,23 +137,30 @@ void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& con
   launch.device = &job;
   launch.processors = static_cast<uint32_t>(device().pool.threads());
   launch.kernel_name = kernel.name.c_str();
+  launch.parameter_bytes = kernel.parameter_bytes;
+  launch.explicit_cluster = shape.cluster[0] != 0;
+  launch.cluster_blocks = shape.cluster_blocks();
+  if (shape.cluster[0]) std::ranges::copy(shape.cluster, launch.cluster);
+  if (launch.cluster_blocks > 1) launch.shared_pitch = pitch_of(launch.total_shared);
   launch.grid_workspace = shape.cooperative ? reinterpret_cast<uint64_t>(&job.workspace) : 0;
   job.heap = &context.heap();
   job.blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   job.cooperative = shape.cooperative;
+  job.shared_alignment = kernel.shared_alignment;
   job.resident = blocks_per_processor(kernel, threads, shape.dynamic_shared);
   std::lock_guard hold(context.limits_lock);
   // The limit is per thread; a warp's calls share native frames that hold all its lanes' spills.
   job.stack_bytes += context.limits[CU_LIMIT_STACK_SIZE] * warp_size * 2;
 }
 
-CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream_handle, void** parameters, void** extra) {
+CUresult launch(CUfunction handle, LaunchShape shape, CUstream stream_handle, void** parameters, void** extra) {
   std::shared_ptr<Context> context;
   std::shared_ptr<Stream> stream;
   if (CUresult bad = find_stream(stream_handle, context, stream)) return bad;
   std::shared_ptr<Function> function = device().functions.find(handle);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   if (CUresult bad = check_shape(shape, *function)) return bad;
+  if (CUresult bad = choose_cluster(shape, *function)) return bad;
   auto queued = std::make_shared<Queued>();
   const Kernel& kernel = function->kernel();
   if (CUresult bad = pack(kernel, parameters, extra, queued->parameters)) return bad;
@@ -169,10 +196,10 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** ker
   for (unsigned i = 0; i < c.numAttrs; ++i) {
     const CUlaunchAttributeValue& value = c.attrs[i].value;
     if (c.attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) shape.cooperative = value.cooperative != 0;
-    // Without clusters in the hardware model, only clusters of one block can be had; other attributes are hints.
-    if (c.attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION &&
-        uint64_t{value.clusterDim.x} * value.clusterDim.y * value.clusterDim.z > 1)
-      return CUDA_ERROR_NOT_SUPPORTED;
+    // The other attributes are hints here: streams and events order launches by themselves.
+    if (c.attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    shape.cluster[0] = value.clusterDim.x, shape.cluster[1] = value.clusterDim.y, shape.cluster[2] = value.clusterDim.z;
+    if (shape.cluster_blocks() == 0 || !shape.cluster[0]) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
   }
   return launch(f, shape, c.hStream, kernelParams, extra);
 }

@@ -8,6 +8,7 @@ inline constexpr int threads_per_block = 1024;
 inline constexpr int block_x = 1024, block_y = 1024, block_z = 64;
 inline constexpr int grid_x = 0x7fffffff, grid_y = 65535, grid_z = 65535;
 inline constexpr int shared = 48 << 10, shared_optin = 227 << 10, shared_per_processor = 228 << 10;
+inline constexpr int portable_cluster_blocks = 8, cluster_blocks = 16;
 inline constexpr int threads_per_processor = 2048, blocks_per_processor = 32;
 
 }  // namespace software::limit

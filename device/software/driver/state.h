@@ -97,6 +97,8 @@ struct Function {
   size_t index = 0;  // in Program::kernels()
   std::atomic<int> max_dynamic_shared{48 << 10};
   std::atomic<int> carveout{-1};
+  std::atomic<bool> large_clusters{false};  // more blocks than every device takes
+  std::atomic<int> cluster_policy{0};
   std::atomic<uint32_t> local_bytes{0};  // known after the first launch
   const Kernel& kernel() const;
 };

@@ -14,7 +14,7 @@ bool ends_block(const ptx::Instruction& instruction) {
          instruction.opcode == Opcode::exit || instruction.opcode == Opcode::trap;
 }
 
-std::vector<uint32_t> block_starts(const ptx::Function& function) {
+std::vector<uint32_t> block_starts(const ptx::Function& function, bool meetings) {
   auto size = static_cast<uint32_t>(function.body.size());
   std::vector<bool> starts(size + 1, false);
   starts[0] = true;
@@ -22,6 +22,8 @@ std::vector<uint32_t> block_starts(const ptx::Function& function) {
     if (label <= size) starts[label] = true;
   for (uint32_t i = 0; i < size; ++i)
     if (ends_block(function.body[i])) starts[i + 1] = true;
+  for (uint32_t i = 0; meetings && i < size; ++i)
+    if (is_meeting(function.body[i])) starts[i] = true;
   std::vector<uint32_t> list;
   for (uint32_t i = 0; i < size; ++i)
     if (starts[i]) list.push_back(i);
@@ -30,7 +32,7 @@ std::vector<uint32_t> block_starts(const ptx::Function& function) {
 
 class Builder {
  public:
-  explicit Builder(const ptx::Function& function) : function_(function) {}
+  Builder(const ptx::Function& function, bool meetings) : function_(function), meetings_(meetings) {}
 
   ControlFlow build() {
     make_blocks();
@@ -40,7 +42,7 @@ class Builder {
 
  private:
   void make_blocks() {
-    auto starts = block_starts(function_);
+    auto starts = block_starts(function_, meetings_);
     block_of_.resize(function_.body.size() + 1, no_block);
     for (size_t i = 0; i < starts.size(); ++i) {
       uint32_t last = i + 1 < starts.size() ? starts[i + 1] : static_cast<uint32_t>(function_.body.size());
@@ -67,6 +69,7 @@ class Builder {
   }
 
   const ptx::Function& function_;
+  const bool meetings_;
   ControlFlow graph_;
   std::vector<uint32_t> block_of_;  // by instruction: the block that starts there
 };
@@ -146,9 +149,18 @@ bool ControlFlow::dominates(uint32_t above, uint32_t block) const {
   return block == above;
 }
 
-ControlFlow control_flow(const ptx::Function& function) {
+bool is_meeting(const ptx::Instruction& instruction) {
+  switch (instruction.opcode) {
+    case Opcode::bar:
+    case Opcode::barrier: return !instruction.modifiers.has("arrive");
+    case Opcode::elect: return true;
+    default: return instruction.modifiers.sync;
+  }
+}
+
+ControlFlow control_flow(const ptx::Function& function, bool meetings) {
   if (function.body.empty()) return {};
-  ControlFlow graph = Builder(function).build();
+  ControlFlow graph = Builder(function, meetings).build();
   const auto& blocks = graph.blocks;
   graph.order = reverse_postorder(0, blocks.size(),
                                   [&](uint32_t b) -> const std::vector<uint32_t>& { return blocks[b].successors; });

@@ -24,6 +24,10 @@ struct ControlFlow {
   bool dominates(uint32_t above, uint32_t block) const;
 };
 
-ControlFlow control_flow(const ptx::Function& function);
+// True: lanes of a warp execute the instruction together, those that come first wait for the others.
+bool is_meeting(const ptx::Instruction& instruction);
+
+// `meetings`: instructions where lanes meet begin a block, so that lanes can wait there.
+ControlFlow control_flow(const ptx::Function& function, bool meetings = false);
 
 }  // namespace software

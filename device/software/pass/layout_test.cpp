@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "device/software/pass/spinning.h"
 #include "device/software/pass/uniformity.h"
 #include "device/software/ptx/parser.h"
 
@@ -136,6 +137,45 @@ TEST(shapes, addresses_count_up_from_lane_to_lane) {
   EXPECT_EQ(shape("%r5").kind, software::Shape::uniform);  // the warp's number
   EXPECT_EQ(shape("%r6").kind, software::Shape::linear);   // the lane's
   EXPECT_EQ(shape("%r7").kind, software::Shape::varying);
+}
+
+// --- loops that wait for what other threads write
+
+bool spins(const char* body) {
+  auto function = kernel(body);
+  auto flow = software::control_flow(function);
+  return software::find_spins(function, flow, software::lay_out(flow)).any;
+}
+
+TEST(spinning, locks_flags_and_mbarriers_are_waited_for) {
+  EXPECT_TRUE(spins("L: atom.global.cas.b32 %r1, [%d1], 0, 1;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra L;\nret;"));
+  EXPECT_TRUE(spins("L: atom.global.exch.b32 %r1, [%d1], 1;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra L;\nret;"));
+  EXPECT_TRUE(spins("L: ld.volatile.global.u32 %r1, [%d1];\nsetp.ne.u32 %p1, %r1, %r2;\n@%p1 bra L;\nret;"));
+  EXPECT_TRUE(spins("L: ld.global.u32 %r1, [%d1];\nmembar.gl;\nsetp.ne.u32 %p1, %r1, %r2;\n@%p1 bra L;\nret;"));
+  EXPECT_TRUE(spins("L: mbarrier.try_wait.parity.shared.b64 %p1, [%r1], 0;\n@!%p1 bra L;\nret;"));
+}
+
+TEST(spinning, updates_without_a_lock_and_counting_loops_are_not) {
+  EXPECT_FALSE(
+      spins("L: add.u32 %r3, %r1, 5;\natom.global.cas.b32 %r2, [%d1], %r1, %r3;\nsetp.ne.u32 %p1, %r2, %r1;\n"
+            "mov.u32 %r1, %r2;\n@%p1 bra L;\nret;"));
+  EXPECT_FALSE(spins("L: atom.global.add.u32 %r1, [%d1], 1;\nsetp.lt.u32 %p1, %r1, %r2;\n@%p1 bra L;\nret;"));
+  EXPECT_FALSE(spins("L: ld.global.u32 %r1, [%d1];\nsetp.ne.u32 %p1, %r1, %r2;\n@%p1 bra L;\nret;"));
+  EXPECT_FALSE(spins(
+      "L: ld.volatile.shared.u32 %r1, [%d1];\nadd.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, 9;\n@%p1 bra L;\nret;"));
+}
+
+TEST(spinning, lanes_that_leave_such_a_loop_need_not_meet_the_others) {
+  auto function = kernel(
+      "mov.u32 %r4, %tid.x;\ncvt.u64.u32 %d2, %r4;\nL: ld.volatile.global.u32 %r1, [%d2];\nsetp.ne.u32 %p1, %r1, 0;\n"
+      "@%p1 bra L;\nmov.u32 %r2, 0;\nM: add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p2, %r2, 9;\n@%p2 bra M;\nret;");
+  auto flow = software::control_flow(function);
+  auto spins = software::find_spins(function, flow, software::lay_out(flow));
+  auto together = software::uniformity(function, flow), apart = software::uniformity(function, flow, {}, spins.exits);
+  uint32_t counter = 0;
+  while (function.registers[counter].name != "%r2") ++counter;
+  EXPECT_FALSE(together.varying(counter));
+  EXPECT_TRUE(apart.varying(counter));
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 // block up to its post-dominator divergent (Karrenberg & Hack 2012 describe the general form).
 #include "device/software/pass/uniformity.h"
 
+#include <algorithm>
+
+#include "device/software/pass/layout.h"
 #include "device/software/pass/mixing.h"
 
 namespace software {
@@ -33,8 +36,9 @@ bool born_varying(const Instruction& instruction) {
 
 class Analysis {
  public:
-  Analysis(const ptx::Function& function, const ControlFlow& flow, Grouping grouping)
-      : function_(function), flow_(flow), grouping_(grouping), mixing_(function, flow) {
+  Analysis(const ptx::Function& function, const ControlFlow& flow, Grouping grouping, std::vector<bool> spins)
+      : function_(function), flow_(flow), grouping_(grouping), mixing_(function, flow), spins_(std::move(spins)) {
+    spins_.resize(flow.blocks.size(), false);
     size_t registers = function.registers.size();
     result_.shapes.assign(registers, Shape{});
     result_.blended.assign(registers, false);
@@ -167,6 +171,7 @@ class Analysis {
       if (instruction.opcode == Opcode::brx) splits = splits || splits_table(instruction);
       if (splits && flow_.blocks[block].successors.size() > 1) diverge(block);
     }
+    if (spins_[block] && result_.divergent[block]) diverge(block);
   }
 
   bool splits_table(const Instruction& instruction) const {
@@ -174,26 +179,52 @@ class Analysis {
     return shape.kind == Shape::varying || shape.kind == Shape::linear;
   }
 
-  // Every block between `from` and the place where its lanes meet again. Lanes that leave the kernel for good are
-  // nowhere else: the others are still together.
-  void diverge(uint32_t from) {
-    uint32_t meeting = flow_.post_dominator[from];
+  // The blocks that lanes reach from the end of `from` before they come to `meeting`.
+  std::vector<bool> between(uint32_t from, uint32_t meeting) const {
     std::vector<bool> region(flow_.blocks.size(), false);
     std::vector<uint32_t> todo(flow_.blocks[from].successors);
-    bool leaving = false;
-    for (uint32_t next : flow_.blocks[from].successors)
-      leaving = leaving || only_returns(function_, flow_.blocks[next]);
-    leaving = leaving && !result_.divergent[from] && flow_.blocks[from].successors.size() == 2;
     while (!todo.empty()) {
       uint32_t block = todo.back();
       todo.pop_back();
       if (block == meeting || region[block]) continue;
       region[block] = true;
-      if (!leaving && !result_.divergent[block]) {
-        changed_ = true;
-        result_.divergent[block] = true;
-      }
       for (uint32_t next : flow_.blocks[block].successors) todo.push_back(next);
+    }
+    return region;
+  }
+
+  // Some lanes go back to the header of a loop that `meeting` lies in, as where two loops share a header: the others
+  // come to `meeting` first, and go on.
+  bool passes(uint32_t from, const std::vector<bool>& region, uint32_t meeting) const {
+    for (const Region& loop : layout_.regions) {
+      auto first = layout_.order.begin() + loop.first, last = layout_.order.begin() + loop.last;
+      if (!region[loop.header] || std::find(first, last, meeting) == last) continue;
+      for (auto at = first; at != last; ++at) {
+        const auto& next = flow_.blocks[*at].successors;
+        bool goes_back = std::find(next.begin(), next.end(), loop.header) != next.end();
+        if (goes_back && (*at == from || region[*at])) return true;
+      }
+    }
+    return false;
+  }
+
+  // Every block between `from` and the place where its lanes meet again. Lanes that leave the kernel for good are
+  // nowhere else: the others are still together.
+  void diverge(uint32_t from) {
+    uint32_t meeting = spins_[from] ? no_block : flow_.post_dominator[from];
+    std::vector<bool> region = between(from, meeting);
+    while (meeting != no_block && passes(from, region, meeting)) {
+      meeting = flow_.post_dominator[meeting];
+      region = between(from, meeting);
+    }
+    bool leaving = false;
+    for (uint32_t next : flow_.blocks[from].successors)
+      leaving = leaving || only_returns(function_, flow_.blocks[next]);
+    leaving = leaving && !spins_[from] && !result_.divergent[from] && flow_.blocks[from].successors.size() == 2;
+    for (uint32_t block : flow_.order) {
+      if (!region[block] || leaving || result_.divergent[block]) continue;
+      changed_ = true;
+      result_.divergent[block] = true;
     }
     if (split_[from] || !mixing_.reducible()) return;
     split_[from] = true;
@@ -214,7 +245,9 @@ class Analysis {
   const ptx::Function& function_;
   const ControlFlow& flow_;
   const Grouping grouping_;
+  const Layout layout_ = lay_out(flow_);
   Mixing mixing_;
+  std::vector<bool> spins_;
   Uniformity result_;
   std::vector<Uses> uses_;
   std::vector<bool> split_, mixed_;  // by block: its branch was looked at; by register
@@ -229,8 +262,9 @@ bool only_returns(const ptx::Function& function, const Block& block) {
          (first.opcode == Opcode::ret || first.opcode == Opcode::exit);
 }
 
-Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow, Grouping grouping) {
-  return Analysis(function, flow, grouping).run();
+Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow, Grouping grouping,
+                      std::vector<bool> spins) {
+  return Analysis(function, flow, grouping, std::move(spins)).run();
 }
 
 }  // namespace software

@@ -25,6 +25,8 @@ struct Uniformity {
 // The block does nothing but end the function.
 bool only_returns(const ptx::Function& function, const Block& block);
 
-Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow, Grouping grouping = {});
+// `spins`: the branches, by block, behind which lanes need not meet again before the function's end (pass/spinning.h).
+Uniformity uniformity(const ptx::Function& function, const ControlFlow& flow, Grouping grouping = {},
+                      std::vector<bool> spins = {});
 
 }  // namespace software

@@ -273,6 +273,7 @@ struct Function {
   std::vector<BranchTable> branch_tables;
   std::vector<Prototype> prototypes;
   uint32_t maxntid[3] = {0, 0, 0}, reqntid[3] = {0, 0, 0}, reqnctapercluster[3] = {0, 0, 0};
+  bool explicit_cluster = false;  // .explicitcluster: a launch must give a cluster's dimensions
   uint32_t minnctapersm = 0, maxnreg = 0;
   uint32_t line = 0;
 };

@@ -380,8 +380,10 @@ void Parsing::performance(Function& function) {
       integer();
     else if (accept_dot("noreturn"))
       function.noreturn = true;
-    else if (accept_dot("explicitcluster") || accept_dot("blocksareclusters"))
-      continue;
+    else if (accept_dot("explicitcluster"))
+      function.explicit_cluster = true;
+    else if (accept_dot("blocksareclusters"))
+      fail("'.blocksareclusters' is not supported: a grid is given in blocks");
     else if (accept_dot("pragma")) {
       do advance();
       while (accept(','));

@@ -57,6 +57,18 @@ const std::unordered_map<std::string_view, Special>& specials() {
       {"%total_smem_size", Special::total_smem_size},
       {"%aggr_smem_size", Special::aggr_smem_size},
       {"%is_explicit_cluster", Special::is_explicit_cluster},
+      {"%clusterid.x", Special::clusterid_x},
+      {"%clusterid.y", Special::clusterid_y},
+      {"%clusterid.z", Special::clusterid_z},
+      {"%nclusterid.x", Special::nclusterid_x},
+      {"%nclusterid.y", Special::nclusterid_y},
+      {"%nclusterid.z", Special::nclusterid_z},
+      {"%cluster_ctaid.x", Special::cluster_ctaid_x},
+      {"%cluster_ctaid.y", Special::cluster_ctaid_y},
+      {"%cluster_ctaid.z", Special::cluster_ctaid_z},
+      {"%cluster_nctaid.x", Special::cluster_nctaid_x},
+      {"%cluster_nctaid.y", Special::cluster_nctaid_y},
+      {"%cluster_nctaid.z", Special::cluster_nctaid_z},
       {"%cluster_ctarank", Special::cluster_ctarank},
       {"%cluster_nctarank", Special::cluster_nctarank},
       {"%envreg1", Special::envreg1},
@@ -100,7 +112,7 @@ uint8_t destinations_of(const Instruction& instruction) {
   if (std::find(none.begin(), none.end(), instruction.opcode) != none.end()) return 0;
   if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier)
     return instruction.modifiers.has("red") ? 1 : 0;
-  return instruction.operands.empty() ? 0 : 1;
+  return instruction.operands.empty() || instruction.operands[0].kind == Operand::address ? 0 : 1;
 }
 
 }  // namespace

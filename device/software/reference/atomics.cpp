@@ -23,6 +23,8 @@ uint64_t real_result(const std::string& name, uint64_t old, uint64_t with, Type 
   return less == (name == "min") ? old : with;
 }
 
+}  // namespace
+
 uint64_t updated(const ptx::Instruction& instruction, uint64_t old, uint64_t with, Type type) {
   const std::string& name = instruction.modifiers.operation;
   unsigned width = width_of(type);
@@ -45,6 +47,8 @@ uint64_t updated(const ptx::Instruction& instruction, uint64_t old, uint64_t wit
   if (name == "max") return less(old, with) ? with : old;
   unsupported(instruction);
 }
+
+namespace {
 
 // exch and cas of 128 bits.
 void update_wide(Thread& thread, const ptx::Instruction& instruction, void* cell) {

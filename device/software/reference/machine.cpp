@@ -19,8 +19,8 @@ uint64_t aligned(uint64_t value, uint64_t alignment) {
 }
 
 using Family = bool (*)(Thread&, const ptx::Instruction&);
-constexpr Family families[] = {execute_integer, execute_bits,   execute_float,  execute_convert,
-                               execute_compare, execute_memory, execute_atomic, execute_video};
+constexpr Family families[] = {execute_async,   execute_integer, execute_bits,   execute_float,   execute_convert,
+                               execute_compare, execute_memory,  execute_atomic, execute_cluster, execute_video};
 
 void execute(Thread& thread, const ptx::Instruction& instruction) {
   if (execute_control(thread, instruction)) return;
@@ -49,6 +49,8 @@ void run_thread(Thread& thread) {
       thread.state = Thread::waiting;
     } else if (is_barrier(instruction)) {
       arrive(thread, instruction);
+    } else if (at_cluster_barrier(instruction)) {
+      meet_cluster(thread, instruction);
     } else {
       execute(thread, instruction);
     }
@@ -118,7 +120,7 @@ bool Block::meet_in_warps() {
 }
 
 bool Block::meet_at_barriers() {
-  bool any = false;
+  bool any = release_cluster(*this);
   for (Barrier& barrier : barriers) any = release(*this, barrier) || any;
   return any;
 }
@@ -159,7 +161,11 @@ void Machine::place() {
       if (variable.space == Space::shared)
         shared_end_ = static_cast<uint32_t>(aligned(shared_end_, variable.alignment) + variable.size);
   }
-  shared_end_ = static_cast<uint32_t>(aligned(shared_end_, 16));
+  uint64_t alignment = 16;
+  for (const ptx::Variable& variable : module_.variables)
+    if (variable.space == Space::shared && variable.size == 0)
+      alignment = std::max<uint64_t>(alignment, variable.alignment);
+  shared_end_ = static_cast<uint32_t>(aligned(shared_end_, alignment));
   for (size_t i = 0; i < module_.variables.size(); ++i) {
     const ptx::Variable& variable = module_.variables[i];
     if (variable.space == Space::shared && variable.size == 0) addresses_[i] = shared_end_;

@@ -5,6 +5,7 @@
 // or at an instruction that the lanes of a warp execute together. Memory addresses are the host's.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ struct Thread {
   bool carry = false;  // the condition code register CC.CF
   uint64_t ticks = 0;  // of the clocks: one whenever one is read
   State state = running;
+  uint64_t cluster_phase = 0;  // in which it arrived at the cluster's barrier
 
   uint32_t lane() const { return number % warp_size; }
   uint32_t warp() const { return number / warp_size; }
@@ -84,6 +86,12 @@ struct Barrier {
   bool all = true, any = false;
 };
 
+// An mbarrier object; phases count from 0.
+struct Mbarrier {
+  uint64_t phase = 0, pending = 0, expected = 0;
+  int64_t bytes = 0;  // the tx-count
+};
+
 class Machine;
 
 struct Block {
@@ -96,6 +104,9 @@ struct Block {
   uint8_t* shared = nullptr;  // 128-aligned, in shared_storage
   uint32_t shared_bytes = 0;
   Barrier barriers[16];
+  std::map<uint64_t, Mbarrier> mbarriers;  // by address
+  uint32_t cluster_arrived = 0;            // threads, at the cluster's barrier
+  uint64_t cluster_phase = 1;
 
   void run();
 
@@ -145,7 +156,12 @@ bool execute_compare(Thread& thread, const ptx::Instruction& instruction);
 bool execute_memory(Thread& thread, const ptx::Instruction& instruction);
 bool execute_atomic(Thread& thread, const ptx::Instruction& instruction);
 bool execute_video(Thread& thread, const ptx::Instruction& instruction);
+bool execute_async(Thread& thread, const ptx::Instruction& instruction);
+bool execute_cluster(Thread& thread, const ptx::Instruction& instruction);
 bool execute_control(Thread& thread, const ptx::Instruction& instruction);  // moves frame().next itself
+
+// atomics.cpp: what the instruction's operation makes of a value in memory.
+uint64_t updated(const ptx::Instruction& instruction, uint64_t old, uint64_t with, ptx::Type type);
 
 // Instructions that lanes execute together (warp.cpp, matrix.cpp). `members` are in the order of their lanes; each
 // stands at its own copy of the instruction.
@@ -160,5 +176,10 @@ bool execute_matrix(const std::vector<Thread*>& members);
 bool is_barrier(const ptx::Instruction& instruction);
 void arrive(Thread& thread, const ptx::Instruction& instruction);
 bool release(Block& block, Barrier& barrier);  // true: it was complete, and its threads go on
+
+// The barrier of a cluster (cluster.cpp).
+bool at_cluster_barrier(const ptx::Instruction& instruction);
+void meet_cluster(Thread& thread, const ptx::Instruction& instruction);
+bool release_cluster(Block& block);  // true: threads go on
 
 }  // namespace reference

@@ -99,6 +99,7 @@ struct Memory {
     uint64_t to = thread.address(instruction.operands[0], Space::shared);
     uint64_t from = thread.address(instruction.operands[1], Space::global);
     auto bytes = static_cast<uint64_t>(instruction.operands[2].value), count = bytes;
+    if (to % bytes || from % bytes) throw Fault{"a misaligned address", instruction.line};
     if (instruction.operands.size() > 3 && !modifiers.has("L2::cache_hint")) {
       const Operand& limit = instruction.operands[3];
       bool predicate = limit.kind == Operand::reg && thread.frame().function->registers[limit.index].type == Type::pred;
@@ -128,9 +129,8 @@ bool execute_memory(Thread& thread, const ptx::Instruction& instruction) {
                    Type::b64);
       return true;
     case Opcode::cp:
-      if (!modifiers.has("async") || modifiers.has("bulk") || modifiers.has("mbarrier")) return false;
       if (modifiers.has("ca") || modifiers.has("cg")) memory.copy_async();
-      return true;  // commit_group, wait_group: nothing is under way
+      return true;  // wait_all: nothing is under way
     case Opcode::prefetch:
     case Opcode::prefetchu:
     case Opcode::discard:

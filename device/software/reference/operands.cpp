@@ -124,6 +124,11 @@ uint64_t Thread::special(Special special) {
   if (within(Special::ntid_x)) return launch.block[axis(Special::ntid_x)];
   if (within(Special::ctaid_x)) return block->index[axis(Special::ctaid_x)];
   if (within(Special::nctaid_x)) return launch.grid[axis(Special::nctaid_x)];
+  // A cluster is one block (cluster.cpp).
+  if (within(Special::clusterid_x)) return block->index[axis(Special::clusterid_x)];
+  if (within(Special::nclusterid_x)) return launch.grid[axis(Special::nclusterid_x)];
+  if (within(Special::cluster_ctaid_x)) return 0;
+  if (within(Special::cluster_nctaid_x)) return 1;
   uint32_t bit = uint32_t{1} << lane(), below = bit - 1;
   switch (special) {
     case Special::laneid: return lane();
@@ -134,7 +139,11 @@ uint64_t Thread::special(Special special) {
     case Special::lanemask_le: return below | bit;
     case Special::lanemask_gt: return ~(below | bit);
     case Special::lanemask_ge: return static_cast<uint32_t>(~below);
+    case Special::cluster_ctarank:
+    case Special::is_explicit_cluster: return 0;
+    case Special::cluster_nctarank: return 1;
     case Special::dynamic_smem_size: return launch.dynamic_shared;
+    case Special::aggr_smem_size:
     case Special::total_smem_size: return block->shared_bytes;
     case Special::clock:
     case Special::clock64:

@@ -66,4 +66,6 @@ void outboard_yield(Warp* warp) {
   if (++worker.current().polls % polls_per_turn == 0) worker.yield();
 }
 
+void outboard_pause(Warp* warp) { block_of(warp).worker->yield(); }
+
 }  // extern "C"

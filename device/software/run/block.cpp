@@ -4,7 +4,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <cstdio>
 #include <algorithm>
@@ -15,7 +14,6 @@
 namespace software {
 namespace {
 
-constexpr size_t page = 4096;
 constexpr unsigned idle_rounds = 64;  // before an ordinary launch interleaves a further block
 
 std::string place(const Fiber& fiber) {
@@ -38,29 +36,6 @@ CUresult result_of(int signal) {
 
 }  // namespace
 
-Arena::~Arena() { drop(); }
-
-void Arena::drop() {
-  if (base_) munmap(base_, capacity_ + page);
-  base_ = nullptr;
-  capacity_ = 0;
-}
-
-uint8_t* Arena::get(size_t bytes) {
-  size_t room = (bytes + 127) & ~size_t{127};
-  if (!base_ || room > capacity_) {
-    drop();
-    size_t capacity = (room + page - 1) & ~(page - 1);
-    void* at =
-        mmap(nullptr, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return nullptr;
-    base_ = static_cast<uint8_t*>(at);
-    capacity_ = capacity;
-    mprotect(base_ + capacity_, page, PROT_NONE);
-  }
-  return base_ + capacity_ - room;
-}
-
 void Block::release(uint32_t number) {
   Barrier& barrier = barriers[number];
   uint32_t warps = job->launch.warps;
@@ -76,7 +51,14 @@ void Block::release(uint32_t number) {
   barrier = Barrier{};
 }
 
-void Block::release_after_exit() {
+Cluster& Block::its_cluster() {
+  if (cluster) return *cluster;
+  if (alone.blocks.empty()) alone.blocks = {this};
+  return alone;
+}
+
+void Block::release_after_exit(Fiber& leaving) {
+  its_cluster().leave(leaving.meeting);
   for (uint32_t i = 0; i < 16; ++i)
     if (barriers[i].arrived) release(i);
 }
@@ -90,10 +72,7 @@ void Worker::run(Job& job) {
     bool progress = false;
     for (size_t i = 0; i < residents_ && !job.failed();) {
       progress |= step(*blocks_[i]);
-      if (blocks_[i]->done())
-        retire(i);
-      else
-        ++i;
+      i = leave(i);
     }
     if (progress) {
       idle = 0;
@@ -123,8 +102,19 @@ bool Worker::take(uint64_t& index) {
 }
 
 bool Worker::admit() {
+  const uint32_t together = job_->launch.cluster_blocks;
   uint64_t index;
   if (!take(index)) return false;
+  if (together == 1) {
+    add_block(index, nullptr);
+    return true;
+  }
+  Cluster* cluster = get_cluster();  // a chunk holds whole clusters
+  for (uint32_t rank = 0; rank < together && (rank == 0 || take(index)); ++rank) add_block(index, cluster);
+  return true;
+}
+
+void Worker::add_block(uint64_t index, Cluster* cluster) {
   if (residents_ == blocks_.size()) blocks_.push_back(std::make_unique<Block>());
   Block& block = *blocks_[residents_++];
   block.job = job_;
@@ -132,17 +122,34 @@ bool Worker::admit() {
   block.index = 0;
   block.progress = 0;
   block.met = true;
-  block.shared = block.shared_arena.get(job_->launch.total_shared);
+  block.cluster = cluster;
+  block.rank = 0;
+  if (cluster)
+    cluster->add(block);
+  else
+    block.shared = block.shared_arena.get(job_->launch.total_shared, job_->shared_alignment);
   if (!block.shared) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
   block.at[0] = block.at[1] = block.at[2] = 0;
   assign(block, index);
-  return true;
+}
+
+// Blocks of a cluster stay until all of them are done: the others may still use their memory. Returns which resident
+// block comes next.
+size_t Worker::leave(size_t resident) {
+  Block& block = *blocks_[resident];
+  Cluster* cluster = block.cluster;
+  if (cluster ? !cluster->done() : !block.done()) return resident + 1;
+  size_t first = resident - block.rank, count = cluster ? cluster->blocks.size() : 1;
+  for (size_t i = 0; i < count; ++i) retire(first);
+  return first;
 }
 
 // The block state becomes that of block `index`; its memory is not cleared.
 void Worker::assign(Block& block, uint64_t index) {
   const Launch& launch = job_->launch;
-  if (index == block.index + 1 && block.at[0] + 1 < launch.grid[0]) {
+  if (launch.cluster_blocks > 1) {
+    place_in_cluster(launch, index, block.at);
+  } else if (index == block.index + 1 && block.at[0] + 1 < launch.grid[0]) {
     ++block.at[0];
   } else {
     block.at[0] = static_cast<uint32_t>(index % launch.grid[0]);
@@ -153,7 +160,13 @@ void Worker::assign(Block& block, uint64_t index) {
   block.next_warp = block.exited = 0;
   if (!block.met) return;
   for (Barrier& barrier : block.barriers) barrier = Barrier{};
-  block.met = false;
+  block.alone.arrived = 0;
+  block.met = block.cluster != nullptr;
+}
+
+bool Block::may_go_on() const {
+  return next_warp < job->launch.warps ||
+         std::ranges::any_of(fibers, [](Fiber* fiber) { return fiber->state == Fiber::ready; });
 }
 
 Fiber* Block::next_ready(const Fiber& fiber) const {
@@ -187,9 +200,7 @@ bool Worker::step(Block& block) {
   for (size_t i = 0; i < block.fibers.size() && !job_->failed(); ++i)
     if (block.fibers[i]->state == Fiber::ready) resume(*block.fibers[i]);
   sweep(block);
-  bool ready = false;
-  for (Fiber* fiber : block.fibers) ready |= fiber->state == Fiber::ready;
-  if (!ready && !block.done() && !job_->failed()) {
+  if (!block.done() && !job_->failed() && !may_go_on(block)) {
     base::log(base::Level::error, "kernel deadlocks at a barrier",
               {{"kernel", job_->launch.kernel_name},
                {"block", std::to_string(block.index)},
@@ -198,6 +209,10 @@ bool Worker::step(Block& block) {
     job_->fail(CUDA_ERROR_LAUNCH_FAILED);
   }
   return block.progress != before;
+}
+
+bool Worker::may_go_on(const Block& block) const {
+  return block.cluster ? block.cluster->may_go_on() : block.may_go_on();
 }
 
 // A fiber that starts runs warps until one has to wait; the next warp then needs another fiber.
@@ -279,7 +294,7 @@ void Worker::run_warps(Fiber& fiber) {
       entry(&fiber.warp);
       ++block.exited;
       ++block.progress;
-      if (block.met) block.release_after_exit();
+      if (block.met) block.release_after_exit(fiber);
     }
   } while (next_block(fiber));
 }
@@ -294,6 +309,8 @@ bool Worker::begin(Fiber& fiber) {
   for (int i = 0; i < 3; ++i) warp.block_index[i] = fiber.block->at[i];
   warp.worker = index_;
   warp.block = fiber.block;
+  warp.cluster_rank = fiber.block->rank;
+  warp.cluster_shared = warp.shared - warp.cluster_rank * launch.shared_pitch;
   if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
   return warp.local != nullptr;
 }
@@ -304,6 +321,7 @@ void Worker::next_warp(Fiber& fiber) {
   Warp& warp = fiber.warp;
   uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
   warp.warp_index = fiber.block->next_warp++;
+  fiber.meeting = Meeting{};
   warp.first_thread = warp.warp_index * warp_size;
   uint32_t rest = threads - warp.first_thread;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
@@ -322,7 +340,7 @@ void Worker::next_warp(Fiber& fiber) {
 bool Worker::next_block(Fiber& fiber) {
   Block& block = *fiber.block;
   uint64_t index;
-  if (block.fibers.size() != 1 || !block.done() || job_->failed() || !take(index)) return false;
+  if (block.cluster || block.fibers.size() != 1 || !block.done() || job_->failed() || !take(index)) return false;
   keep_printed(block);
   assign(block, index);
   for (int i = 0; i < 3; ++i) fiber.warp.block_index[i] = block.at[i];
@@ -354,7 +372,9 @@ void Worker::keep_printed(Block& block) {
 }
 
 void Worker::retire(size_t resident) {
-  keep_printed(*blocks_[resident]);
+  Block& block = *blocks_[resident];
+  keep_printed(block);
+  if (block.cluster) std::erase(block.cluster->blocks, &block);
   --residents_;
   // Order is kept: older blocks are the likelier ones that others wait for.
   for (size_t i = resident; i < residents_; ++i) std::swap(blocks_[i], blocks_[i + 1]);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "device/software/run/arena.h"
+#include "device/software/run/cluster.h"
 #include "device/software/run/fiber.h"
 #include "device/software/run/job.h"
 
@@ -12,22 +14,6 @@ namespace software {
 
 class Worker;
 struct Block;
-
-// Memory that is mapped once and grows when a launch needs more; a guard page follows it.
-class Arena {
- public:
-  Arena() = default;
-  ~Arena();
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  // 128-aligned, ending at the guard page but for the alignment; nullptr: no room.
-  uint8_t* get(size_t bytes);
-
- private:
-  void drop();
-  uint8_t* base_ = nullptr;
-  size_t capacity_ = 0;
-};
 
 struct Reduced {
   uint32_t count = 0;  // lanes whose predicate held
@@ -49,6 +35,7 @@ struct Fiber {
   uint32_t polls = 0;       // calls of outboard_yield
   size_t position = 0;      // in Block::fibers
   Reduced reduced;          // what that barrier's reduction gave
+  Meeting meeting;          // what the warp did at its cluster's barrier
   Arena local;
 };
 
@@ -71,14 +58,19 @@ struct Block {
   std::vector<Fiber*> fibers;  // that hold an unfinished warp
   uint8_t* shared = nullptr;
   Arena shared_arena;
+  Cluster* cluster = nullptr;  // nullptr: the block is one of its own
+  uint32_t rank = 0;           // in its cluster
+  Cluster alone;               // where it meets itself, if it asks to
   std::string printed;
 
   bool done() const { return exited == job->launch.warps; }
+  bool may_go_on() const;  // some warp does not wait
   // The fiber after this one that can go on; nullptr: none.
   Fiber* next_ready(const Fiber& fiber) const;
+  Cluster& its_cluster();
   // Lets everyone pass who waits at a barrier that is now complete.
   void release(uint32_t barrier);
-  void release_after_exit();
+  void release_after_exit(Fiber& leaving);
 };
 
 // A thread's fibers and block states, kept from launch to launch. One thread only.
@@ -97,6 +89,8 @@ class Worker {
   void hand_over();             // to another fiber of the block that can go on, else as yield()
   [[noreturn]] void abandon();  // the job has failed: never comes back
   uint32_t index() const { return index_; }
+  // Takes a cluster of blocks that nobody began, as if it had run: where its first block lies. False: none is left.
+  bool cancel(uint32_t* at);
 
  private:
   static void fiber_main(void* fiber);
@@ -105,6 +99,10 @@ class Worker {
   void next_warp(Fiber& fiber);
   bool next_block(Fiber& fiber);
   bool admit();
+  void add_block(uint64_t index, Cluster* cluster);
+  Cluster* get_cluster();
+  bool may_go_on(const Block& block) const;
+  size_t leave(size_t resident);
   void assign(Block& block, uint64_t index);
   void keep_printed(Block& block);
   void sweep(Block& block);
@@ -126,6 +124,7 @@ class Worker {
   std::vector<Fiber*> idle_;
   std::vector<std::unique_ptr<Block>> blocks_;  // the first residents_ are in use
   size_t residents_ = 0;
+  std::vector<std::unique_ptr<Cluster>> clusters_;
 };
 
 }  // namespace software

@@ -22,6 +22,7 @@ struct Job {
   bool cooperative = false;        // all blocks must be able to wait for each other
   uint32_t resident = 32;          // blocks that one thread may interleave when they wait for each other
   size_t stack_bytes = 256 << 10;  // of each warp
+  size_t shared_alignment = 128;   // of a block's shared memory; a power of two up to a page
 
   // What cooperative groups' grid.sync() counts in (CUDA headers, cooperative_groups/details/driver_abi.h).
   struct GridWorkspace {

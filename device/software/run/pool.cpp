@@ -49,7 +49,10 @@ void Pool::run(Job& job) {
   static thread_local Worker worker(0);
   uint64_t warps = job.blocks * job.launch.warps;
   bool shared = threads_ > 1 && job.blocks > 1 && (job.cooperative || warps >= least_warps_to_share);
+  uint64_t whole = job.launch.cluster_blocks;
   job.chunk = job.cooperative ? 1 : std::clamp<uint64_t>(job.blocks / (threads_ * 16), 1, 256);
+  job.chunk = (job.chunk + whole - 1) / whole * whole;
+  job.launch.processors = threads_;
   std::list<Active>::iterator here;
   if (shared) {
     std::lock_guard hold(lock_);

@@ -9,22 +9,29 @@
 
 namespace software {
 
+struct TensorCopy;  // run/tensor_copy.h
+
 inline constexpr unsigned warp_size = 32;
 
 // What all warps of one launch share. Filled once per launch, constant while it runs.
 struct Launch {
-  const uint8_t* parameters;  // kernel parameter bytes, natural C layout
-  uint32_t grid[3];           // nctaid
-  uint32_t block[3];          // ntid
-  uint32_t dynamic_shared;    // bytes asked for at launch
-  uint32_t total_shared;      // static + dynamic
-  uint32_t local_bytes;       // per lane, from the kernel's compile
-  uint32_t warps;             // per block
+  const uint8_t* parameters;     // kernel parameter bytes, natural C layout
+  uint32_t parameter_bytes = 0;  // how many
+  uint32_t grid[3];              // nctaid
+  uint32_t block[3];             // ntid
+  uint32_t dynamic_shared;       // bytes asked for at launch
+  uint32_t total_shared;         // static + dynamic
+  uint32_t local_bytes;          // per lane, from the kernel's compile
+  uint32_t warps;                // per block
   uint64_t grid_id;
   void* device;  // the runtime's own: where errors, printf and heap live
   const char* kernel_name;
-  uint32_t processors = 1;  // %nsmid
-  uint64_t grid_workspace;  // %envreg1 (upper half) and %envreg2 (lower): cooperative launches only, else 0
+  uint64_t grid_workspace;          // %envreg1 (upper half) and %envreg2 (lower): cooperative launches only, else 0
+  uint32_t cluster[3] = {1, 1, 1};  // cluster_nctaid
+  uint32_t cluster_blocks = 1;      // cluster_nctarank
+  uint32_t explicit_cluster = 0;    // the kernel or the launch asked for clusters
+  uint32_t processors = 1;          // nsmid
+  uint64_t shared_pitch = uint64_t{1} << 31;  // from one block's shared memory to the next one's in a cluster
 };
 
 // One warp of one block. The runtime fills it before the call.
@@ -39,6 +46,9 @@ struct Warp {
   uint32_t lanes;           // mask of the lanes that exist (the last warp of a block may be partial)
   uint32_t worker;          // index of the worker thread: smid
   void* block;              // the runtime's own block state (barriers)
+  uint8_t*
+      cluster_shared;     // shared memory of the cluster's first block; those of the others follow, shared_pitch apart
+  uint32_t cluster_rank;  // cluster_ctarank
 };
 
 using KernelEntry = void (*)(Warp*);
@@ -64,8 +74,31 @@ void outboard_barrier_arrive(software::Warp*, uint32_t id, uint32_t count);
 // bar.red: kind 0 popc, 1 and, 2 or, over the lanes whose predicate bit is set; returns the block-wide result.
 uint32_t outboard_barrier_reduce(software::Warp*, uint32_t id, uint32_t count, uint32_t kind, uint32_t lanes,
                                  uint32_t predicate);
+// barrier.cluster.arrive and .wait (run/cluster.cpp).
+void outboard_cluster_arrive(software::Warp*, uint32_t lanes);
+void outboard_cluster_wait(software::Warp*);
+// mbarrier objects, by native address (run/mbarrier.cpp). `flags`: as named here.
+enum : uint32_t { outboard_drop = 1, outboard_no_complete = 2 };
+void outboard_mbarrier_init(software::Warp*, uint64_t barrier, uint32_t count);
+uint64_t outboard_mbarrier_arrive(software::Warp*, uint64_t barrier, uint32_t count, uint32_t flags);
+void outboard_mbarrier_expect(software::Warp*, uint64_t barrier, uint32_t bytes);
+void outboard_mbarrier_complete(software::Warp*, uint64_t barrier, uint32_t bytes);
+uint32_t outboard_mbarrier_parity(uint64_t barrier);  // of the phase that is not complete yet
+// cp.async.bulk: `to` becomes `from`, then `barrier` (0: none) counts the bytes. `blocks` (0: only the block that `to`
+// lies in) are ranks of the cluster's blocks that get the same; `chunks`: a bit for each byte of 16 that is copied.
+void outboard_bulk_copy(software::Warp*, uint64_t to, uint64_t from, uint32_t bytes, uint64_t barrier, uint32_t blocks,
+                        uint32_t chunks);
+// cp.reduce.async.bulk and red.async. `how`: software::reduction().
+void outboard_bulk_reduce(software::Warp*, uint64_t to, uint64_t from, uint32_t bytes, uint64_t barrier, uint32_t how);
+void outboard_tensor_copy(software::Warp*, const software::TensorCopy*);
+// tensormap.replace: `field` is one of software::TensorField, `ordinal` a dimension.
+void outboard_tensor_replace(software::Warp*, uint64_t map, uint32_t field, uint32_t ordinal, uint64_t value);
+// clusterlaunchcontrol.try_cancel: 16 bytes at `response`, of all of the cluster's blocks if `all`.
+void outboard_try_cancel(software::Warp*, uint64_t response, uint64_t barrier, uint32_t all);
 // A wait inside a spin loop (nanosleep, volatile polls): lets other warps of the block and other blocks run.
 void outboard_yield(software::Warp*);
+// A wait that is known to be one.
+void outboard_pause(software::Warp*);
 // vprintf for one lane: format and packed arguments (CUDA's vprintf layout: natural alignment, 8-byte doubles).
 int32_t outboard_printf(software::Warp*, uint32_t lane, const char* format, const uint8_t* arguments);
 // __assertfail for one lane; does not return into the kernel.
