@@ -298,41 +298,6 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
       [&] { emitter.rarely([&] { anywhere(false); }); });
 }
 
-// isspacep p, a. Whatever lies in no other space is global (PTX ISA, "isspacep").
-Value* lies_in(Emitter& emitter, Value* address, Value* start, Value* bytes) {
-  auto& ir = emitter.ir;
-  if (Emitter::varying(address)) start = emitter.splat(start), bytes = emitter.splat(bytes);
-  return ir.CreateICmpULT(ir.CreateSub(address, start), bytes);
-}
-
-void emit_isspacep(Emitter& emitter, const ptx::Instruction& instruction) {
-  auto& ir = emitter.ir;
-  const auto& modifiers = instruction.modifiers;
-  Value* address = emitter.read(instruction.operands[1], ptx::Type::b64);
-  auto pointer = [&](unsigned offset) {
-    return ir.CreatePtrToInt(emitter.warp_field(offset, ir.getPtrTy()), ir.getInt64Ty());
-  };
-  auto word = [&](unsigned offset) {
-    return ir.CreateZExt(emitter.launch_field(offset, ir.getInt32Ty()), ir.getInt64Ty());
-  };
-  Value* own = lies_in(emitter, address, pointer(offsetof(Warp, shared)), word(offsetof(Launch, total_shared)));
-  Value* blocks = word(offsetof(Launch, cluster_blocks));
-  Value* room = ir.CreateMul(blocks, emitter.launch_field(offsetof(Launch, shared_pitch), ir.getInt64Ty()));
-  room = ir.CreateSelect(ir.CreateICmpEQ(blocks, ir.getInt64(1)), ir.getInt64(0), room);
-  Value* cluster = ir.CreateOr(own, lies_in(emitter, address, pointer(offsetof(Warp, cluster_shared)), room));
-  Value* local = lies_in(emitter, address, pointer(offsetof(Warp, local)),
-                         ir.CreateMul(word(offsetof(Launch, local_bytes)), ir.getInt64(lanes)));
-  Value* parameters =
-      ir.CreatePtrToInt(emitter.launch_field(offsetof(Launch, parameters), ir.getPtrTy()), ir.getInt64Ty());
-  Value* parameter = lies_in(emitter, address, parameters, word(offsetof(Launch, parameter_bytes)));
-  Value* result = emitter.like(own, 0);
-  if (modifiers.space == Space::shared) result = modifiers.has("shared::cluster") ? cluster : own;
-  if (modifiers.space == Space::local) result = local;
-  if (modifiers.space == Space::param) result = parameter;
-  if (modifiers.space == Space::global) result = ir.CreateNot(ir.CreateOr(ir.CreateOr(cluster, local), parameter));
-  emitter.write(instruction.operands[0], result);
-}
-
 // Only shared memory has addresses of its own (offsets); all other spaces use generic ones.
 void emit_cvta(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;

@@ -145,16 +145,6 @@ Value* reduced_floats(Emitter& emitter, const ptx::Instruction& instruction, Val
   return ir.CreateSelect(none, ir.getInt32(0x7fffffff), result);
 }
 
-// The lowest of the members is elected; the ISA leaves open which.
-void emit_elect(Emitter& emitter, const ptx::Instruction& instruction) {
-  auto& ir = emitter.ir;
-  Value* lanes_in = emitter.splat(members(emitter, instruction, instruction.destinations));
-  Value* leader = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {lanes_in->getType()}, {lanes_in, ir.getFalse()});
-  emitter.write(instruction.operands[0], leader, Type::b32);
-  if (instruction.destinations > 1)
-    emitter.write(instruction.operands[1], ir.CreateICmpEQ(leader, emitter.lane_numbers()));
-}
-
 void emit_redux(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   Type type = instruction.modifiers.type;
@@ -229,9 +219,7 @@ bool emit_warp(Emitter& emitter, const ptx::Instruction& instruction) {
     }
     case Opcode::setmaxnreg:
     case Opcode::griddepcontrol:
-    case Opcode::setmaxnreg:
     case Opcode::pmevent: return true;  // nothing to wait for, to give back, to count
-    case Opcode::elect: emit_elect(emitter, instruction); return true;
     default: return false;
   }
 }
