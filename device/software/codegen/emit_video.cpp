@@ -219,7 +219,18 @@ struct Video {
 bool emit_video(Emitter& emitter, const ptx::Instruction& instruction) {
   Family family = family_of(instruction.opcode);
   if (family == Family::none) return false;
-  if (instruction.operands.size() < 3 || instruction.modifiers.types.size() < 2) emitter.unsupported(instruction);
+  bool compares =
+      instruction.opcode == Opcode::vset || instruction.opcode == Opcode::vset2 || instruction.opcode == Opcode::vset4;
+  if (instruction.operands.size() < (family == Family::scalar ? 3u : 4u) ||
+      instruction.modifiers.types.size() < (compares ? 2u : 3u))
+    emitter.unsupported(instruction, "operands or types are missing");
+  const Selector& chosen = instruction.operands[0].selector;
+  unsigned width = family == Family::two ? 16 : family == Family::four ? 8 : chosen.width;
+  if (chosen.width && (chosen.width != width || (family == Family::scalar && chosen.count > 1)))
+    emitter.unsupported(instruction, "a selector that names other parts");
+  bool third = instruction.operands.size() > 3;
+  bool needs_third = chosen.width || !instruction.modifiers.operation.empty() || instruction.opcode == Opcode::vmad;
+  if (needs_third && !third) emitter.unsupported(instruction, "the third operand is missing");
   Video video{emitter, instruction};
   if (family == Family::scalar)
     video.scalar();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <stdexcept>
 
 #include "device/software/run/warp.h"
 
@@ -207,10 +208,14 @@ void Emitter::emit_instruction(const Instruction& instruction) {
       if (family(*this, instruction)) return;
     unsupported(instruction, instruction.opcode == Opcode::multimem ? "there is no multicast memory" : nullptr);
   };
-  if (guard_ && has_effects(instruction.opcode))
-    when(ir.CreateICmpNE(active_, ir.getInt32(0)), run);
-  else
-    run();
+  try {
+    if (guard_ && has_effects(instruction.opcode))
+      when(ir.CreateICmpNE(active_, ir.getInt32(0)), run);
+    else
+      run();
+  } catch (const std::out_of_range&) {
+    unsupported(instruction, "an operand is missing");
+  }
 }
 
 void Emitter::unsupported(const Instruction& instruction, const char* why) const {

@@ -103,7 +103,10 @@ Parsing::Constant Parsing::primary() {
   if (accept('(')) {
     if (accept_dot("s64") || accept_dot("u64")) {  // a cast
       expect(')');
-      return unary();
+      if (++depth_ > deepest) fail("an expression nested too deeply");
+      made = unary();
+      --depth_;
+      return made;
     }
     made = expression();
     expect(')');

@@ -121,6 +121,63 @@ TEST(Parser, EveryTruncationEnds) {
   }
 }
 
+TEST(Parser, ConstantExpressionsHaveTheirValues) {
+  auto value = [](const std::string& text) {
+    return good(".entry k() { .reg .b64 %d; mov.b64 %d, " + text + "; }").functions[0].body[0].operands[1].value;
+  };
+  EXPECT_EQ(value("3 + 4 * 2"), 11);
+  EXPECT_EQ(value("(1 << 4) | 3"), 19);
+  EXPECT_EQ(value("10 - 3 - 2"), 5);
+  EXPECT_EQ(value("5 > 3 ? 1 : 2"), 1);
+  EXPECT_EQ(value("-(.s64) 8 / 3"), -2);
+  EXPECT_EQ(value("0x8000000000000000 / -1"), 0);
+  EXPECT_EQ(value("-16 >> 2"), -4);
+  auto module = good(".global .f32 x = -1.5;\n.global .u32 y[2 + 1] = {1 + 1, ~0};");
+  EXPECT_EQ(module.variables[0].initial, (std::vector<uint8_t>{0, 0, 0xc0, 0xbf}));
+  EXPECT_EQ(module.variables[1].size, 12u);
+}
+
+TEST(Parser, ConstantExpressionsThatHaveNoneAreRefused) {
+  EXPECT_NE(bad(".global .u32 x = 1 / 0;").text.find("division by zero"), std::string::npos);
+  EXPECT_NE(bad(".global .u32 x = 1.5 + 1;").text.find("whole numbers"), std::string::npos);
+  for (const char* piece : {"(", "-", "~", "(.s64)", "1?", "1?1:"}) {
+    std::string deep;
+    for (int i = 0; i < 100000; ++i) deep += piece;
+    bad(".global .u32 x = " + deep + "1;");
+  }
+}
+
+TEST(Parser, ArgumentsInRegistersBecomeVariables) {
+  auto module = good(
+      ".func (.reg .u32 r) f (.reg .u32 a) { add.u32 r, a, 1; ret; }\n"
+      ".entry k() { .reg .u32 %x; call (%x), f, (7); }");
+  const auto& called = module.functions[0].body;
+  ASSERT_EQ(called.size(), 5u);  // and once more at the end, which returns, too
+  EXPECT_EQ(called[0].opcode, ptx::Opcode::ld);
+  EXPECT_EQ(called[2].opcode, ptx::Opcode::st);
+  const auto& calling = module.functions[1].body;
+  ASSERT_EQ(calling.size(), 3u);
+  EXPECT_EQ(calling[1].arguments[0].kind, ptx::Operand::symbol);
+  EXPECT_EQ(calling[2].opcode, ptx::Opcode::ld);
+}
+
+TEST(Parser, AnAliasIsItsFunction) {
+  auto module = good(".func g();\n.func f() { ret; }\n.alias g, f;");
+  EXPECT_TRUE(module.functions[0].defined);
+  EXPECT_EQ(module.functions[0].name, "g");
+  EXPECT_NE(bad(".func g();\n.func f();\n.alias g, f;").text.find("not defined"), std::string::npos);
+}
+
+TEST(Parser, PartsOfRegistersAreTheVideoInstructions) {
+  auto module = good(".entry k() { .reg .b32 %r; vadd4.u32.u32.u32 %r.b20, %r.b7654, %r, %r; }");
+  const auto& operands = module.functions[0].body[0].operands;
+  EXPECT_EQ(operands[0].selector.count, 2);
+  EXPECT_EQ(operands[0].selector.places[1], 2);
+  EXPECT_EQ(operands[1].selector.places[0], 4);
+  bad(".entry k() { .reg .b32 %r; vadd.u32.u32.u32 %r.b8, %r, %r; }");
+  bad(".entry k() { .reg .b32 %r; add.u32 %r, -%r, %r; }");
+}
+
 TEST(Parser, TextWithoutAVersionIsNotPtx) {
   ptx::Module module;
   ptx::Error error;

@@ -13,6 +13,8 @@
 
 namespace ptx {
 
+bool is_always_zero(std::string_view special_register);
+
 class Parsing {
  public:
   Parsing(std::string_view text, Module& module, Error& error) : lexer_(text), module_(module), error_(error) {}
