@@ -10,6 +10,7 @@
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/graph/conditional.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/per_thread.h"
 #include "client/session.h"
@@ -241,6 +242,7 @@ OUTBOARD_EXPORT CUresult cuStreamCopyAttributes(CUstream dstStream, CUstream src
 }
 
 void client::forget_objects(Context& context) {
+  graph::forget_conditions(context);
   forget_ranges(context);
   forget_shared(context);
   std::lock_guard hold(lock);
