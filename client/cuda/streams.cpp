@@ -12,6 +12,7 @@
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/graph/conditional.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/per_thread.h"
 #include "client/cuda/textures.h"
@@ -244,6 +245,7 @@ OUTBOARD_EXPORT CUresult cuStreamCopyAttributes(CUstream dstStream, CUstream src
 }
 
 void client::forget_objects(Context& context) {
+  graph::forget_conditions(context);
   forget_ranges(context);
   forget_shared(context);
   forget_arrays(context);

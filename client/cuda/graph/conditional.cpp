@@ -75,6 +75,11 @@ bool conditions_are_used(const Graph& graph) {
   });
 }
 
+void forget_conditions(const Context& context) {
+  Hold hold;
+  free_slots().erase(&context);
+}
+
 }  // namespace client::graph
 
 using namespace client::graph;
@@ -90,8 +95,8 @@ OUTBOARD_EXPORT CUresult cuGraphConditionalHandleCreate(CUgraphConditionalHandle
   const client::Context* owner = client::current();
   CUdeviceptr slot = 0;
   if (CUresult result = take_slot(slot)) return result;
-  auto give_back = [owner](Condition* condition) {
-    free_slots()[owner].push_back(condition->handle);
+  auto give_back = [owner, number = owner->number](Condition* condition) {
+    if (owner->number == number) free_slots()[owner].push_back(condition->handle);  // the context is still the same
     std::unique_ptr<Condition> own(condition);
   };
   auto condition = std::make_unique<Condition>(Condition{slot, defaultLaunchValue, flags});

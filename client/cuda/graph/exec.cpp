@@ -83,11 +83,16 @@ struct Needed {
   std::shared_ptr<KeptObjects> objects;
 };
 
-CUresult keep_until_done(const Exec& exec, CUstream stream) {
-  if (!exec.host->is_needed() && exec.objects->objects.empty()) return CUDA_SUCCESS;
+// Launches, and sees to it that what is needed lives until the launch is done. The function that lets go of it is
+// registered first: from then on one-way calls wait, as they must while the device may ask this process for something.
+CUresult launch_and_keep(const Exec& exec, CUstream stream) {
+  if (!exec.host->is_needed() && exec.objects->objects.empty()) return remote::cuGraphLaunch(exec.recorded, stream);
   auto needed = std::make_unique<Needed>(Needed{exec.host, exec.objects});
-  auto done = [](void* data) { std::unique_ptr<Needed> own(static_cast<Needed*>(data)); };
-  return remote::obHostFunction(stream, register_host_function(done, needed.release()));
+  auto let_go = [](void* data) { std::unique_ptr<Needed> own(static_cast<Needed*>(data)); };
+  uint64_t done = register_host_function(let_go, needed.release());
+  CUresult result = remote::cuGraphLaunch(exec.recorded, stream);
+  CUresult kept = remote::obHostFunction(stream, done);
+  return result ? result : kept;
 }
 
 }  // namespace
@@ -161,9 +166,8 @@ CUresult launch(Exec& exec, CUstream stream) {
       return result;
   }
   if (CUresult result = before_graph_launch(*exec.graph, own)) return result;
-  if (CUresult result = remote::cuGraphLaunch(exec.recorded, own)) return result;
   exec.last_stream = own;
-  return keep_until_done(exec, own);
+  return launch_and_keep(exec, own);
 }
 
 }  // namespace client::graph
