@@ -113,7 +113,10 @@ CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronou
   };
   unify(own.srcMemoryType, own.srcDevice, own.srcHost);
   unify(own.dstMemoryType, own.dstDevice, own.dstHost);
-  return remote::obCopy3D(&own, nullptr, nullptr, client::resolve(stream), asynchronous);
+  CUresult result = remote::obCopy3D(&own, nullptr, nullptr, client::resolve(stream), asynchronous);
+  for (CUdeviceptr side : {own.srcDevice, own.dstDevice})
+    if (!result && asynchronous) result = client::settle_pageable(reinterpret_cast<const void*>(side), stream);
+  return result;
 }
 
 CUDA_MEMCPY3D raised(const CUDA_MEMCPY2D& flat) {

@@ -8,4 +8,8 @@ namespace client {
 // hidden stream of the current context, made at first use. Others stay as they are.
 CUstream resolve(CUstream stream);
 
+// After a copy to or from `host`: waits for it where the memory is pageable, for then the call returns when the bytes
+// are there, or have been read (CUDA Driver API, "API synchronization behavior"). Not while the stream is captured.
+CUresult settle_pageable(const void* host, CUstream stream);
+
 }  // namespace client
