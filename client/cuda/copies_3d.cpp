@@ -114,9 +114,8 @@ CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronou
   unify(own.srcMemoryType, own.srcDevice, own.srcHost);
   unify(own.dstMemoryType, own.dstDevice, own.dstHost);
   CUresult result = remote::obCopy3D(&own, nullptr, nullptr, client::resolve(stream), asynchronous);
-  for (CUdeviceptr side : {own.srcDevice, own.dstDevice})
-    if (!result && asynchronous) result = client::settle_pageable(reinterpret_cast<const void*>(side), stream);
-  return result;
+  if (result || !asynchronous) return result;
+  return client::settle_pageable(reinterpret_cast<const void*>(own.dstDevice), stream);
 }
 
 CUDA_MEMCPY3D raised(const CUDA_MEMCPY2D& flat) {
