@@ -92,15 +92,24 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void*
   });
 }
 
+CUresult client::settle_pageable(const void* host, CUstream stream) {
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  if (client::find_range(reinterpret_cast<uint64_t>(host))) return CUDA_SUCCESS;
+  if (cuStreamIsCapturing(stream, &status) == CUDA_SUCCESS && status != CU_STREAM_CAPTURE_STATUS_NONE)
+    return CUDA_SUCCESS;
+  return cuStreamSynchronize(stream);
+}
+
 OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount,
                                               CUstream hStream) {
   if (client::capturing(hStream))
     return capture_copy(hStream, CU_MEMORYTYPE_HOST, address_of(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount);
   if (CUresult result = client::before_device_use(srcDevice, client::resolve(hStream))) return result;
-  return in_pieces(ByteCount, [&](size_t offset, size_t size) {
+  CUresult result = in_pieces(ByteCount, [&](size_t offset, size_t size) {
     uint64_t transfer = client::expect_transfer(at(dstHost, offset), size);
     return remote::obCopyToHostAsync(transfer, srcDevice + offset, size, client::resolve(hStream));
   });
+  return result ? result : client::settle_pageable(dstHost, hStream);
 }
 
 OUTBOARD_EXPORT CUresult cuMemcpyDtoD_v2(CUdeviceptr dstDevice, CUdeviceptr srcDevice, size_t ByteCount) {

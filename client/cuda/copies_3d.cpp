@@ -132,8 +132,10 @@ CUresult copy(const CUDA_MEMCPY3D& descriptor, CUstream stream, bool asynchronou
   };
   unify(own.srcMemoryType, own.srcDevice, own.srcHost);
   unify(own.dstMemoryType, own.dstDevice, own.dstHost);
-  return remote::obCopy3D(&own, array(own.srcMemoryType, own.srcArray), array(own.dstMemoryType, own.dstArray),
-                          client::resolve(stream), asynchronous);
+  CUresult result = remote::obCopy3D(&own, array(own.srcMemoryType, own.srcArray),
+                                     array(own.dstMemoryType, own.dstArray), client::resolve(stream), asynchronous);
+  if (result || !asynchronous || own.dstMemoryType == CU_MEMORYTYPE_ARRAY) return result;
+  return client::settle_pageable(reinterpret_cast<const void*>(own.dstDevice), stream);
 }
 
 CUDA_MEMCPY3D raised(const CUDA_MEMCPY2D& flat) {

@@ -12,4 +12,8 @@ CUstream resolve(CUstream stream);
 bool is_stream(CUstream own);
 bool is_blocking(CUstream own);  // waits for the legacy stream and it for this one; false for the legacy stream itself
 
+// After a copy to or from `host`: waits for it where the memory is pageable, for then the call returns when the bytes
+// are there, or have been read (CUDA Driver API, "API synchronization behavior"). Not while the stream is captured.
+CUresult settle_pageable(const void* host, CUstream stream);
+
 }  // namespace client
