@@ -189,7 +189,11 @@ class CompiledProgram : public Program {
       placement.function_shared[index] = static_cast<uint32_t>(end);
       end = shared_end(module_.functions[index], static_cast<uint32_t>(end));
     }
-    end = aligned(end, 16);  // dynamic shared memory begins behind all others
+    uint32_t alignment = 16;  // dynamic shared memory begins behind all others
+    for (size_t i = 0; i < module_.variables.size(); ++i)
+      if (module_.variables[i].space == Space::shared && used[i])
+        alignment = std::max(alignment, module_.variables[i].alignment);
+    end = aligned(end, alignment);
     place(true);
     return static_cast<uint32_t>(end);
   }

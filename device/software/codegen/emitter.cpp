@@ -299,7 +299,9 @@ bool has_effects(Opcode opcode) {
     case Opcode::nanosleep:
     case Opcode::brkpt:
     case Opcode::ldmatrix:
-    case Opcode::stmatrix: return true;
+    case Opcode::stmatrix:
+    case Opcode::wmma:
+    case Opcode::wgmma: return true;
     default: return false;
   }
 }

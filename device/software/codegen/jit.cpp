@@ -69,6 +69,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_barrier_arrive", outboard_barrier_arrive);
   add("outboard_barrier_reduce", outboard_barrier_reduce);
   add("outboard_yield", outboard_yield);
+  add("outboard_warpgroup_wait", outboard_warpgroup_wait);
   add("outboard_printf", outboard_printf);
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
@@ -137,14 +138,16 @@ Compiler* the_compiler() {
 
 }  // namespace
 
-bool has_half_arithmetic() {
-  static const bool has = [] {
-    if (!the_compiler()->machine) return false;
-    auto machine = the_compiler()->machine->createTargetMachine();
-    if (!machine) return llvm::consumeError(machine.takeError()), false;
-    return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures("+avx512fp16");
+bool has_instructions(const char* name) {
+  static const std::unique_ptr<llvm::TargetMachine> machine = [] {
+    std::unique_ptr<llvm::TargetMachine> none;
+    if (!the_compiler()->machine) return none;
+    auto made = the_compiler()->machine->createTargetMachine();
+    if (!made) return llvm::consumeError(made.takeError()), std::move(none);
+    return std::move(*made);
   }();
-  return has;
+  return machine && machine->getTargetTriple().isX86() &&
+         machine->getMCSubtargetInfo()->checkFeatures("+" + std::string(name));
 }
 
 base::Result<Callable> make_callable(orc::ThreadSafeModule module, const std::string& symbol) {

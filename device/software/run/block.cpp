@@ -305,6 +305,7 @@ void Worker::next_warp(Fiber& fiber) {
   uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
   warp.warp_index = fiber.block->next_warp++;
   warp.first_thread = warp.warp_index * warp_size;
+  warp.products = 0;
   uint32_t rest = threads - warp.first_thread;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
   if (warp.first_thread < launch.block[0]) {

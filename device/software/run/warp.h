@@ -38,6 +38,7 @@ struct Warp {
   uint32_t lanes;           // mask of the lanes that exist (the last warp of a block may be partial)
   uint32_t worker;          // index of the worker thread: smid
   void* block;              // the runtime's own block state (barriers)
+  uint32_t products;        // of its warpgroup that it has computed its part of (wgmma)
 };
 
 using KernelEntry = void (*)(Warp*);
@@ -53,6 +54,8 @@ void outboard_barrier_arrive(software::Warp*, uint32_t id, uint32_t count);
 // bar.red: kind 0 popc, 1 and, 2 or, over the lanes whose predicate bit is set; returns the block-wide result.
 uint32_t outboard_barrier_reduce(software::Warp*, uint32_t id, uint32_t count, uint32_t kind, uint32_t lanes,
                                  uint32_t predicate);
+// wgmma.wait_group: returns when all four warps of the warpgroup have computed as many products as this one.
+void outboard_warpgroup_wait(software::Warp*);
 // A wait inside a spin loop (nanosleep, volatile polls): lets other warps of the block and other blocks run.
 void outboard_yield(software::Warp*);
 // vprintf for one lane: format and packed arguments (CUDA's vprintf layout: natural alignment, 8-byte doubles).
