@@ -1,5 +1,6 @@
 // Instructions on small matrices whose elements lie spread over a warp (PTX ISA, "Warp Level Matrix
 // Multiply-Accumulate Instructions"): which file knows which, and what they share.
+#include <algorithm>
 #include <cstdio>
 
 #include "device/software/codegen/matrix.h"
@@ -24,22 +25,76 @@ const Operand& piece(const Operand& operand, size_t i) {
   return operand.kind == Operand::vector ? operand.elements.at(i) : operand;
 }
 
-void registers_to_memory(Emitter& emitter, const Operand& operand, Value* memory, unsigned bits) {
-  auto& ir = emitter.ir;
-  auto* type = FixedVectorType::get(ir.getIntNTy(bits), lanes);
+Registers consecutive(Emitter& emitter, Value* memory, size_t count, unsigned bits) {
+  auto* type = FixedVectorType::get(emitter.ir.getIntNTy(bits), lanes);
+  Registers registers;
+  for (size_t i = 0; i < count; ++i) registers.push_back(emitter.ir.CreateConstGEP1_64(type, memory, i));
+  return registers;
+}
+
+Registers part(const Registers& registers, size_t first, size_t count) {
+  auto begin = registers.begin() + static_cast<std::ptrdiff_t>(first);
+  return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+}
+
+namespace {
+
+ptx::Type held(unsigned bits) { return bits == 64 ? ptx::Type::b64 : ptx::Type::b32; }
+
+// The emitter's own place of a register that is a vector; nullptr: it is none.
+Value* own_place(Emitter& emitter, const Operand& operand, Value* words, unsigned bits) {
+  auto* load = llvm::dyn_cast<llvm::LoadInst>(words);
+  bool vector = operand.kind == Operand::reg && !operand.negated && load &&
+                load->getType() == FixedVectorType::get(emitter.ir.getIntNTy(bits), lanes);
+  return vector && llvm::isa<llvm::AllocaInst>(load->getPointerOperand()) ? load->getPointerOperand() : nullptr;
+}
+
+}  // namespace
+
+Registers sources(Emitter& emitter, const Operand& operand, size_t count, unsigned area, unsigned bits) {
+  auto* type = FixedVectorType::get(emitter.ir.getIntNTy(bits), lanes);
+  Registers registers;
+  for (size_t i = 0; i < count; ++i) {
+    Value* words = emitter.read(piece(operand, i), held(bits));
+    if (Value* own = own_place(emitter, piece(operand, i), words, bits)) {
+      registers.push_back(own);
+      continue;
+    }
+    bool fits = (i + 1) * lanes * bits / 8 <= 4096;
+    Value* place = fits ? emitter.ir.CreateConstGEP1_64(type, emitter.area(area), i) : emitter.scratch(type);
+    emitter.ir.CreateStore(emitter.splat(words), place);
+    registers.push_back(place);
+  }
+  return registers;
+}
+
+// The whole warp executes an instruction on matrices (.aligned), so that no lane's old value need be kept.
+Results::Results(Emitter& emitter, const ptx::Instruction& instruction, unsigned area, unsigned bits,
+                 const Registers& a, const Registers& b, const Registers& c)
+    : emitter(emitter), operand(instruction.operands[0]), bits(bits) {
+  elsewhere = instruction.guard.reg >= 0 && instruction.opcode == Opcode::mma;
+  for (size_t i = 0; i < piece_count(operand) && !elsewhere; ++i) {
+    Value* own = own_place(emitter, piece(operand, i), emitter.read(piece(operand, i), held(bits)), bits);
+    auto is_in = [&](const Registers& list) { return std::find(list.begin(), list.end(), own) != list.end(); };
+    bool again = std::find(at.begin(), at.end(), own) != at.end();
+    bool same_place = i < c.size() && c[i] == own && std::count(c.begin(), c.end(), own) == 1;
+    elsewhere = !own || again || is_in(a) || is_in(b) || (is_in(c) && !same_place);
+    at.push_back(own);
+  }
+  if (!elsewhere) return;
+  at.clear();
+  auto* type = FixedVectorType::get(emitter.ir.getIntNTy(bits), lanes);
   for (size_t i = 0; i < piece_count(operand); ++i) {
-    Value* words = emitter.splat(emitter.read(piece(operand, i), bits == 64 ? ptx::Type::b64 : ptx::Type::b32));
-    ir.CreateStore(words, ir.CreateConstGEP1_64(type, memory, i));
+    bool fits = (i + 1) * lanes * bits / 8 <= 4096;
+    at.push_back(fits ? emitter.ir.CreateConstGEP1_64(type, emitter.area(area), i) : emitter.scratch(type));
   }
 }
 
-void memory_to_registers(Emitter& emitter, const Operand& operand, Value* memory, unsigned bits) {
-  auto& ir = emitter.ir;
-  auto* type = FixedVectorType::get(ir.getIntNTy(bits), lanes);
-  for (size_t i = 0; i < piece_count(operand); ++i) {
-    Value* words = ir.CreateLoad(type, ir.CreateConstGEP1_64(type, memory, i));
-    emitter.write(piece(operand, i), words, bits == 64 ? ptx::Type::b64 : ptx::Type::b32);
-  }
+void Results::keep() {
+  if (!elsewhere) return;
+  auto* type = FixedVectorType::get(emitter.ir.getIntNTy(bits), lanes);
+  for (size_t i = 0; i < at.size(); ++i)
+    emitter.write(piece(operand, i), emitter.ir.CreateLoad(type, at[i]), held(bits));
 }
 
 void transpose(llvm::IRBuilder<>& ir, std::array<Value*, 8>& rows) {

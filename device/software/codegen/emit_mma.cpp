@@ -90,11 +90,12 @@ struct Mma {
   void run() {
     find_kind();
     unsigned bits = kind.a.bits == 64 ? 64 : 32;
-    registers_to_memory(emitter, operand(1), emitter.area(area_a), bits);
-    registers_to_memory(emitter, operand(2), emitter.area(area_b), bits);
-    registers_to_memory(emitter, operand(3), emitter.area(area_c), bits);
+    Registers a = sources(emitter, operand(1), kind.a_registers(), area_a, bits);
+    Registers b = sources(emitter, operand(2), kind.b_registers(), area_b, bits);
+    Registers c = sources(emitter, operand(3), kind.c_registers(), area_c, bits);
+    Results d(emitter, instruction, area_d, bits, {}, {}, c);
     MatrixProduct product(emitter, kind);
-    product.spread(emitter.area(area_terms), emitter.area(area_a));
+    product.spread(emitter.area(area_terms), a);
     Value *places = nullptr, *scales = nullptr;
     if (kind.sparse) {
       if (operand(5).kind != ptx::Operand::integer) emitter.unsupported(instruction, "a selector that is no constant");
@@ -103,9 +104,8 @@ struct Mma {
       product.place_terms(places, metadata, static_cast<unsigned>(operand(5).value) & 3);
     }
     if (kind.blocks) scales = scale(product, kind.sparse ? 6 : 4);
-    product.multiply(emitter.area(area_d), emitter.area(area_terms), emitter.area(area_b), emitter.area(area_c), places,
-                     scales);
-    memory_to_registers(emitter, operand(0), emitter.area(area_d), bits);
+    product.multiply(d.at, emitter.area(area_terms), b, c, places, scales);
+    d.keep();
   }
 };
 

@@ -132,11 +132,12 @@ struct Wgmma {
     return ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
   }
 
-  void bring_a(bool mn_major, bool negative) {
+  Registers bring_a(bool mn_major, bool negative) {
     Value* words = emitter.area(area_a);
+    Registers registers = consecutive(emitter, words, kind.a_registers(), 32);
     auto* type = FixedVectorType::get(ir.getInt32Ty(), lanes);
     if (a_in_registers()) {
-      registers_to_memory(emitter, operand(2), words, 32);
+      registers = sources(emitter, operand(2), kind.a_registers(), area_a, 32);
     } else {
       Value* descriptor = scalar(emitter.read(operand(2), Type::b64));
       Value* warp = ir.CreateAnd(emitter.warp_field(offsetof(Warp, warp_index), ir.getInt32Ty()), 3);
@@ -146,12 +147,14 @@ struct Wgmma {
                       {ir.CreateConstGEP1_64(type, words, half), shared_memory(), descriptor, group});
       }
     }
-    if (!negative) return;
+    if (!negative) return registers;
     uint64_t signs = kind.a.bits == 8 ? 0x80808080 : kind.a.bits == 16 ? 0x80008000 : 0x80000000;
     for (unsigned i = 0; i < kind.a_registers(); ++i) {
-      Value *at = ir.CreateConstGEP1_64(type, words, i), *old = ir.CreateLoad(type, at);
+      Value *at = ir.CreateConstGEP1_64(type, words, i), *old = ir.CreateLoad(type, registers[i]);
       ir.CreateStore(ir.CreateXor(old, emitter.like(old, signs)), at);
+      registers[i] = at;
     }
+    return registers;
   }
 
   void multiply() {
@@ -161,32 +164,28 @@ struct Wgmma {
     size_t transposed = at + 3;
     bool a_mn = !a_in_registers() && number(transposed, 0) != 0, b_mn = number(transposed + !a_in_registers(), 0) != 0;
     if ((a_mn || b_mn) && kind.a.bits != 16) emitter.unsupported(instruction, "only 16-bit matrices can be transposed");
-    bring_a(a_mn, negative);
     MatrixProduct product(emitter, kind);
-    product.spread(emitter.area(area_terms), emitter.area(area_a));
+    product.spread(emitter.area(area_terms), bring_a(a_mn, negative));
     Value* places = nullptr;
     if (kind.sparse) {
       places = emitter.area(area_places);
       product.place_terms(places, emitter.splat(emitter.read(piece(operand(4), 0), Type::b32)),
                           static_cast<unsigned>(number(5, 0)) & 3);
     }
-    Value* adds = emitter.read_predicate(operand(at));
-    Value* descriptor = scalar(emitter.read(operand(3), Type::b64));
+    Value* adds = scalar(emitter.read_predicate(operand(at)));
+    Value *descriptor = scalar(emitter.read(operand(3), Type::b64)), *zeros = emitter.area(area_c);
     auto* type = FixedVectorType::get(ir.getInt32Ty(), lanes);
+    ir.CreateStore(llvm::Constant::getNullValue(type), zeros);
+    Registers b = consecutive(emitter, emitter.area(area_b), kind.b_registers(), 32);
+    Registers c = sources(emitter, operand(1), piece_count(operand(1)), area_scales, 32);
+    Results d(emitter, instruction, area_d, 32, {}, {}, c);
+    for (Value*& old : c) old = ir.CreateSelect(adds, old, zeros);
+    unsigned in_d = kind.d_registers();
     for (unsigned tile = 0; tile < shape.n / 8; ++tile) {
-      for (unsigned i = 0; i < kind.c_registers(); ++i) {
-        Value* old = emitter.splat(emitter.read(piece(operand(1), tile * kind.c_registers() + i), Type::b32));
-        Value* kept = ir.CreateSelect(adds, old, llvm::Constant::getNullValue(type));
-        ir.CreateStore(kept, ir.CreateConstGEP1_64(type, emitter.area(area_c), i));
-      }
-      ir.CreateCall(fetching(kind.b_registers(), 1, b_mn),
-                    {emitter.area(area_b), shared_memory(), descriptor, ir.getInt64(tile)});
-      product.multiply(emitter.area(area_d), emitter.area(area_terms), emitter.area(area_b), emitter.area(area_c),
-                       places);
-      for (unsigned i = 0; i < kind.d_registers(); ++i)
-        emitter.write(piece(operand(0), tile * kind.d_registers() + i),
-                      ir.CreateLoad(type, ir.CreateConstGEP1_64(type, emitter.area(area_d), i)), Type::b32);
+      ir.CreateCall(fetching(kind.b_registers(), 1, b_mn), {b[0], shared_memory(), descriptor, ir.getInt64(tile)});
+      product.multiply(part(d.at, tile * in_d, in_d), emitter.area(area_terms), b, part(c, tile * in_d, in_d), places);
     }
+    d.keep();
     count_product();
   }
 

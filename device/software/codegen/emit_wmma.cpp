@@ -218,22 +218,20 @@ struct Wmma {
                   piece_count(operands[3]) == kind.c_registers() * tiles &&
                   piece_count(operands[0]) == kind.d_registers() * tiles;
     if (!counts) emitter.unsupported(instruction, "its operands do not have the registers of this shape");
-    unsigned bits = kind.a.bits == 64 ? 64 : 32, bytes = lanes * bits / 8;
-    Value *a = emitter.area(area_a), *b = emitter.area(area_b), *c = emitter.area(area_c), *d = emitter.area(area_d);
-    registers_to_memory(emitter, operands[1], a, bits);
-    registers_to_memory(emitter, operands[2], b, bits);
-    registers_to_memory(emitter, operands[3], c, bits);
+    unsigned bits = kind.a.bits == 64 ? 64 : 32, rows = shape.m / m_tile, columns = shape.n / 8;
+    Registers a = sources(emitter, operands[1], rows * kind.a_registers(), area_a, bits);
+    Registers b = sources(emitter, operands[2], columns * kind.b_registers(), area_b, bits);
+    Registers c = sources(emitter, operands[3], tiles * kind.c_registers(), area_c, bits);
+    Results d(emitter, instruction, area_d, bits, a, b, c);
     MatrixProduct product(emitter, kind);
-    auto after = [&](Value* memory, unsigned registers) {
-      return ir.CreateConstGEP1_64(ir.getInt8Ty(), memory, registers * bytes);
-    };
-    for (unsigned row = 0, tile = 0; row < shape.m / m_tile; ++row) {
-      product.spread(emitter.area(area_terms), after(a, row * kind.a_registers()));
-      for (unsigned column = 0; column < shape.n / 8; ++column, ++tile)
-        product.multiply(after(d, tile * kind.d_registers()), emitter.area(area_terms),
-                         after(b, column * kind.b_registers()), after(c, tile * kind.c_registers()));
+    unsigned in_d = kind.d_registers(), in_b = kind.b_registers(), in_c = kind.c_registers();
+    for (unsigned row = 0, tile = 0; row < rows; ++row) {
+      product.spread(emitter.area(area_terms), part(a, row * kind.a_registers(), kind.a_registers()));
+      for (unsigned column = 0; column < columns; ++column, ++tile)
+        product.multiply(part(d.at, tile * in_d, in_d), emitter.area(area_terms), part(b, column * in_b, in_b),
+                         part(c, tile * in_c, in_c));
     }
-    memory_to_registers(emitter, operands[0], d, bits);
+    d.keep();
   }
 };
 

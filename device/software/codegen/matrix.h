@@ -14,9 +14,25 @@ MatrixShape matrix_shape(const ptx::Modifiers& modifiers);
 size_t piece_count(const ptx::Operand& operand);
 const ptx::Operand& piece(const ptx::Operand& operand, size_t i);
 
-// Registers of all lanes, one after the other, as the functions of matrix_product.h have them.
-void registers_to_memory(Emitter& emitter, const ptx::Operand& operand, llvm::Value* memory, unsigned bits);
-void memory_to_registers(Emitter& emitter, const ptx::Operand& operand, llvm::Value* memory, unsigned bits);
+// Where the registers of an operand lie in memory, 32 lanes each: where the emitter keeps them, so that nothing is
+// moved, or for those that are no vectors in their area.
+Registers sources(Emitter& emitter, const ptx::Operand& operand, size_t count, unsigned area, unsigned bits);
+
+// Where results go: the registers themselves, unless a guard or another operand forbids it.
+struct Results {
+  Results(Emitter& emitter, const ptx::Instruction& instruction, unsigned area, unsigned bits, const Registers& a,
+          const Registers& b, const Registers& c);
+  void keep();  // behind the products: those that went elsewhere
+
+  Emitter& emitter;
+  const ptx::Operand& operand;
+  unsigned bits;
+  Registers at;
+  bool elsewhere = false;
+};
+Registers part(const Registers& registers, size_t first, size_t count);
+// Registers that lie one after the other.
+Registers consecutive(Emitter& emitter, llvm::Value* memory, size_t count, unsigned bits);
 
 // The areas of the emitter that hold them.
 enum MatrixArea : unsigned { area_a, area_b, area_c, area_d, area_terms, area_places, area_scales };

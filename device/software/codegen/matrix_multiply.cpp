@@ -40,7 +40,20 @@ struct Multiplication {
   uint64_t register_terms = static_cast<uint64_t>(lanes) * terms;
   Value* rows_of_b = ir.CreateAlloca(llvm::ArrayType::get(row, size_t{4} * terms * kind.b_registers()));
 
-  Value* argument(unsigned i) { return function.getArg(i); }  // d, terms, b, c, places, scales
+  Value* argument(unsigned i) { return function.getArg(i); }  // terms, places, scales; then the registers of D, B, C
+  Value *d = table(3, kind.d_registers()), *b = table(3 + kind.d_registers(), kind.b_registers()),
+        *c = table(3 + kind.d_registers() + kind.b_registers(), kind.c_registers());
+
+  // Registers that a loop counts through.
+  Value* table(unsigned first, unsigned count) {
+    Value* pointers = ir.CreateAlloca(llvm::ArrayType::get(ir.getPtrTy(), count));
+    for (unsigned i = 0; i < count; ++i) ir.CreateStore(argument(first + i), at(ir.getPtrTy(), pointers, i));
+    return pointers;
+  }
+  Value* entry(Value* pointers, Value* index, unsigned scale = 1, unsigned plus = 0) {
+    Value* place = at(ir.getPtrTy(), at(ir.getPtrTy(), pointers, index, scale), plus);
+    return ir.CreateLoad(ir.getPtrTy(), place);
+  }
   Value* at(llvm::Type* type, Value* base, uint64_t index) { return ir.CreateConstGEP1_64(type, base, index); }
   Value* at(llvm::Type* type, Value* base, Value* index, uint64_t scale) {
     return ir.CreateGEP(type, base, ir.CreateMul(index, ir.getInt64(scale)));
@@ -68,7 +81,7 @@ struct Multiplication {
     auto* words = FixedVectorType::get(kind.b.word_type(function.getContext()), lanes);
     unsigned count = 4 * terms;  // rows from one register
     loop(kind.b_registers(), [&](Value* reg) {
-      Value* whole = ir.CreateLoad(words, at(words, argument(2), reg, 1));
+      Value* whole = ir.CreateLoad(words, entry(b, reg));
       unsigned step = 0;
       for (unsigned word = 0; word < 4; ++word) {
         std::array<int, columns> from{};
@@ -84,21 +97,21 @@ struct Multiplication {
     unsigned per_register = kind.blocks / kind.b_registers();  // or several registers have one
     Value* block = ir.CreateUDiv(ir.CreateMul(reg, ir.getInt64(kind.blocks)), ir.getInt64(kind.b_registers()));
     block = ir.CreateAdd(block, ir.getInt64(step * per_register / (4 * terms)));
-    return ir.CreateLoad(row, ir.CreateGEP(row, argument(5), block));
+    return ir.CreateLoad(row, ir.CreateGEP(row, argument(2), block));
   }
 
   // Lanes 4 * r to + 3 hold row r: its even columns in one register, its odd ones in the next; halves lie in pairs.
   Value* sums_before(Value* half, unsigned r) {
     if (kind.c == Type::f16) {
       auto* halves = FixedVectorType::get(ir.getHalfTy(), columns);
-      Value* pairs = ir.CreateLoad(halves, at(ir.getInt32Ty(), at(ir.getInt32Ty(), argument(3), half, lanes), 4 * r));
+      Value* pairs = ir.CreateLoad(halves, at(ir.getInt32Ty(), entry(c, half), 4 * r));
       std::array<int, columns> order{};
       for (unsigned i = 0; i < columns; ++i) order[i] = static_cast<int>(MatrixProduct::column_at(i));
       return ir.CreateFPExt(ir.CreateShuffleVector(pairs, order), row);
     }
     auto* four = FixedVectorType::get(term, columns / 2);
-    Value* base = at(term, argument(3), half, 2 * lanes);
-    Value *even = ir.CreateLoad(four, at(term, base, 4 * r)), *odd = ir.CreateLoad(four, at(term, base, lanes + 4 * r));
+    Value* even = ir.CreateLoad(four, at(term, entry(c, half, 2), 4 * r));
+    Value* odd = ir.CreateLoad(four, at(term, entry(c, half, 2, 1), 4 * r));
     return ir.CreateShuffleVector(even, odd, {0, 1, 2, 3, 4, 5, 6, 7});
   }
 
@@ -106,12 +119,11 @@ struct Multiplication {
     if (kind.d == Type::f16) {
       Value* pairs = ir.CreateShuffleVector(sums, {0, 4, 1, 5, 2, 6, 3, 7});
       ir.CreateStore(ir.CreateFPTrunc(pairs, FixedVectorType::get(ir.getHalfTy(), columns)),
-                     at(ir.getInt32Ty(), at(ir.getInt32Ty(), argument(0), half, lanes), 4 * r));
+                     at(ir.getInt32Ty(), entry(d, half), 4 * r));
       return;
     }
-    Value* base = at(term, argument(0), half, 2 * lanes);
-    ir.CreateStore(ir.CreateShuffleVector(sums, {0, 1, 2, 3}), at(term, base, 4 * r));
-    ir.CreateStore(ir.CreateShuffleVector(sums, {4, 5, 6, 7}), at(term, base, lanes + 4 * r));
+    ir.CreateStore(ir.CreateShuffleVector(sums, {0, 1, 2, 3}), at(term, entry(d, half, 2), 4 * r));
+    ir.CreateStore(ir.CreateShuffleVector(sums, {4, 5, 6, 7}), at(term, entry(d, half, 2, 1), 4 * r));
   }
 
   // Processors without a fused product add after it: the same where the product is exact, as it is but for .tf32 and
@@ -136,13 +148,13 @@ struct Multiplication {
     auto of_word = [&](llvm::Type* type, Value* base) {
       return at(type, at(type, base, reg, register_terms), word, term_in_register(1, 0));
     };
-    Value *a = of_word(term, argument(1)), *places = kind.sparse ? of_word(ir.getInt32Ty(), argument(4)) : nullptr;
-    Value* b = at(row, at(row, rows_of_b, tile, size_t{4} * terms), word, terms);
+    Value *a = of_word(term, argument(0)), *places = kind.sparse ? of_word(ir.getInt32Ty(), argument(1)) : nullptr;
+    Value* rows = at(row, at(row, rows_of_b, tile, size_t{4} * terms), word, terms);
     for (unsigned step = 0; step < terms; ++step)
       for (unsigned i = 0; i < sums.size(); ++i) {
         uint64_t index = term_in_register(4 * (first + i), step);
         Value* left = ir.CreateVectorSplat(columns, ir.CreateLoad(term, at(term, a, index)));
-        Value* from = at(row, b, step);
+        Value* from = at(row, rows, step);
         if (kind.sparse) {
           Value* offset = ir.CreateLoad(ir.getInt32Ty(), at(ir.getInt32Ty(), places, index));
           from = ir.CreateGEP(ir.getInt8Ty(), rows_of_b, ir.CreateZExt(offset, ir.getInt64Ty()));

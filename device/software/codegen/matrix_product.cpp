@@ -45,7 +45,7 @@ uint64_t MatrixProduct::term_index(unsigned reg, unsigned lane, unsigned term) c
   return widened_in_place() ? (reg * lanes + lane) * count + term : (reg * count + term) * lanes + lane;
 }
 
-llvm::Function* MatrixProduct::function(const std::string& name, unsigned pointers, bool& fresh) const {
+llvm::Function* MatrixProduct::function(const std::string& name, size_t pointers, bool& fresh) const {
   llvm::Module& module = emitter_.module();
   std::string whole = name + kind_.name();
   llvm::Function* made = module.getFunction(whole);
@@ -57,15 +57,16 @@ llvm::Function* MatrixProduct::function(const std::string& name, unsigned pointe
   made->addFnAttr(llvm::Attribute::NoUnwind);
   made->addFnAttr(llvm::Attribute::NoInline);
   made->addFnAttr("denormal-fp-math", "ieee,ieee");
-  for (unsigned i = 0; i < pointers; ++i) made->addParamAttr(i, llvm::Attribute::NoAlias);
   return made;
 }
 
-void MatrixProduct::spread(Value* terms, Value* a) {
+void MatrixProduct::spread(Value* terms, const Registers& a) {
   bool fresh;
-  llvm::Function* callee = function("matrix.spread", 2, fresh);
+  llvm::Function* callee = function("matrix.spread", 1 + a.size(), fresh);
   if (fresh) build_spread(*callee);
-  emitter_.ir.CreateCall(callee, {terms, a});
+  std::vector<Value*> arguments{terms};
+  arguments.insert(arguments.end(), a.begin(), a.end());
+  emitter_.ir.CreateCall(callee, arguments);
 }
 
 void MatrixProduct::build_spread(llvm::Function& function) const {
@@ -76,7 +77,7 @@ void MatrixProduct::build_spread(llvm::Function& function) const {
     auto at = [&](unsigned term) {
       return ir.CreateConstGEP1_64(term_type(), function.getArg(0), term_index(reg, 0, term));
     };
-    Value* words = ir.CreateLoad(word, ir.CreateConstGEP1_64(word, function.getArg(1), reg));
+    Value* words = ir.CreateLoad(word, function.getArg(1 + reg));
     if (widened_in_place()) {
       Value* halves = ir.CreateBitCast(words, FixedVectorType::get(ir.getHalfTy(), 2 * lanes));
       ir.CreateStore(ir.CreateFPExt(halves, FixedVectorType::get(ir.getFloatTy(), 2 * lanes)), at(0));
@@ -88,12 +89,15 @@ void MatrixProduct::build_spread(llvm::Function& function) const {
   ir.CreateRetVoid();
 }
 
-void MatrixProduct::multiply(Value* d, Value* terms, Value* b, Value* c, Value* places, Value* scales) {
-  bool fresh;
-  llvm::Function* callee = function("matrix.multiply", 6, fresh);
-  if (fresh) build_multiply(*callee);
+void MatrixProduct::multiply(const Registers& d, Value* terms, const Registers& b, const Registers& c, Value* places,
+                             Value* scales) {
   auto* nowhere = llvm::PoisonValue::get(emitter_.ir.getPtrTy());
-  emitter_.ir.CreateCall(callee, {d, terms, b, c, places ? places : nowhere, scales ? scales : nowhere});
+  std::vector<Value*> arguments{terms, places ? places : nowhere, scales ? scales : nowhere};
+  for (const Registers* list : {&d, &b, &c}) arguments.insert(arguments.end(), list->begin(), list->end());
+  bool fresh;
+  llvm::Function* callee = function("matrix.multiply", arguments.size(), fresh);
+  if (fresh) build_multiply(*callee);
+  emitter_.ir.CreateCall(callee, arguments);
 }
 
 // PTX ISA, "Sparse matrix storage": of four neighbours two are kept; four bits of metadata name them. A neighbour is

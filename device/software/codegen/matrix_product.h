@@ -1,5 +1,5 @@
-// A product of small matrices, D = A * B + C, whose fragments lie in memory as a warp's registers do: register after
-// register, each as 32 words, lane after lane (PTX ISA, "Matrix Fragments for mma"). Every shape but .m8n8k4 of .f16
+// A product of small matrices, D = A * B + C, whose fragments lie in memory as a warp's registers do: each register as
+// 32 words, lane after lane (PTX ISA, "Matrix Fragments for mma"). Every shape but .m8n8k4 of .f16
 // spreads its elements alike, which the code here builds on:
 //
 //   A: register r holds rows 8 * (r % (m / 8)) to + 7, four words of a row in the lanes 4 * row to + 3
@@ -13,6 +13,8 @@
 #include "device/software/codegen/matrix_numbers.h"
 
 namespace software {
+
+using Registers = std::vector<llvm::Value*>;  // pointers to 32 words each
 
 enum class BitProduct : uint8_t { none, and_, xor_ };
 
@@ -48,10 +50,11 @@ class MatrixProduct {
   MatrixProduct(Emitter& emitter, const ProductKind& kind) : emitter_(emitter), kind_(kind) {}
 
   // A's registers become the terms that multiply() reads.
-  void spread(Value* terms, Value* a);
+  void spread(Value* terms, const Registers& a);
   // `places`: of a sparse product, which rows of B the terms belong to (place_terms). `scales`: of B's blocks, 8 floats
   // each, in the order of the columns' sums.
-  void multiply(Value* d, Value* terms, Value* b, Value* c, Value* places = nullptr, Value* scales = nullptr);
+  void multiply(const Registers& d, Value* terms, const Registers& b, const Registers& c, Value* places = nullptr,
+                Value* scales = nullptr);
 
   // From metadata, a word per lane: writes `places`. The selector says which of four lanes hold them.
   void place_terms(Value* places, Value* metadata, unsigned selector);
@@ -69,7 +72,7 @@ class MatrixProduct {
   unsigned terms_per_word() const { return kind_.a.terms_per_word(); }
   llvm::Type* term_type() const { return kind_.a.term_type(emitter_.ir.getContext()); }
   uint64_t term_index(unsigned reg, unsigned lane, unsigned term) const;
-  llvm::Function* function(const std::string& name, unsigned pointers, bool& fresh) const;
+  llvm::Function* function(const std::string& name, size_t pointers, bool& fresh) const;
 
   void build_spread(llvm::Function& function) const;
   void build_multiply(llvm::Function& function) const;
