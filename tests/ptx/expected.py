@@ -768,42 +768,6 @@ def atomics(lanes):
               t + ' ' + t, t + ' ' + t, [((a, b), (a if decode(a, t) != NAN else NAN, encode(add(decode(a, t), decode(b, t)), t))) for a, b in pairs(v, 60)], extra=' .reg .b64 %p, %q; .shared .align 8 .b8 box[512];')
 
 
-def matrices():
-    """mma with small whole numbers, whose sums are exact whatever their order."""
-    def product(name, m, k, ta, tb, bits, pack, acc):
-        A = [[RNG.randrange(-4, 5) if ta[0] != 'u' else RNG.randrange(9) for _ in range(k)] for _ in range(m)]
-        B = [[RNG.randrange(-4, 5) if tb[0] != 'u' else RNG.randrange(9) for _ in range(8)] for _ in range(k)]
-        C = [[RNG.randrange(-9, 9) for _ in range(8)] for _ in range(m)]
-        D = [[C[i][j] + sum(A[i][t] * B[t][j] for t in range(k)) for j in range(8)] for i in range(m)]
-        per = 32 // bits
-        rows = []
-        for lane in range(32):
-            g, p = lane // 4, lane % 4
-            def reg(get): return sum(pack(get(h)) << h * bits for h in range(per))
-            a = [reg(lambda h: A[g + 8 * (r % (m // 8))][p * per + h + 4 * per * (r // (m // 8))]) for r in range(m // 8 * k // (4 * per))]
-            b = [reg(lambda h: B[p * per + h + 4 * per * r][g]) for r in range(k // (4 * per))]
-            c = [acc(C[g + 8 * (r // 2)][2 * p + r % 2]) for r in range(m // 4)]
-            d = [acc(D[g + 8 * (r // 2)][2 * p + r % 2]) for r in range(m // 4)]
-            rows.append((a + b + c, d))
-        na, nb, nc = len(rows[0][0]) - len(B) // (4 * per) - m // 4, k // (4 * per), m // 4
-        names = ['%n' + str(i) for i in range(na + nb + nc)]
-        vec = lambda part: '{' + ', '.join(part) + '}'
-        loads = ' '.join('ld.global.b32 %s, [%%from+%d];' % (n, 8 * i) for i, n in enumerate(names))
-        outs = ['%o' + str(i) for i in range(nc)]
-        stores = ' '.join('st.global.b32 [%%to+%d], %s;' % (8 * i, o) for i, o in enumerate(outs))
-        raw('mma', 'mma_' + name_of(name), loads + ' mma.sync.aligned.%s %s, %s, %s, %s; ' % (name, vec(outs), vec(names[:na]), vec(names[na:na + nb]), vec(names[na + nb:])) + stores,
-            na + nb + nc, nc, rows)
-    f32 = lambda x: encode(Fraction(x) if x else (0, 0), 'f32')
-    half = lambda t: lambda x: encode(Fraction(x) if x else (0, 0), t)
-    product('m16n8k16.row.col.f32.f16.f16.f32', 16, 16, 'f16', 'f16', 16, half('f16'), f32)
-    product('m16n8k8.row.col.f32.f16.f16.f32', 16, 8, 'f16', 'f16', 16, half('f16'), f32)
-    product('m16n8k16.row.col.f32.bf16.bf16.f32', 16, 16, 'bf16', 'bf16', 16, half('bf16'), f32)
-    product('m16n8k8.row.col.f32.tf32.tf32.f32', 16, 8, 'tf32', 'tf32', 32, f32, f32)
-    product('m16n8k32.row.col.s32.s8.s8.s32', 16, 32, 's8', 's8', 8, lambda x: x & 255, lambda x: x & 0xffffffff)
-    product('m16n8k16.row.col.s32.u8.s8.s32', 16, 16, 'u8', 's8', 8, lambda x: x & 255, lambda x: x & 0xffffffff)
-    product('m8n8k16.row.col.s32.s8.s8.s32', 8, 16, 's8', 's8', 8, lambda x: x & 255, lambda x: x & 0xffffffff)
-
-
 def asynchronous():
     """mbarriers, asynchronous copies, clusters of one block, loops in which lanes wait for each other."""
     own = 'mul.wide.u32 %%p, %%i, %d; mov.u64 %%q, box; add.u64 %%q, %%q, %%p; mul.wide.u32 %%p, %%i, 8; mov.u64 %%m, bar; add.u64 %%m, %%m, %%p; '
@@ -919,27 +883,6 @@ def asynchronous():
           'b32', 'b32', [((v,), (rows[i - i % 2][0][0] + 1,)) for i, (v, ) in enumerate(r[0] for r in rows)], warp=True, extra=' .reg .pred %p, %q; .reg .b32 %o, %v; .reg .b64 %f, %g; .shared .align 4 .b8 flags[256];')
 
 
-RAW = {}
-
-
-def raw(file, name, body, ins, outs, rows):
-    RAW.setdefault(file, []).append((name, body, ins, outs, rows))
-
-
-def write_raw():
-    for file, entries in RAW.items():
-        head = '// %s: expected values from expected.py (the PTX ISA, IEEE 754). How to read them: cases.h.\n' % file
-        tail = '.version 8.6\n.target sm_90\n.address_size 64\n'
-        for name, body, ins, outs, rows in entries:
-            head += '// %s: warp %s -> %s\n' % (name, ' '.join(['b32'] * ins), ' '.join(['b32'] * outs))
-            for given, want in rows:
-                head += '//   %s -> %s\n' % (' '.join('%08x' % v for v in given), ' '.join('%08x' % v for v in want))
-            tail += '.visible .entry %s(.param .u64 in, .param .u64 out) {\n  .reg .b32 %%i, %%n<16>, %%o<8>; .reg .b64 %%from, %%to;\n' % name
-            tail += '  mov.u32 %%i, %%tid.x; ld.param.u64 %%from, [in]; ld.param.u64 %%to, [out];\n  mad.wide.u32 %%from, %%i, %d, %%from; mad.wide.u32 %%to, %%i, %d, %%to;\n  %s\n  ret;\n}\n' % (8 * ins, 8 * outs, body)
-        with open(os.path.join(HERE, file + '.ptx'), 'w') as out:
-            out.write(head + tail)
-
-
 if __name__ == '__main__':
-    for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, matrices, asynchronous, write, write_raw):
+    for part in (integers, bit_fields, float_arithmetic, comparisons, conversions, memory, control, warps, asynchronous, write):
         part()

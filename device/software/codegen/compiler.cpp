@@ -212,11 +212,9 @@ class CompiledProgram : public Program {
       end = shared_end(module_.functions[index], static_cast<uint32_t>(end));
     }
     uint64_t alignment = 16;  // dynamic shared memory begins behind all others
-    for (size_t i = 0; i < module_.variables.size(); ++i) {
-      const ptx::Variable& variable = module_.variables[i];
-      if (variable.space == Space::shared && used[i] && variable.size == 0)
-        alignment = std::max<uint64_t>(alignment, variable.alignment);
-    }
+    for (size_t i = 0; i < module_.variables.size(); ++i)
+      if (module_.variables[i].space == Space::shared && used[i])
+        alignment = std::max<uint64_t>(alignment, module_.variables[i].alignment);
     end = aligned(end, alignment);
     place(true);
     return static_cast<uint32_t>(end);

@@ -109,7 +109,7 @@ struct Float {
   void fused() {
     Value *a = source(1), *b = source(2), *c = source(3);
     bool half = type == Type::f16 || type == Type::f16x2;
-    if (brain || (half && !has_half_arithmetic())) {  // rounding to float first would round twice
+    if (brain || (half && !has_instructions("avx512fp16"))) {  // rounding to float first would round twice
       auto* wide = a->getType()->getWithNewType(ir.getDoubleTy());
       Value* odd = odd_fused(emitter, ir.CreateFPExt(a, wide), ir.CreateFPExt(b, wide), ir.CreateFPExt(c, wide));
       return result(brain ? odd : ir.CreateFPTrunc(odd, a->getType()));

@@ -180,7 +180,9 @@ bool has_effects(Opcode opcode) {
     case Opcode::sured:
     case Opcode::mbarrier:
     case Opcode::tensormap:
-    case Opcode::clusterlaunchcontrol: return true;
+    case Opcode::clusterlaunchcontrol:
+    case Opcode::wmma:
+    case Opcode::wgmma: return true;
     default: return false;
   }
 }

@@ -96,6 +96,9 @@ class Emitter {
   void when(Value* condition, const std::function<void()>& body);
   Value* element(Value* value, Value* lane);    // of a varying value; a scalar is every lane's
   llvm::AllocaInst* scratch(llvm::Type* type);  // in the entry block
+  // One of a few areas of 4 KiB that instructions use for a moment, all of them the same ones.
+  llvm::AllocaInst* area(unsigned number);
+  llvm::Module& module() const { return *target_->getParent(); }
 
   // An address that counts up by `stride` from lane to lane of a row: one base per row (i64, or a vector of them).
   struct LinearAddress {
@@ -198,6 +201,7 @@ class Emitter {
   std::vector<llvm::AllocaInst*> wraps_;         // by register; nullptr where nothing can wrap round
   std::vector<llvm::AllocaInst*> masks_;         // by block
   std::vector<llvm::AllocaInst*> rounds_;        // by region that spins: rounds since lanes outside had their turn
+  std::vector<llvm::AllocaInst*> areas_;
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block

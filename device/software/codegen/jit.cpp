@@ -84,6 +84,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_tensor_copy", outboard_tensor_copy);
   add("outboard_tensor_replace", outboard_tensor_replace);
   add("outboard_try_cancel", outboard_try_cancel);
+  add("outboard_warpgroup_wait", outboard_warpgroup_wait);
   add("outboard_printf", outboard_printf);
   add("outboard_assert", outboard_assert);
   add("outboard_trap", outboard_trap);
@@ -162,24 +163,20 @@ Compiler* the_compiler() {
 
 }  // namespace
 
-namespace {
-
-bool processor_has(const char* feature) {
-  if (!the_compiler()->machine) return false;
-  auto machine = the_compiler()->machine->createTargetMachine();
-  if (!machine) return llvm::consumeError(machine.takeError()), false;
-  return (*machine)->getTargetTriple().isX86() && (*machine)->getMCSubtargetInfo()->checkFeatures(feature);
-}
-
-}  // namespace
-
-bool has_half_arithmetic() {
-  static const bool has = processor_has("+avx512fp16");
-  return has;
+bool has_instructions(const char* name) {
+  static const std::unique_ptr<llvm::TargetMachine> machine = [] {
+    std::unique_ptr<llvm::TargetMachine> none;
+    if (!the_compiler()->machine) return none;
+    auto made = the_compiler()->machine->createTargetMachine();
+    if (!made) return llvm::consumeError(made.takeError()), std::move(none);
+    return std::move(*made);
+  }();
+  return machine && machine->getTargetTriple().isX86() &&
+         machine->getMCSubtargetInfo()->checkFeatures("+" + std::string(name));
 }
 
 bool has_lane_masks() {
-  static const bool has = processor_has("+avx512bw,+avx512vl");
+  static const bool has = has_instructions("avx512bw") && has_instructions("avx512vl");
   return has;
 }
 

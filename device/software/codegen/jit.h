@@ -17,8 +17,9 @@ struct Callable {
 // stream may still be running it. Thread-safe.
 base::Result<Callable> make_callable(llvm::orc::ThreadSafeModule module, const std::string& symbol);
 
-// Whether the processor that code is made for rounds half precision by itself; LLVM goes by way of float elsewhere.
-bool has_half_arithmetic();
+// Whether the processor that code is made for has an instruction set, named as LLVM does ("avx2"); never elsewhere than
+// on x86.
+bool has_instructions(const char* name);
 // Whether it reads and writes memory under masks, one bit for each lane (AVX-512).
 bool has_lane_masks();
 

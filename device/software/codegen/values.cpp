@@ -109,6 +109,14 @@ llvm::AllocaInst* Emitter::scratch(Type* type) {
   return at.CreateAlloca(type);
 }
 
+llvm::AllocaInst* Emitter::area(unsigned number) {
+  while (areas_.size() <= number) {
+    areas_.push_back(scratch(llvm::ArrayType::get(ir.getInt8Ty(), 4096)));
+    areas_.back()->setAlignment(llvm::Align(64));
+  }
+  return areas_[number];
+}
+
 Emitter::Value* Emitter::hook(const char* name, Type* result, std::initializer_list<Value*> arguments) {
   std::vector<Type*> types;
   for (Value* argument : arguments) types.push_back(argument->getType());

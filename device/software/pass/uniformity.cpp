@@ -22,6 +22,8 @@ bool born_varying(const Instruction& instruction) {
     case Opcode::match:
     case Opcode::elect:
     case Opcode::mma:
+    case Opcode::wmma:
+    case Opcode::wgmma:
     case Opcode::ldmatrix:
     case Opcode::movmatrix:
     case Opcode::call:

@@ -9,7 +9,15 @@ namespace ptx {
 unsigned bits(Type type) {
   switch (type) {
     case Type::none: return 0;
-    case Type::pred: return 1;
+    case Type::pred:
+    case Type::b1: return 1;
+    case Type::s4:
+    case Type::u4:
+    case Type::e2m1: return 4;
+    case Type::e2m3:
+    case Type::e3m2: return 6;
+    case Type::ue8m0:
+    case Type::ue4m3:
     case Type::b8:
     case Type::u8:
     case Type::s8:
@@ -63,6 +71,11 @@ bool is_float(Type type) {
     case Type::tf32:
     case Type::e4m3:
     case Type::e5m2:
+    case Type::e2m1:
+    case Type::e2m3:
+    case Type::e3m2:
+    case Type::ue8m0:
+    case Type::ue4m3:
     case Type::e4m3x2:
     case Type::e5m2x2:
     case Type::e4m3x4:
@@ -80,6 +93,7 @@ bool is_float(Type type) {
 
 bool is_signed(Type type) {
   switch (type) {
+    case Type::s4:
     case Type::s8:
     case Type::s16:
     case Type::s32:

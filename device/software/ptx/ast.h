@@ -49,6 +49,14 @@ enum class Type : uint8_t {
   ue8m0x2,
   u16x2,
   s16x2,
+  b1,   // elements of matrices alone: b1 s4 u4 and the floats of 4 and 6 bits
+  s4,
+  u4,
+  e2m1,
+  e2m3,
+  e3m2,
+  ue8m0,  // scales of matrices' blocks
+  ue4m3,
   opaque,  // .texref .samplerref .surfref
 };
 

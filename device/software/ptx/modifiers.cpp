@@ -32,7 +32,9 @@ constexpr Named<Type> types[] = {
     {"e2m1x4", Type::e2m1x4},  {"e2m3x2", Type::e2m3x2}, {"e2m3x4", Type::e2m3x4},
     {"e3m2x2", Type::e3m2x2},  {"e3m2x4", Type::e3m2x4}, {"ue8m0x2", Type::ue8m0x2},
     {"s16x2", Type::s16x2},    {"texref", Type::opaque}, {"samplerref", Type::opaque},
-    {"surfref", Type::opaque},
+    {"surfref", Type::opaque}, {"b1", Type::b1},         {"s4", Type::s4},
+    {"u4", Type::u4},          {"e2m1", Type::e2m1},     {"e2m3", Type::e2m3},
+    {"e3m2", Type::e3m2},      {"ue8m0", Type::ue8m0},   {"ue4m3", Type::ue4m3},
 };
 
 constexpr Named<Space> spaces[] = {

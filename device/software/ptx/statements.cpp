@@ -95,6 +95,8 @@ uint8_t destinations_of(const Instruction& instruction) {
       Opcode::setmaxnreg, Opcode::stackrestore,
   };
   if (std::find(none.begin(), none.end(), instruction.opcode) != none.end()) return 0;
+  if (instruction.opcode == Opcode::wmma && instruction.modifiers.has("store")) return 0;
+  if (instruction.opcode == Opcode::wgmma && !instruction.modifiers.has("mma_async")) return 0;
   if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier)
     return instruction.modifiers.has("red") ? 1 : 0;
   return instruction.operands.empty() || instruction.operands[0].kind == Operand::address ? 0 : 1;
@@ -264,6 +266,9 @@ void Parsing::instruction(Guard guard) {
     } while (accept(',') && !failed_);
   }
   expect(';');
+  // wgmma adds to its first operand: as a source, it stands beside itself.
+  if (instruction.opcode == Opcode::wgmma && instruction.modifiers.has("mma_async") && !instruction.operands.empty())
+    instruction.operands.insert(instruction.operands.begin(), Operand(instruction.operands[0]));
   instruction.destinations = static_cast<uint8_t>(destinations_of(instruction) + second);
   if (instruction.opcode == Opcode::ret) store_results(instruction.guard, instruction.line);
   function_->body.push_back(std::move(instruction));

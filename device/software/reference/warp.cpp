@@ -13,8 +13,8 @@ using ptx::Operand;
 using ptx::Type;
 
 bool is_matrix(Opcode opcode) {
-  return opcode == Opcode::mma || opcode == Opcode::ldmatrix || opcode == Opcode::stmatrix ||
-         opcode == Opcode::movmatrix;
+  return opcode == Opcode::mma || opcode == Opcode::wmma || opcode == Opcode::wgmma || opcode == Opcode::ldmatrix ||
+         opcode == Opcode::stmatrix || opcode == Opcode::movmatrix;
 }
 
 // Which operand holds the member mask; -1: the whole warp takes part.

@@ -323,6 +323,7 @@ void Worker::next_warp(Fiber& fiber) {
   warp.warp_index = fiber.block->next_warp++;
   fiber.meeting = Meeting{};
   warp.first_thread = warp.warp_index * warp_size;
+  warp.products = 0;
   uint32_t rest = threads - warp.first_thread;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
   if (warp.first_thread < launch.block[0]) {

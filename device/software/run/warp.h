@@ -49,6 +49,7 @@ struct Warp {
   uint8_t*
       cluster_shared;     // shared memory of the cluster's first block; those of the others follow, shared_pitch apart
   uint32_t cluster_rank;  // cluster_ctarank
+  uint32_t products;        // of its warpgroup that it has computed its part of (wgmma)
 };
 
 using KernelEntry = void (*)(Warp*);
@@ -95,6 +96,8 @@ void outboard_tensor_copy(software::Warp*, const software::TensorCopy*);
 void outboard_tensor_replace(software::Warp*, uint64_t map, uint32_t field, uint32_t ordinal, uint64_t value);
 // clusterlaunchcontrol.try_cancel: 16 bytes at `response`, of all of the cluster's blocks if `all`.
 void outboard_try_cancel(software::Warp*, uint64_t response, uint64_t barrier, uint32_t all);
+// wgmma.wait_group: returns when all four warps of the warpgroup have computed as many products as this one.
+void outboard_warpgroup_wait(software::Warp*);
 // A wait inside a spin loop (nanosleep, volatile polls): lets other warps of the block and other blocks run.
 void outboard_yield(software::Warp*);
 // A wait that is known to be one.
