@@ -20,10 +20,12 @@ inline constexpr unsigned lanes = 32;
 
 // Where variables live for one kernel and the functions it reaches.
 struct Placement {
-  std::vector<uint64_t> address;          // by module variable: native address, or offset in shared memory
+  std::vector<uint64_t> address;          // by module variable: from where they begin, or offset in shared memory
   std::vector<uint32_t> function_shared;  // by function: where its own shared variables start
   std::vector<uint32_t> pointed_at;       // functions whose address something holds
+  std::vector<uint32_t> text;             // by function: which of the linked texts it is from
 };
+inline constexpr uint64_t variables_alignment = 256;  // of where the module's variables begin
 // A function's address as kernels see it: a number, the same in every kernel of the module. Machine code has others,
 // which no kernel gets to see.
 constexpr uint64_t function_address(uint64_t index) { return 0x100 + 16 * index; }
@@ -119,6 +121,7 @@ class Emitter {
   bool in_frame(uint32_t variable) const { return frame_offset_[variable] != ~uint64_t{0}; }
   void send(uint32_t block, Value* mask);
   void leave(uint32_t position);
+  Value* variables();
   Value* symbol_address(const Operand& operand);
   Value* special(ptx::Special special);
   Value* thread_index(unsigned axis);

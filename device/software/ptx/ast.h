@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ptx {
@@ -252,6 +253,7 @@ struct Function {
   uint32_t maxntid[3] = {0, 0, 0}, reqntid[3] = {0, 0, 0}, reqnctapercluster[3] = {0, 0, 0};
   uint32_t minnctapersm = 0, maxnreg = 0;
   uint32_t line = 0;
+  std::string_view text;  // of the definition, in the text that was parsed: valid as long as that is
 };
 
 struct Module {

@@ -1,0 +1,20 @@
+// The processor that code is made for: this machine's own, or the one that OUTBOARD_CPU names.
+#pragma once
+#include <llvm/Target/TargetMachine.h>
+
+#include <string>
+
+#include "base/result.h"
+
+namespace software {
+
+// This thread's machine; every thread has its own, because they are not thread-safe.
+base::Result<llvm::TargetMachine*> target_machine();
+
+// Name, features and LLVM's version: machine code for one identity may not run, or round otherwise, on another.
+const std::string& processor_identity();
+
+// Whether the processor rounds half precision by itself; LLVM goes by way of float elsewhere.
+bool has_half_arithmetic();
+
+}  // namespace software
