@@ -2,17 +2,21 @@
 // certain shape. Libraries have thousands of kernels in a module, of which a program launches a few.
 #include "device/software/codegen/compiler.h"
 
+#include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 
+#include "base/log.h"
 #include "device/software/codegen/emitter.h"
-#include "device/software/codegen/jit.h"
+#include "device/software/codegen/kernel_cache.h"
+#include "device/software/codegen/kernel_key.h"
+#include "device/software/codegen/loader.h"
 #include "device/software/ptx/link.h"
 #include "device/software/ptx/parser.h"
 
@@ -45,6 +49,8 @@ void each_operand(const ptx::Function& function, const Visit& visit) {
 class CompiledProgram : public Program {
  public:
   base::Status load(std::span<const std::string> texts, const Allocate& allocate) {
+    texts_ = std::make_shared<const std::vector<std::string>>(texts.begin(), texts.end());
+    texts = *texts_;
     std::vector<ptx::Module> modules(texts.size());
     for (size_t i = 0; i < texts.size(); ++i) {
       std::string where =
@@ -79,7 +85,10 @@ class CompiledProgram : public Program {
   }
 
   base::Status check(size_t kernel, Grouping grouping) const override {
-    Emitted made = TRY(emitted(*bodies_.at(kernel), grouping));
+    const auto& functions = bodies_.at(kernel)->functions;
+    Placement placement = unplaced();
+    place_shared(functions, placement);
+    Emitted made = TRY(emitted(functions, placement, grouping));
     std::string text;
     llvm::raw_string_ostream stream(text);
     if (llvm::verifyModule(*made.module, &stream)) return base::Error{"not well-formed: " + text};
@@ -105,10 +114,10 @@ class CompiledProgram : public Program {
       offsets.push_back(size);
       if (here) size += variable.size;
     }
-    uint64_t base = size ? allocate(size, 256) : 0;
-    if (size && !base) return base::Error{"no device memory for the module's variables"};
-    for (size_t i = 0; i < offsets.size(); ++i) addresses_.push_back(base + offsets[i]);
-    for (size_t i = 0; i < offsets.size(); ++i) TRY(initialise(module_.variables[i], addresses_[i]));
+    variables_at_ = size ? allocate(size, variables_alignment) : 0;
+    if (size && !variables_at_) return base::Error{"no device memory for the module's variables"};
+    offsets_ = std::move(offsets);
+    for (size_t i = 0; i < offsets_.size(); ++i) TRY(initialise(module_.variables[i], variables_at_ + offsets_[i]));
     return base::Done{};
   }
 
@@ -118,7 +127,8 @@ class CompiledProgram : public Program {
     std::memset(bytes, 0, variable.size);
     std::memcpy(bytes, variable.initial.data(), std::min<uint64_t>(variable.initial.size(), variable.size));
     for (const auto& relocation : variable.relocations) {
-      uint64_t value = relocation.function ? function_address(relocation.index) : addresses_[relocation.index];
+      uint64_t value =
+          relocation.function ? function_address(relocation.index) : variables_at_ + offsets_[relocation.index];
       value += static_cast<uint64_t>(relocation.addend);
       if (relocation.offset + relocation.size <= variable.size)
         std::memcpy(bytes + relocation.offset, &value, std::min<size_t>(relocation.size, 8));
@@ -220,10 +230,24 @@ class CompiledProgram : public Program {
     return static_cast<uint32_t>(end);
   }
 
+  Placement unplaced() const {
+    std::vector<uint32_t> none(module_.functions.size(), 0), texts;
+    for (const ptx::Function& function : module_.functions) texts.push_back(text_of(function));
+    return {offsets_, std::move(none), pointed_at_, std::move(texts)};
+  }
+
+  uint32_t text_of(const ptx::Function& function) const {
+    for (uint32_t i = 0; i < texts_->size(); ++i) {
+      const std::string& text = (*texts_)[i];
+      if (function.text.data() >= text.data() && function.text.data() < text.data() + text.size()) return i;
+    }
+    return 0;
+  }
+
   void load_kernel(size_t index) {
     const ptx::Function& function = module_.functions[index];
     auto functions = reachable(index);
-    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
+    Placement placement = unplaced();
     Kernel kernel;
     kernel.name = function.name;
     kernel.static_shared = place_shared(functions, placement);
@@ -245,18 +269,46 @@ class CompiledProgram : public Program {
     kernels_.push_back(std::move(kernel));
   }
 
+  // From disk, or compiled now.
+  base::Result<Entry> make(const Body& body, Grouping grouping) const {
+    auto start = std::chrono::steady_clock::now();
+    Placement placement = unplaced();
+    place_shared(body.functions, placement);
+    KernelCache& cache = KernelCache::users();
+    std::string key = cache.on() ? kernel_key(module_, body.functions, placement, grouping) : "";
+    std::optional<MachineCode> code;
+    if (auto kept = key.empty() ? std::nullopt : cache.read(key)) code = MachineCode::unpack(*kept);
+    bool from_disk = code.has_value();
+    if (!code) code = TRY(translate(body.functions, placement, grouping));
+    if (!from_disk && !key.empty()) cache.write(key, code->pack());
+    const ptx::Function& kernel = module_.functions[body.functions[0]];
+    void* entry = TRY(load_machine_code(*code, variables_at_, {texts_, kernel.line}));
+    if (base::logs(base::Level::debug)) {
+      std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+      base::log(base::Level::debug, from_disk ? "kernel loaded from disk" : "kernel compiled",
+                {{"kernel", kernel.name},
+                 {"milliseconds", std::to_string(taken.count())},
+                 {"instructions", std::to_string(kernel.body.size())},
+                 {"bytes", std::to_string(code->text_bytes)},
+                 {"key", key}});
+    }
+    return Entry{reinterpret_cast<KernelEntry>(entry), code->local_bytes, code->stack_bytes};
+  }
+
   struct Emitted {
     std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
     std::unique_ptr<llvm::Module> module = std::make_unique<llvm::Module>("kernel", *context);
     uint64_t local = 0;
   };
 
-  base::Result<Emitted> emitted(const Body& body, Grouping grouping) const {
-    const auto& functions = body.functions;
-    Placement placement{addresses_, std::vector<uint32_t>(module_.functions.size(), 0), pointed_at_};
-    place_shared(functions, placement);
+  base::Result<Emitted> emitted(const std::vector<size_t>& functions, const Placement& placement,
+                                Grouping grouping) const {
     Emitted made;
-    for (size_t index : functions) Emitter::declare(*made.module, module_.functions[index]);
+    auto* address = llvm::Type::getInt64Ty(*made.context);
+    auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
+                                          llvm::ConstantInt::get(address, 0), variables_symbol);
+    cell->setDSOLocal(true);
+    declare(*made.module, functions);
     bool stack = std::any_of(functions.begin(), functions.end(),
                              [&](size_t index) { return uses_stack(module_.functions[index]); });
     made.local = (functions.size() > 1 ? recursion_room : 0) + (stack ? stack_room : 0);
@@ -274,23 +326,42 @@ class CompiledProgram : public Program {
     return made;
   }
 
-  base::Result<Entry> make(const Body& body, Grouping grouping) const {
-    static std::atomic<uint64_t> serial{0};
-    Emitted made = TRY(emitted(body, grouping));
+  base::Result<MachineCode> translate(const std::vector<size_t>& functions, const Placement& placement,
+                                      Grouping grouping) const {
+    Emitted made = TRY(emitted(functions, placement, grouping));
     for (llvm::Function& function : *made.module) {
       function.addFnAttr("prefer-vector-width", "512");
       function.addFnAttr("min-legal-vector-width", "512");
       function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
     }
-    std::string symbol = "kernel." + std::to_string(++serial);
-    made.module->getFunction("ptx." + module_.functions[body.functions[0]].name)->setName(symbol);
-    Callable callable =
-        TRY(make_callable(llvm::orc::ThreadSafeModule(std::move(made.module), std::move(made.context)), symbol));
-    return Entry{reinterpret_cast<KernelEntry>(callable.code), static_cast<uint32_t>(made.local), callable.stack_bytes};
+    const ptx::Function& kernel = module_.functions[functions[0]];
+    made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
+    MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
+    code.local_bytes = static_cast<uint32_t>(made.local);
+    return code;
   }
 
+  // With what a debugger would need to know to name lines: so that a fault can be told where it is.
+  void declare(llvm::Module& made, const std::vector<size_t>& functions) const {
+    made.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
+    llvm::DIBuilder debug(made);
+    auto* file = debug.createFile("ptx", "");
+    debug.createCompileUnit(llvm::dwarf::DW_LANG_C, file, "outboard", true, "", 0, "",
+                            llvm::DICompileUnit::LineTablesOnly);
+    auto* type = debug.createSubroutineType(debug.getOrCreateTypeArray({}));
+    for (size_t index : functions) {
+      const ptx::Function& function = module_.functions[index];
+      auto* scope = debug.createFunction(file, function.name, "", file, function.line, type, function.line,
+                                         llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
+      Emitter::declare(made, function)->setSubprogram(scope);
+    }
+    debug.finalize();
+  }
+
+  std::shared_ptr<const std::vector<std::string>> texts_;
   ptx::Module module_;
-  std::vector<uint64_t> addresses_;
+  uint64_t variables_at_ = 0;      // device memory
+  std::vector<uint64_t> offsets_;  // of variables, from there
   std::vector<uint32_t> pointed_at_;
   std::vector<Kernel> kernels_;
   std::vector<Variable> variables_;

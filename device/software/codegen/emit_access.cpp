@@ -7,7 +7,7 @@
 
 #include "device/software/codegen/copies.h"
 #include "device/software/codegen/emitter.h"
-#include "device/software/codegen/jit.h"
+#include "device/software/codegen/processor.h"
 #include "device/software/codegen/together.h"
 #include "device/software/codegen/spaces.h"
 #include "device/software/run/warp.h"

@@ -2,7 +2,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "device/software/codegen/emitter.h"
-#include "device/software/codegen/jit.h"
+#include "device/software/codegen/processor.h"
 #include "device/software/codegen/narrow.h"
 #include "device/software/codegen/rounding.h"
 

@@ -39,7 +39,7 @@ void emit_isspacep(Emitter& emitter, const ptx::Instruction& instruction) {
   for (size_t i = 0; i < emitter.source.variables.size(); ++i) {
     const auto& variable = emitter.source.variables[i];
     if (variable.space != Space::constant) continue;
-    Value* begin = ir.getInt64(emitter.variable_address(i));
+    Value* begin = emitter.variable_address(i);
     constant = ir.CreateOr(constant, inside(begin, ir.getInt64(variable.size)));
   }
   Value* truth = nullptr;

@@ -1,12 +1,14 @@
 // Registers, operands, masks and the walk over blocks. What single instructions compute is in emit_*.cpp.
 #include "device/software/codegen/emitter.h"
 
+#include <llvm/IR/DebugInfoMetadata.h>
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 
+#include "device/software/codegen/one_by_one.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -64,6 +66,7 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
   auto* made = llvm::Function::Create(type, linkage, "ptx." + function.name, target);
   made->addFnAttr(llvm::Attribute::NoUnwind);
   made->addFnAttr("denormal-fp-math", "ieee,ieee");
+  made->addParamAttr(0, llvm::Attribute::get(context, warp_attribute));
   return made;
 }
 
@@ -196,6 +199,9 @@ constexpr Family families[] = {emit_integer, emit_bits,     emit_float,   emit_c
 }  // namespace
 
 void Emitter::emit_instruction(const Instruction& instruction) {
+  if (auto* scope = target_->getSubprogram())
+    ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), instruction.line,
+                                                     placement_.text[&function - source.functions.data()], scope));
   guard_ = nullptr;
   active_ = block_mask_;
   if (instruction.guard.reg >= 0) {

@@ -22,10 +22,12 @@ inline constexpr unsigned lanes = 32;
 
 // Where variables live for one kernel and the functions it reaches.
 struct Placement {
-  std::vector<uint64_t> address;          // by module variable: native address, or offset in shared memory
+  std::vector<uint64_t> address;          // by module variable: from where they begin, or offset in shared memory
   std::vector<uint32_t> function_shared;  // by function: where its own shared variables start
   std::vector<uint32_t> pointed_at;       // functions whose address something holds
+  std::vector<uint32_t> text;             // by function: which of the linked texts it is from
 };
+inline constexpr uint64_t variables_alignment = 256;  // of where the module's variables begin
 // A function's address as kernels see it: a number, the same in every kernel of the module. Machine code has others,
 // which no kernel gets to see.
 constexpr uint64_t function_address(uint64_t index) { return 0x100 + 16 * index; }
@@ -116,7 +118,7 @@ class Emitter {
   // would rather compute it early.
   void rarely(const std::function<void()>& body);
   Grouping grouping() const { return grouping_; }
-  uint64_t variable_address(size_t index) const { return placement_.address[index]; }  // of a module's variable
+  Value* variable_address(size_t index);  // of a module's variable: i64
   // Where the stack ends, of all lanes: an i64. alloca moves it up.
   Value* stack_end();
   void move_stack(Value* end);
@@ -159,6 +161,7 @@ class Emitter {
   Value* may_enter(uint32_t block);
   Value* named_members(const Instruction& instruction);
   void come_back();
+  Value* variables();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
   Value* special(ptx::Special special);

@@ -5,6 +5,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/TargetParser/Triple.h>
 
 namespace software {
@@ -70,11 +71,38 @@ void pin_masks(llvm::Function& function) {
   }
 }
 
+// i32 to a byte per lane: each byte of the integer is spread over eight lanes, where a lane keeps its own bit.
+Value* spread(llvm::IRBuilder<>& ir, Value* integer, unsigned lanes) {
+  Value* bytes = ir.CreateBitCast(integer, llvm::FixedVectorType::get(ir.getInt8Ty(), lanes / 8));
+  std::vector<int> order;
+  std::vector<llvm::Constant*> bits;
+  for (unsigned i = 0; i < lanes; ++i) {
+    order.push_back(static_cast<int>(i / 8));
+    bits.push_back(ir.getInt8(static_cast<uint8_t>(1u << i % 8)));
+  }
+  Value* own = llvm::ConstantVector::get(bits);
+  return ir.CreateICmpEQ(ir.CreateAnd(ir.CreateShuffleVector(bytes, order), own), own);
+}
+
+// Without mask registers LLVM takes an integer's bits apart one by one wherever it becomes a mask.
+void spread_masks(llvm::Function& function) {
+  for (Instruction& instruction : llvm::make_early_inc_range(llvm::instructions(function))) {
+    auto* cast = mask_from_integer(&instruction);
+    if (!cast || cast->getSrcTy()->getIntegerBitWidth() % 8) continue;
+    llvm::IRBuilder<> ir(cast);
+    cast->replaceAllUsesWith(spread(ir, cast->getOperand(0), cast->getSrcTy()->getIntegerBitWidth()));
+    cast->eraseFromParent();
+  }
+}
+
 }  // namespace
 
-void pin_masks(llvm::Module& module) {
-  if (!llvm::Triple(module.getTargetTriple()).isX86()) return;
-  for (llvm::Function& function : module) pin_masks(function);
+void pin_masks(llvm::Module& module, const llvm::TargetMachine& machine) {
+  if (!machine.getTargetTriple().isX86()) return;
+  for (llvm::Function& function : module) {
+    pin_masks(function);
+    if (!machine.getMCSubtargetInfo()->checkFeatures("+avx512bw")) spread_masks(function);
+  }
 }
 
 }  // namespace software

@@ -5,7 +5,7 @@
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
-#include "device/software/codegen/jit.h"
+#include "device/software/codegen/processor.h"
 #include "device/software/codegen/matrix_product.h"
 
 namespace software {

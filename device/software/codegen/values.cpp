@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/machine_code.h"
 #include "device/software/run/texture.h"
 #include "device/software/run/warp.h"
 
@@ -274,9 +275,25 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
 }
 
 // The value of a symbol: an offset for shared variables, a native address for all others.
+// Where the module's variables are: what the loader wrote into the code's cell.
+Emitter::Value* Emitter::variables() {
+  auto* cell = target_->getParent()->getNamedGlobal(variables_symbol);
+  auto* base = ir.CreateAlignedLoad(ir.getInt64Ty(), cell, llvm::Align(8));
+  base->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
+  return ir.CreateAnd(base, ir.getInt64(~(variables_alignment - 1)));  // tells the optimiser how it is aligned
+}
+
+Emitter::Value* Emitter::variable_address(size_t index) {
+  return ir.CreateAdd(variables(), ir.getInt64(placement_.address[index]));
+}
+
 Emitter::Value* Emitter::symbol_address(const Operand& operand) {
   auto offset = static_cast<uint64_t>(operand.value);
-  if (!operand.local) return ir.getInt64(placement_.address[operand.index] + offset);
+  if (!operand.local) {
+    Value* address = ir.getInt64(placement_.address[operand.index] + offset);
+    bool shared = source.variables[operand.index].space == Space::shared;
+    return shared ? address : ir.CreateAdd(variables(), address);
+  }
   const ptx::Variable& variable = function.variables[operand.index];
   if (variable.space == Space::shared) return ir.getInt64(shared_offset_[operand.index] + offset);
   auto position = [&](const std::vector<uint32_t>& list) {

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -284,6 +285,7 @@ struct Function {
   bool explicit_cluster = false;  // .explicitcluster: a launch must give a cluster's dimensions
   uint32_t minnctapersm = 0, maxnreg = 0;
   uint32_t line = 0;
+  std::string_view text;  // of the definition, in the text that was parsed: valid as long as that is
 };
 
 struct Module {

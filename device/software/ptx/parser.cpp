@@ -317,6 +317,7 @@ void Parsing::lay_out(Function& function) {
 void Parsing::function(const Linkage& linkage) {
   Function function;
   function.line = token_.line;
+  const char* begin = token_.text.data();
   function.is_entry = token_.is_dot("entry");
   function.is_extern = linkage.is_extern;
   function.visible = linkage.visible;
@@ -333,6 +334,9 @@ void Parsing::function(const Linkage& linkage) {
   expect('{');
   if (module_.functions[index].defined) return fail("'" + function.name + "' is defined twice");
   body(function);
+  if (failed_) return;
+  std::string_view text(begin, static_cast<size_t>(token_.text.data() - begin));
+  function.text = text.substr(0, text.rfind('}') + 1);
   function.defined = true;
   module_.functions[index] = std::move(function);
 }

@@ -5,10 +5,11 @@
 #include <sched.h>
 #include <signal.h>
 
-#include <cstdio>
 #include <algorithm>
 
 #include "base/log.h"
+#include "device/software/run/code_map.h"
+#include "device/software/run/complaint.h"
 #include "device/software/run/faults.h"
 
 namespace software {
@@ -16,17 +17,14 @@ namespace {
 
 constexpr unsigned idle_rounds = 64;  // before an ordinary launch interleaves a further block
 
-std::string place(const Fiber& fiber) {
-  const Warp& warp = fiber.warp;
-  auto number = [](uint32_t value) { return std::to_string(value); };
-  return "[" + number(warp.block_index[0]) + "," + number(warp.block_index[1]) + "," + number(warp.block_index[2]) +
-         "] warp " + number(warp.warp_index);
-}
-
-std::string hexadecimal(uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
+// Which thread the access was, where its code goes lane by lane and left the lanes' addresses; else the warp's threads.
+std::string faulty_thread(const Warp& warp, const Fault& fault, bool lane_by_lane) {
+  constexpr uint64_t widest = 16;  // bytes of an access
+  if (lane_by_lane && warp.addresses)
+    for (uint32_t lane = 0; lane < warp_size; ++lane)
+      if ((warp.lanes >> lane & 1) && fault.address - warp.addresses[lane] < widest) return thread_place(warp, lane);
+  auto last = static_cast<uint32_t>(31 - __builtin_clz(warp.lanes | 1));
+  return thread_place(warp, 0) + "-" + thread_place(warp, last);
 }
 
 CUresult result_of(int signal) {
@@ -265,9 +263,9 @@ void Worker::report(Fiber& fiber) {
   const char* what = overflow                                           ? "kernel overflows its stack"
                      : fault.signal == SIGFPE || fault.signal == SIGILL ? "kernel executes an illegal instruction"
                                                                         : "kernel touches an illegal address";
-  if (!job_->failed())
-    base::log(base::Level::error, what,
-              {{"kernel", job_->launch.kernel_name}, {"address", hexadecimal(fault.address)}, {"block", place(fiber)}});
+  CodePlace place = find_place(fault.code, fault.frame);
+  complain(*job_, what, fiber.warp, {"address", hexadecimal(fault.address)},
+           faulty_thread(fiber.warp, fault, place.shared), place.line);
   job_->fail(overflow ? CUDA_ERROR_HARDWARE_STACK_ERROR : result_of(fault.signal));
 }
 

@@ -2,34 +2,25 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/log.h"
 #include "device/software/run/block.h"
+#include "device/software/run/code_map.h"
+#include "device/software/run/complaint.h"
 #include "device/software/run/heap.h"
 #include "device/software/run/printf.h"
 
 using software::Block;
+using software::complain;
+using software::find_place;
 using software::Job;
+using software::thread_place;
+using software::triple;
 using software::Warp;
 
 namespace {
 
 Block& block_of(Warp* warp) { return *static_cast<Block*>(warp->block); }
-
-struct Thread {
-  uint32_t at[3];
-};
-
-Thread thread_of(const Warp& warp, uint32_t lane) {
-  uint32_t linear = warp.first_thread + lane;
-  const uint32_t* size = warp.launch->block;
-  return {{linear % size[0], linear / size[0] % size[1], linear / size[0] / size[1]}};
-}
-
-std::string triple(const uint32_t* at) {
-  return "[" + std::to_string(at[0]) + "," + std::to_string(at[1]) + "," + std::to_string(at[2]) + "]";
-}
 
 uint64_t nanoseconds(clockid_t clock) {
   timespec now;
@@ -41,43 +32,35 @@ uint64_t nanoseconds(clockid_t clock) {
 void record_assert(Warp* warp, uint32_t lane, const char* message, const char* file, uint32_t line,
                    const char* function) {
   std::string text = std::string(file ? file : "") + ":" + std::to_string(line) + ": " + (function ? function : "") +
-                     ": block: " + triple(warp->block_index) + ", thread: " + triple(thread_of(*warp, lane).at) +
+                     ": block: " + triple(warp->block_index) + ", thread: " + thread_place(*warp, lane) +
                      " Assertion `" + (message ? message : "") + "` failed.\n";
   block_of(warp).job->fail(CUDA_ERROR_ASSERT, std::move(text));
 }
 
-void record_trap(Warp* warp, uint32_t lane, const char* reason) {
+void record_trap(Warp* warp, uint32_t lane, const char* reason, uint64_t at) {
   Job& job = *block_of(warp).job;
-  if (!job.failed())
-    base::log(base::Level::error, "kernel trapped",
-              {{"kernel", warp->launch->kernel_name},
-               {"reason", reason ? reason : "trap"},
-               {"block", triple(warp->block_index)},
-               {"thread", triple(thread_of(*warp, lane).at)}});
+  complain(job, "kernel trapped", *warp, {"reason", reason ? reason : "trap"}, thread_place(*warp, lane),
+           find_place(at, 0).line);
   job.fail(CUDA_ERROR_LAUNCH_FAILED);
 }
 
-void record_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
+void record_misaligned(Warp* warp, uint32_t lane, uint64_t address, uint64_t at) {
   Job& job = *block_of(warp).job;
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(address));
-  if (!job.failed())
-    base::log(base::Level::error, "kernel touches a misaligned address",
-              {{"kernel", warp->launch->kernel_name},
-               {"address", text},
-               {"block", triple(warp->block_index)},
-               {"thread", triple(thread_of(*warp, lane).at)}});
+  complain(job, "kernel touches a misaligned address", *warp, {"address", software::hexadecimal(address)},
+           thread_place(*warp, lane), find_place(at, 0).line);
   job.fail(CUDA_ERROR_MISALIGNED_ADDRESS);
 }
+
+// The call that brought us here.
+#define CALL_SITE (reinterpret_cast<uint64_t>(__builtin_return_address(0)) - 1)
 
 bool record_bad_free(Warp* warp, void* pointer) {
   Job& job = *block_of(warp).job;
   if (job.heap && job.heap->free(pointer)) return false;
   if (!pointer) return false;
-  char text[24];
-  std::snprintf(text, sizeof text, "%p", pointer);
-  base::log(base::Level::error, "kernel frees what malloc did not give",
-            {{"kernel", warp->launch->kernel_name}, {"address", text}});
+  base::log(
+      base::Level::error, "kernel frees what malloc did not give",
+      {{"kernel", warp->launch->kernel_name}, {"address", software::hexadecimal(reinterpret_cast<uint64_t>(pointer))}});
   job.fail(CUDA_ERROR_ILLEGAL_ADDRESS);
   return true;
 }
@@ -107,12 +90,12 @@ void outboard_assert(Warp* warp, uint32_t lane, const char* message, const char*
 }
 
 void outboard_trap(Warp* warp, uint32_t lane, const char* reason) {
-  record_trap(warp, lane, reason);
+  record_trap(warp, lane, reason, CALL_SITE);
   block_of(warp).worker->abandon();
 }
 
 void outboard_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
-  record_misaligned(warp, lane, address);
+  record_misaligned(warp, lane, address, CALL_SITE);
   block_of(warp).worker->abandon();
 }
 

@@ -26,6 +26,16 @@ __attribute__((tls_model("initial-exec"))) thread_local bool chaining = false;
 // One per process, like the signal table it mirrors: the handler that was there before ours.
 struct sigaction earlier[sizeof signals / sizeof *signals];
 
+void note_place(const ucontext_t& context) {
+#if defined(__x86_64__)
+  fault.code = static_cast<uint64_t>(context.uc_mcontext.gregs[REG_RIP]);
+  fault.frame = static_cast<uint64_t>(context.uc_mcontext.gregs[REG_RBP]);
+#else
+  fault.code = context.uc_mcontext.pc;
+  fault.frame = context.uc_mcontext.regs[29];
+#endif
+}
+
 void resume_landing(ucontext_t& context, int signal) {
 #if defined(__x86_64__)
   auto& registers = context.uc_mcontext.gregs;
@@ -65,6 +75,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   }
   fault.signal = signal;
   fault.address = reinterpret_cast<uint64_t>(info->si_addr);
+  note_place(*static_cast<ucontext_t*>(context));
   resume_landing(*static_cast<ucontext_t*>(context), signal);
 }
 

@@ -8,6 +8,8 @@ namespace software {
 struct Fault {
   int signal = 0;
   uint64_t address = 0;  // 0: not known
+  uint64_t code = 0;     // the instruction
+  uint64_t frame = 0;    // what the frame pointer held
 };
 
 // Call before kernels run; cheap when nothing changed. Puts itself in front again when the program installed a

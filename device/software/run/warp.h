@@ -39,17 +39,17 @@ struct Warp {
   const Launch* launch;
   uint8_t* shared;  // this block's shared memory; `total_shared` bytes; native pointer, 128-aligned
   uint8_t* local;   // this warp's local memory: 32 lanes × local_bytes; lane l starts at local + l * local_bytes
-  uint32_t block_index[3];  // ctaid
-  uint32_t warp_index;      // warpid within the block
-  uint32_t first_thread;    // linear thread index of lane 0 = warp_index * 32
-  uint32_t thread[3];       // tid of lane 0
-  uint32_t lanes;           // mask of the lanes that exist (the last warp of a block may be partial)
-  uint32_t worker;          // index of the worker thread: smid
-  void* block;              // the runtime's own block state (barriers)
-  uint8_t*
-      cluster_shared;     // shared memory of the cluster's first block; those of the others follow, shared_pitch apart
-  uint32_t cluster_rank;  // cluster_ctarank
-  uint32_t products;        // of its warpgroup that it has computed its part of (wgmma)
+  uint32_t block_index[3];    // ctaid
+  uint32_t warp_index;        // warpid within the block
+  uint32_t first_thread;      // linear thread index of lane 0 = warp_index * 32
+  uint32_t thread[3];         // tid of lane 0
+  uint32_t lanes;             // mask of the lanes that exist (the last warp of a block may be partial)
+  uint32_t worker;            // index of the worker thread: smid
+  void* block;                // the runtime's own block state (barriers)
+  uint8_t* cluster_shared;    // shared memory of the cluster's first block; the others' follow, shared_pitch apart
+  uint32_t cluster_rank;      // cluster_ctarank
+  uint32_t products;          // of its warpgroup that it has computed its part of (wgmma)
+  const uint64_t* addresses;  // of an access that goes lane by lane: all lanes', while it runs
 };
 
 using KernelEntry = void (*)(Warp*);
