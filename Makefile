@@ -12,7 +12,14 @@ setup:
 	tools/setup
 
 test: build
-	ctest --test-dir $(BUILD) --output-on-failure -j2
+	ctest --test-dir $(BUILD) --output-on-failure -j2 -LE extended
+
+# NVIDIA's libraries at length, and packages from PyPI (gigabytes, in build/extended).
+.PHONY: test-extended
+test-extended: build
+	ninja -C $(BUILD) extended_programs
+	ctest --test-dir $(BUILD) --output-on-failure -j2 -L extended; ran=$$?; \
+	tests/extended/run.sh $(BUILD)/bin/outboard $(BUILD)/extended && exit $$ran
 
 clean:
 	rm -rf build build-address build-thread
