@@ -23,6 +23,7 @@ demo: build
 
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
+	$(BUILD)/bin/launch_bench $(BUILD)
 
 PREFIX ?= /usr/local
 install: build

@@ -117,6 +117,7 @@ void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& con
   launch.kernel_name = kernel.name.c_str();
   launch.grid_workspace = shape.cooperative ? reinterpret_cast<uint64_t>(&job.workspace) : 0;
   job.heap = &context.heap();
+  job.owner = &context;
   job.blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   job.cooperative = shape.cooperative;
   job.resident = blocks_per_processor(kernel, threads, shape.dynamic_shared);
@@ -138,9 +139,11 @@ CUresult launch(CUfunction handle, const LaunchShape& shape, CUstream stream_han
   if (CUresult bad = choose(*function, shape, queued->job)) return bad;
   fill(queued->job, shape, kernel, *context);
   queued->job.launch.parameters = queued->parameters.data();
+  queued->job.priority = stream->priority();
   queued->context = context;
   queued->function = std::move(function);
-  context->submit(stream, [queued = std::move(queued)] { run(*queued); });
+  context->submit(
+      stream, [queued = std::move(queued)] { run(*queued); }, {}, Runner::anyone);
   return CUDA_SUCCESS;
 }
 
