@@ -69,4 +69,21 @@ TEST(faults, in_called_functions_name_the_function_s_line) {
   EXPECT_NE(log.find("ptx-line=" + line_of(ptx, "st.global.u32")), std::string::npos) << log;
 }
 
+// Nothing in the loop is a place where the runtime looks in.
+TEST(faults, an_endless_kernel_can_be_cancelled) {
+  Kernel kernel(
+      one("again:\nadd.s32 %r5, %r5, 2;\nsetp.ne.s32 %p1, %r5, 1;\n@%p1 bra again;\nst.global.u32 [%d2], %r5;"));
+  uint32_t data[32] = {};
+  auto cancel = [](software::Job& job) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (bool runs = true; runs;) {
+      job.cancel();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::lock_guard hold(job.lock);
+      runs = !job.runners.empty();
+    }
+  };
+  EXPECT_EQ(kernel.run(4, 64, {at(data)}, 1, cancel), CUDA_ERROR_LAUNCH_FAILED);
+}
+
 }  // namespace

@@ -39,8 +39,10 @@ struct Kernel {
     if (compiled) program = std::move(compiled.value());
   }
 
-  // One launch; `parameters` are 8 bytes each.
-  CUresult run(uint32_t blocks, uint32_t threads, std::vector<uint64_t> parameters, uint32_t threads_y = 1) {
+  // One launch; `parameters` are 8 bytes each. `meanwhile` has a thread of its own.
+  CUresult run(
+      uint32_t blocks, uint32_t threads, std::vector<uint64_t> parameters, uint32_t threads_y = 1,
+      const std::function<void(software::Job&)>& meanwhile = [](software::Job&) {}) {
     auto entry = program->entry(0, software::grouping_of(threads, threads_y, 1));
     EXPECT_TRUE(entry) << entry.error();
     software::Job job;
@@ -59,10 +61,12 @@ struct Kernel {
     job.stack_bytes += entry.value().stack_bytes;
     job.blocks = blocks;
     software::Pool pool(2);
+    std::thread other([&] { meanwhile(job); });
     std::thread([&] {
       software::prepare_kernel_thread();
       pool.run(job);
     }).join();
+    other.join();
     return job.error.load();
   }
 };

@@ -1,5 +1,6 @@
 // Contexts: creation, the current one of each thread, limits, synchronisation.
 #include "device/software/driver/functions.h"
+#include "device/software/driver/limits.h"
 #include "device/software/driver/state.h"
 
 namespace software {
@@ -183,8 +184,8 @@ CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
 CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) {
   std::shared_ptr<Context> context;
   if (CUresult bad = enter(context)) return bad;
-  if (leastPriority) *leastPriority = 0;
-  if (greatestPriority) *greatestPriority = -5;
+  if (leastPriority) *leastPriority = limit::least_priority;
+  if (greatestPriority) *greatestPriority = limit::greatest_priority;
   return CUDA_SUCCESS;
 }
 

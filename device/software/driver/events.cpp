@@ -44,7 +44,8 @@ CUresult record(CUevent handle, CUstream stream_handle) {
     mark->time = now();
   } else {
     // The task holds the mark, whose place holds the stream: a cycle that ends when the task has run.
-    mark->place = context->submit(stream, [mark] { mark->time = now(); });
+    mark->place = context->submit(
+        stream, [mark] { mark->time = now(); }, {}, Runner::anyone);
   }
   std::lock_guard hold(event->lock);
   event->mark = std::move(mark);

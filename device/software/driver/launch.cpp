@@ -144,6 +144,7 @@ void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& con
   if (launch.cluster_blocks > 1) launch.shared_pitch = pitch_of(launch.total_shared);
   launch.grid_workspace = shape.cooperative ? reinterpret_cast<uint64_t>(&job.workspace) : 0;
   job.heap = &context.heap();
+  job.owner = &context;
   job.blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   job.cooperative = shape.cooperative;
   job.shared_alignment = kernel.shared_alignment;
@@ -167,9 +168,11 @@ CUresult launch(CUfunction handle, LaunchShape shape, CUstream stream_handle, vo
   if (CUresult bad = choose(*function, shape, queued->job)) return bad;
   fill(queued->job, shape, kernel, *context);
   queued->job.launch.parameters = queued->parameters.data();
+  queued->job.priority = stream->priority();
   queued->context = context;
   queued->function = std::move(function);
-  context->submit(stream, [queued = std::move(queued)] { run(*queued); });
+  context->submit(
+      stream, [queued = std::move(queued)] { run(*queued); }, {}, Runner::anyone);
   return CUDA_SUCCESS;
 }
 

@@ -5,6 +5,8 @@
 namespace software::limit {
 
 inline constexpr int threads_per_block = 1024;
+// Streams': the lower, the sooner (cuCtxGetStreamPriorityRange).
+inline constexpr int least_priority = 0, greatest_priority = -5;
 inline constexpr int block_x = 1024, block_y = 1024, block_z = 64;
 inline constexpr int grid_x = 0x7fffffff, grid_y = 65535, grid_z = 65535;
 inline constexpr int shared = 48 << 10, shared_optin = 227 << 10, shared_per_processor = 228 << 10;

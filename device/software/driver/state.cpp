@@ -19,8 +19,7 @@ bool& in_host_function() {
   return is;
 }
 
-Context::Context(unsigned on, unsigned context_flags, uint64_t id)
-    : MemoryOwner{on}, flags(context_flags), id_(id) {
+Context::Context(unsigned on, unsigned context_flags, uint64_t id) : MemoryOwner{on}, flags(context_flags), id_(id) {
   set_up();
 }
 
@@ -78,12 +77,13 @@ std::vector<Place> Context::turn(const std::shared_ptr<Stream>& stream) {
   return places;
 }
 
-Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after) {
+Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after,
+                      Runner runner) {
   if (auto recording = stream ? stream->recording() : nullptr) return recording->add(std::move(task)), Place{};
   std::lock_guard hold(order_);
   const auto& target = stream ? stream : legacy_;
   for (Place& place : turn(target)) after.push_back(std::move(place));
-  return target->submit(std::move(task), std::move(after));
+  return target->submit(std::move(task), std::move(after), runner);
 }
 
 bool Context::idle(const std::shared_ptr<Stream>& stream) {
@@ -104,14 +104,16 @@ void Context::wait_turn(const std::shared_ptr<Stream>& stream) {
   for (const Place& place : places) place.wait();
 }
 
-void Context::wait_all() {
+std::vector<Place> Context::all_places() {
   std::vector<Place> places;
-  {
-    std::lock_guard hold(order_);
-    for (const auto& stream : streams_) places.push_back(stream->last());
-    places.push_back(legacy_->last());
-  }
-  for (const Place& place : places) place.wait();
+  std::lock_guard hold(order_);
+  for (const auto& stream : streams_) places.push_back(stream->last());
+  places.push_back(legacy_->last());
+  return places;
+}
+
+void Context::wait_all() {
+  for (const Place& place : all_places()) place.wait();
 }
 
 void Context::fail(CUresult result) {
@@ -150,8 +152,20 @@ void Context::flush() {
   }
 }
 
+// Kernels may be endless. What has not come to its end after a while is given up, and what waits behind it never runs.
+void Context::end_work() {
+  constexpr std::chrono::nanoseconds patience = std::chrono::seconds(2), turn = std::chrono::milliseconds(1);
+  auto end = std::chrono::steady_clock::now() + patience;
+  for (const Place& place : all_places()) {
+    if (place.wait_for(std::max(end - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0)))) continue;
+    fail(CUDA_ERROR_CONTEXT_IS_DESTROYED);
+    do device().pool.cancel(this);
+    while (!place.wait_for(turn));
+  }
+}
+
 void Context::clear() {
-  wait_all();
+  end_work();
   flush();
   Device& all = device();
   auto mine = [this](const auto& object) { return object.context == this; };

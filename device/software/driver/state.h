@@ -86,7 +86,7 @@ struct Event {
     std::atomic<int64_t> time{0};  // nanoseconds of the steady clock
   };
   std::mutex lock;
-  std::shared_ptr<Mark> mark;                         // of the last record here; nullptr: none
+  std::shared_ptr<Mark> mark;                       // of the last record here; nullptr: none
   std::shared_ptr<InterprocessEvent> interprocess;  // CU_EVENT_INTERPROCESS: records of all processes
 };
 
@@ -141,7 +141,8 @@ class Context : public MemoryOwner {
   void forget_stream(const std::shared_ptr<Stream>& stream);
   std::shared_ptr<Stream> legacy();
   // Runs the task in its turn. nullptr as stream: the legacy default stream.
-  Place submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after = {});
+  Place submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after = {},
+               Runner runner = Runner::streams_own);
   // Nothing is pending that a task submitted to `stream` now would have to wait for.
   bool idle(const std::shared_ptr<Stream>& stream);
   // Waits for what a task submitted to `stream` now would wait for.
@@ -165,6 +166,8 @@ class Context : public MemoryOwner {
 
  private:
   std::vector<Place> turn(const std::shared_ptr<Stream>& stream);  // with order_ held
+  std::vector<Place> all_places();
+  void end_work();
   void set_up();
 
   const uint64_t id_;

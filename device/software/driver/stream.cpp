@@ -34,6 +34,7 @@ bool Place::reached() const {
 
 void Place::wait() const {
   if (!stream) return;
+  stream->help(count);
   if (look_for([&] { return stream->completed_.load() >= count; })) {
     std::lock_guard hold(stream->lock_);  // whoever counted it has left the lock
     return;
@@ -42,13 +43,19 @@ void Place::wait() const {
   stream->done_.wait(hold, [&] { return stream->completed_ >= count; });
 }
 
-Place Stream::submit(Task task, std::vector<Place> after) {
+bool Place::wait_for(std::chrono::nanoseconds most) const {
+  if (!stream) return true;
+  std::unique_lock hold(stream->lock_);
+  return stream->done_.wait_for(hold, most, [&] { return stream->completed_ >= count; });
+}
+
+Place Stream::submit(Task task, std::vector<Place> after, Runner runner) {
   std::lock_guard hold(lock_);
   if (!started_) {
     started_ = true;
     std::thread([self = shared_from_this()] { self->work(); }).detach();
   }
-  queue_.push_back({std::move(task), std::move(after)});
+  queue_.push_back({std::move(task), std::move(after), runner});
   uint64_t place = ++submitted_;
   if (sleeping_) queued_.notify_one();
   return {shared_from_this(), place};
@@ -75,28 +82,49 @@ void Stream::close() {
   queued_.notify_one();
 }
 
+void Stream::run_first(std::unique_lock<std::mutex>& hold) {
+  Queued next = std::move(queue_.front());
+  queue_.pop_front();
+  running_ = true;
+  hold.unlock();
+  for (const Place& place : next.after) place.wait();
+  next.task();
+  next = {};  // what the task held goes before anyone is told that it is done
+  hold.lock();
+  running_ = false;
+  ++completed_;
+  done_.notify_all();
+}
+
+// A thread that waits runs the tasks itself, where the stream's own has not come to it: waking that, and being woken
+// by it, takes longer than most kernels.
+void Stream::help(uint64_t count) {
+  std::unique_lock hold(lock_);
+  auto mine = [&] {
+    return completed_ < count && !running_ && !queue_.empty() && queue_.front().runner == Runner::anyone &&
+           queue_.front().after.empty();
+  };
+  if (!mine()) return;
+  BorrowedThread kernels_may_run;
+  while (mine()) run_first(hold);
+  if (!queue_.empty() && sleeping_) queued_.notify_one();
+}
+
 void Stream::work() {
   prepare_kernel_thread();
   std::unique_lock hold(lock_);
+  auto something = [&] { return !queue_.empty() && !running_; };
   for (;;) {
-    if (queue_.empty() && !closing_) {
+    if (!something() && !(closing_ && queue_.empty())) {
       hold.unlock();
       look_for([&] { return submitted_.load() != completed_.load(); });
       hold.lock();
       sleeping_ = true;
-      queued_.wait(hold, [&] { return closing_ || !queue_.empty(); });
+      queued_.wait(hold, [&] { return (closing_ && queue_.empty()) || something(); });
       sleeping_ = false;
     }
     if (queue_.empty()) return;
-    Queued next = std::move(queue_.front());
-    queue_.pop_front();
-    hold.unlock();
-    for (const Place& place : next.after) place.wait();
-    next.task();
-    next = {};  // what the task held goes before anyone is told that it is done
-    hold.lock();
-    ++completed_;
-    done_.notify_all();
+    run_first(hold);
   }
 }
 

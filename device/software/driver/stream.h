@@ -1,6 +1,8 @@
-// A stream: tasks that run one after another on a thread of the stream's own, which starts with the first task.
+// A stream: tasks that run one after another on a thread of the stream's own, which starts with the first task, or on
+// a thread that waits for them.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -20,7 +22,11 @@ struct Place {
   uint64_t count = 0;
   bool reached() const;
   void wait() const;
+  bool wait_for(std::chrono::nanoseconds most) const;  // false: not reached by then
 };
+
+// Who may run a task: kernels and marks any thread that waits for them, the program's functions the stream's own.
+enum class Runner : uint8_t { streams_own, anyone };
 
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
@@ -35,7 +41,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   uint64_t id() const { return id_; }
 
   // The task runs after everything submitted before it, and after the places in `after`.
-  Place submit(Task task, std::vector<Place> after = {});
+  Place submit(Task task, std::vector<Place> after = {}, Runner runner = Runner::streams_own);
   Place last();  // everything submitted so far
   bool idle();
   bool finished();  // idle, and nothing will come any more
@@ -51,8 +57,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   struct Queued {
     Task task;
     std::vector<Place> after;
+    Runner runner;
   };
   void work();
+  void run_first(std::unique_lock<std::mutex>& hold);
+  void help(uint64_t count);
 
   const void* const context_;
   const unsigned flags_;
@@ -64,6 +73,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::deque<Queued> queue_;
   std::atomic<uint64_t> submitted_{0}, completed_{0};  // written under the lock
   bool started_ = false, closing_ = false, sleeping_ = false;
+  bool running_ = false;  // somebody runs a task
 };
 
 }  // namespace software

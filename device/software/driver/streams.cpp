@@ -1,6 +1,9 @@
 // Streams of the program, and waiting for them.
+#include <algorithm>
+
 #include "device/software/driver/functions.h"
 #include "device/software/driver/graph.h"
+#include "device/software/driver/limits.h"
 #include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
 
@@ -14,7 +17,8 @@ CUresult create(CUstream* handle, unsigned flags, int priority) {
   std::shared_ptr<Context> context;
   if (CUresult bad = enter(context)) return bad;
   if (!handle || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING))) return CUDA_ERROR_INVALID_VALUE;
-  *handle = reinterpret_cast<CUstream>(device().streams.add(context->create_stream(flags, priority)));
+  *handle = reinterpret_cast<CUstream>(device().streams.add(
+      context->create_stream(flags, std::clamp(priority, limit::greatest_priority, limit::least_priority))));
   return CUDA_SUCCESS;
 }
 

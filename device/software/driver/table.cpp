@@ -35,6 +35,7 @@ uint64_t default_memory() {
 
 // Never destroyed: stream threads and programs may use it until the process is gone.
 Device* the_device = nullptr;
+pid_t owner = 0;  // the process that made it
 
 // OUTBOARD_DEVICES: how many devices this process has, 1 to 16. They share the processor's cores.
 unsigned wanted_devices() {
@@ -50,6 +51,17 @@ unsigned wanted_devices() {
   return static_cast<unsigned>(count);
 }
 
+// At the program's exit: the C library's handlers, which call the driver, and the destructors of what kernels use must
+// not find an endless kernel. Those that end soon may.
+void end_kernels() {
+  constexpr int patience = 2000, most = 3000, turn = 1000;  // turns; microseconds
+  if (getpid() != owner) return;                            // a child has none of our threads
+  for (int i = 0; i < most && device().pool.busy(); ++i) {
+    if (i >= patience) device().pool.cancel(nullptr);
+    usleep(turn);
+  }
+}
+
 bool create_device(uint64_t memory_bytes) {
   const unsigned count = wanted_devices();
   base::Result<std::unique_ptr<Memory>> memory =
@@ -63,6 +75,8 @@ bool create_device(uint64_t memory_bytes) {
   made->name = "Outboard software GPU (" + processor_name() + ")";
   the_device = made;
   install_fault_handler();
+  owner = getpid();
+  std::atexit(end_kernels);
   return true;
 }
 

@@ -27,6 +27,22 @@ std::string faulty_thread(const Warp& warp, const Fault& fault, bool lane_by_lan
   return thread_place(warp, 0) + "-" + thread_place(warp, last);
 }
 
+// This thread is among the job's runners.
+class Runner {
+ public:
+  explicit Runner(Job& job) : job_(job) {
+    std::lock_guard hold(job_.lock);
+    job_.runners.push_back(pthread_self());
+  }
+  ~Runner() {
+    std::lock_guard hold(job_.lock);
+    std::erase(job_.runners, pthread_self());
+  }
+
+ private:
+  Job& job_;
+};
+
 CUresult result_of(int signal) {
   if (signal == SIGSEGV || signal == SIGBUS) return CUDA_ERROR_ILLEGAL_ADDRESS;
   return signal == SIGILL ? CUDA_ERROR_ILLEGAL_INSTRUCTION : CUDA_ERROR_LAUNCH_FAILED;
@@ -61,7 +77,14 @@ void Block::release_after_exit(Fiber& leaving) {
     if (barriers[i].arrived) release(i);
 }
 
+void Job::cancel() {
+  fail(CUDA_ERROR_LAUNCH_FAILED);
+  std::lock_guard hold(lock);
+  for (pthread_t runner : runners) interrupt_kernel(runner);
+}
+
 void Worker::run(Job& job) {
+  Runner runner(job);
   job_ = &job;
   chunk_next_ = chunk_end_ = 0;
   unsigned idle = 0;
@@ -85,6 +108,7 @@ void Worker::run(Job& job) {
 }
 
 bool Worker::take(uint64_t& index) {
+  if (give_way_ && give_way_->load(std::memory_order_relaxed) < job_->priority) return false;
   if (chunk_next_ == chunk_end_) {
     if (job_->next.load(std::memory_order_relaxed) >= job_->blocks) return false;
     chunk_next_ = job_->next.fetch_add(job_->chunk);
@@ -253,7 +277,7 @@ void Worker::resume(Fiber& fiber) {
   }
   Fiber* last = current_;  // fibers hand over to each other
   current_ = nullptr;
-  if (signal) report(*last);
+  if (signal && signal != interrupted) report(*last);
 }
 
 // A fault brought us back: say where, and end the launch.

@@ -76,7 +76,8 @@ struct Block {
 // A thread's fibers and block states, kept from launch to launch. One thread only.
 class Worker {
  public:
-  explicit Worker(uint32_t index) : index_(index) {}
+  // It takes no more blocks of a job whose priority is worse than `*give_way`.
+  explicit Worker(uint32_t index, const std::atomic<int>* give_way = nullptr) : index_(index), give_way_(give_way) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -116,6 +117,7 @@ class Worker {
   Fiber* get_fiber();
 
   const uint32_t index_;
+  const std::atomic<int>* const give_way_;
   Job* job_ = nullptr;
   Fiber* current_ = nullptr;
   void* scheduler_ = nullptr;  // where the fiber that runs comes back to

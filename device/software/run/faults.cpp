@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "device/software/run/code_map.h"
 #include "device/software/run/fiber.h"
 
 namespace software {
@@ -68,7 +69,25 @@ void chain(int signal, siginfo_t* info, void* context) {
   chaining = false;
 }
 
+constexpr int interruption = SIGILL;  // sent with this mark; one of the signals that are ours anyway
+char interruption_mark;
+
+uint64_t instruction_of(const ucontext_t& context) {
+#if defined(__x86_64__)
+  return static_cast<uint64_t>(context.uc_mcontext.gregs[REG_RIP]);
+#else
+  return context.uc_mcontext.pc;
+#endif
+}
+
+// A kernel's own code holds no lock and owns nothing, so that it can be left anywhere.
+void on_interruption(ucontext_t& context) {
+  if (landing && find_code(instruction_of(context))) resume_landing(context, interrupted);
+}
+
 void on_fault(int signal, siginfo_t* info, void* context) {
+  if (info->si_code == SI_QUEUE && info->si_value.sival_ptr == &interruption_mark)
+    return on_interruption(*static_cast<ucontext_t*>(context));
   if (!landing || info->si_code <= 0) {
     chain(signal, info, context);
     return;
@@ -103,6 +122,23 @@ class SignalStack {
   void* at_ = nullptr;
 };
 
+// One of its own, unless the thread has one.
+void provide_signal_stack() {
+  static thread_local bool known = false;
+  if (known) return;
+  known = true;
+  stack_t now{};
+  if (sigaltstack(nullptr, &now) == 0 && !(now.ss_flags & SS_DISABLE)) return;
+  static thread_local SignalStack stack;
+}
+
+void block_signals(sigset_t* before) {
+  sigset_t all;
+  sigfillset(&all);
+  for (int signal : signals) sigdelset(&all, signal);
+  pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
 }  // namespace
 
 void install_fault_handler() {
@@ -121,13 +157,23 @@ void install_fault_handler() {
   }
 }
 
-void prepare_kernel_thread() {
-  static thread_local SignalStack stack;
-  sigset_t all;
-  sigfillset(&all);
-  for (int signal : signals) sigdelset(&all, signal);
-  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+void interrupt_kernel(pthread_t thread) {
+  sigval mark{};
+  mark.sival_ptr = &interruption_mark;
+  pthread_sigqueue(thread, interruption, mark);
 }
+
+void prepare_kernel_thread() {
+  provide_signal_stack();
+  block_signals(nullptr);
+}
+
+BorrowedThread::BorrowedThread() {
+  provide_signal_stack();
+  block_signals(&before_);
+}
+
+BorrowedThread::~BorrowedThread() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 Armed::Armed(void** to) : before_(landing) { landing = to; }
 Armed::~Armed() { landing = before_; }

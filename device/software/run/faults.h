@@ -1,6 +1,9 @@
 // Turns the processor's faults inside a kernel into a return to whoever started it; every other fault goes to the
 // handler the program had.
 #pragma once
+#include <pthread.h>
+#include <signal.h>
+
 #include <cstdint>
 
 namespace software {
@@ -19,6 +22,23 @@ void install_fault_handler();
 // Gives this thread a signal stack (a fiber's own may be what overflowed) and blocks signals meant for the
 // program's threads. For threads of our own only.
 void prepare_kernel_thread();
+
+// The same for a thread of the program's, for as long as one is alive: kernels may run on it.
+class BorrowedThread {
+ public:
+  BorrowedThread();
+  ~BorrowedThread();
+  BorrowedThread(const BorrowedThread&) = delete;
+  BorrowedThread& operator=(const BorrowedThread&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// Makes the thread give up the kernel it runs: its landing is resumed with `interrupted`, if it is in a kernel's own
+// code just now.
+inline constexpr int interrupted = 1 << 16;  // no signal's number
+void interrupt_kernel(pthread_t thread);
 
 // While one is alive on a thread, a fault resumes `*landing` (see fiber.h) with the signal's number.
 class Armed {

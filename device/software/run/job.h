@@ -1,5 +1,7 @@
 // One launch while it runs: what its threads share.
 #pragma once
+#include <pthread.h>
+
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -16,7 +18,9 @@ class Heap;
 struct Job {
   Launch launch{};
   KernelEntry entry = nullptr;
-  Heap* heap = nullptr;  // nullptr: malloc answers nullptr
+  Heap* heap = nullptr;         // nullptr: malloc answers nullptr
+  const void* owner = nullptr;  // on whose behalf it runs: a context
+  int priority = 0;             // of its stream; the lowest number goes first
   uint64_t blocks = 0;
   uint64_t chunk = 1;              // how many blocks a thread takes at a time
   bool cooperative = false;        // all blocks must be able to wait for each other
@@ -39,11 +43,14 @@ struct Job {
     complaint = std::move(message);
     error = result;
   }
+  // Ends it wherever its threads are, as far as they are in the kernel's own code: to be repeated until it has ended.
+  void cancel();
   bool failed() const { return error.load(std::memory_order_relaxed) != CUDA_SUCCESS; }
 
   std::mutex lock;
   std::vector<std::pair<uint64_t, std::string>> printed;  // block, what it printed
   std::string complaint;
+  std::vector<pthread_t> runners;  // threads that run blocks of it
 
   // Ready to run again, as a graph's kernels do.
   void rewind() {

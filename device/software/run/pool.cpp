@@ -54,19 +54,36 @@ void Pool::run(Job& job) {
   job.chunk = (job.chunk + whole - 1) / whole * whole;
   job.launch.processors = threads_;
   std::list<Active>::iterator here;
-  if (shared) {
+  {
     std::lock_guard hold(lock_);
-    if (helpers_.empty()) start();
-    here = active_.insert(active_.end(), Active{&job});
-    ++offers_;
-    if (sleeping_) work_.notify_all();
+    running_.push_back(&job);
+    if (shared) {
+      if (helpers_.empty()) start();
+      here = active_.insert(active_.end(), Active{&job});
+      urgent_ = std::min(urgent_.load(), job.priority);
+      ++offers_;
+      if (sleeping_) work_.notify_all();
+    }
   }
   worker.run(job);
-  if (!shared) return;
-  look_for([&] { return helping_.load() == 0; });
+  if (shared) look_for([&] { return helping_.load() == 0; });
   std::unique_lock hold(lock_);
-  left_.wait(hold, [&] { return here->helpers == 0; });
-  active_.erase(here);
+  if (shared) {
+    left_.wait(hold, [&] { return here->helpers == 0; });
+    active_.erase(here);
+  }
+  std::erase(running_, &job);
+}
+
+bool Pool::busy() {
+  std::lock_guard hold(lock_);
+  return !running_.empty();
+}
+
+void Pool::cancel(const void* owner) {
+  std::lock_guard hold(lock_);
+  for (Job* job : running_)
+    if (!owner || job->owner == owner) job->cancel();
 }
 
 // Signals that the program handles must not interrupt our threads: they inherit the mask of this one.
@@ -75,14 +92,18 @@ void Pool::start() {
 }
 
 Pool::Active* Pool::wanting() {
-  for (Active& active : active_)
-    if (!active.job->failed() && active.job->next.load(std::memory_order_relaxed) < active.job->blocks) return &active;
-  return nullptr;
+  Active* best = nullptr;
+  for (Active& active : active_) {
+    bool left = !active.job->failed() && active.job->next.load(std::memory_order_relaxed) < active.job->blocks;
+    if (left && (!best || active.job->priority < best->job->priority)) best = &active;
+  }
+  urgent_ = best ? best->job->priority : INT_MAX;
+  return best;
 }
 
 void Pool::help(uint32_t index) {
   prepare_kernel_thread();
-  Worker worker(index);
+  Worker worker(index, &urgent_);
   std::unique_lock hold(lock_);
   for (;;) {
     Active* active = wanting();

@@ -2,6 +2,7 @@
 // first launch that is worth sharing and live as long as the process.
 #pragma once
 #include <atomic>
+#include <climits>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -27,6 +28,9 @@ class Pool {
   // Runs the launch to its end or its first failure, on the caller's thread and on the pool's. The caller must
   // be a thread of ours (prepare_kernel_thread).
   void run(Job& job);
+  // Ends what runs on that owner's behalf, all of it for nullptr. To be repeated: see Job::cancel.
+  void cancel(const void* owner);
+  bool busy();
 
  private:
   struct Active {
@@ -41,10 +45,12 @@ class Pool {
   std::mutex lock_;
   std::condition_variable work_, left_;
   std::list<Active> active_;
+  std::vector<Job*> running_;
   std::vector<std::thread> helpers_;
   bool stopping_ = false;
   unsigned sleeping_ = 0;             // helpers
   std::atomic<uint64_t> offers_{0};   // launches that were worth sharing, so far
+  std::atomic<int> urgent_{INT_MAX};  // the best priority among launches with blocks left, as of the last look
   std::atomic<unsigned> helping_{0};  // helpers that are in some launch
 };
 
