@@ -63,6 +63,7 @@ class FakeProgram : public Program {
   }
   const std::vector<Kernel>& kernels() const override { return kernels_; }
   const std::vector<Variable>& variables() const override { return variables_; }
+  base::Status check(size_t, Grouping) const override { return base::Done{}; }
   base::Result<Entry> entry(size_t kernel, Grouping) override {
     constexpr KernelEntry entries[] = {add, fault, fail_assert, print, wait};
     if (kernel >= std::size(entries)) return base::Error{"kernel uncompilable, line 1: unsupported instruction 'x'"};

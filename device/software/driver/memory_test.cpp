@@ -20,6 +20,7 @@ class EmptyProgram : public Program {
   const std::vector<Kernel>& kernels() const override { return kernels_; }
   const std::vector<Variable>& variables() const override { return variables_; }
   base::Result<Entry> entry(size_t, Grouping) override { return base::Error{"none"}; }
+  base::Status check(size_t, Grouping) const override { return base::Done{}; }
 
  private:
   std::vector<Kernel> kernels_;

@@ -125,7 +125,6 @@ bool execute_control(Thread& thread, const ptx::Instruction& instruction) {
     case Opcode::nanosleep:
     case Opcode::pmevent:
     case Opcode::griddepcontrol:
-    case Opcode::setmaxnreg:
     case Opcode::stackrestore: ++frame.next; return true;
     case Opcode::stacksave: thread.write(instruction.operands[0], frame.allocated.size(), Type::b64); break;
     case Opcode::alloca_: {
