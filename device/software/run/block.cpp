@@ -189,7 +189,9 @@ bool Worker::step(Block& block) {
   sweep(block);
   bool ready = false;
   for (Fiber* fiber : block.fibers) ready |= fiber->state == Fiber::ready;
-  if (!ready && !block.done() && !job_->failed()) {
+  // A fiber that went on to the next block may wait there for warps that only the next step starts.
+  bool started = block.next_warp >= job_->launch.warps;
+  if (!ready && started && !block.done() && !job_->failed()) {
     base::log(base::Level::error, "kernel deadlocks at a barrier",
               {{"kernel", job_->launch.kernel_name},
                {"block", std::to_string(block.index)},
