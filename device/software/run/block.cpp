@@ -222,7 +222,9 @@ bool Worker::step(Block& block) {
   for (size_t i = 0; i < block.fibers.size() && !job_->failed(); ++i)
     if (block.fibers[i]->state == Fiber::ready) resume(*block.fibers[i]);
   sweep(block);
-  if (!block.done() && !job_->failed() && !may_go_on(block)) {
+  // A fiber that went on to the next block may wait there for warps that only the next step starts.
+  bool started = block.next_warp >= job_->launch.warps;
+  if (started && !block.done() && !job_->failed() && !may_go_on(block)) {
     base::log(base::Level::error, "kernel deadlocks at a barrier",
               {{"kernel", job_->launch.kernel_name},
                {"block", std::to_string(block.index)},
