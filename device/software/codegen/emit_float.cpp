@@ -42,7 +42,7 @@ struct Float {
     value = flushed(emitter, modifiers, value);
     if (modifiers.sat) value = clamped(value);
     if (modifiers.has("relu")) value = relu(emitter, value);
-    if (brain) value = to_bfloat(emitter, value, modifiers.rounding);
+    if (brain) value = bfloat_bits(emitter, value, modifiers.rounding);
     emitter.write(instruction.operands[0], emitter.as_bits(value, ptx::bits(type)), type);
   }
   Value* number(Value* like, double value) { return llvm::ConstantFP::get(like->getType(), value); }
