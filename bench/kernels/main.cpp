@@ -64,7 +64,7 @@ struct Way {  // of running a kernel
 fs::path build;
 
 std::vector<Way> ways() {
-  std::string source = fs::path(__FILE__).parent_path() / "kernels.inc";
+  std::string source = KERNELS_SOURCE;
   std::string ours = build / "bench/kernels_cuda", library = build / "lib/software";
   return {{"ours", {ours}, {{"LD_LIBRARY_PATH", library}}},
           {"PoCL", {build / "bin/kernels_opencl", source}, {}},

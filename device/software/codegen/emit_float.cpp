@@ -58,7 +58,7 @@ struct Float {
     value = flushed(emitter, modifiers, value);
     if (modifiers.sat) value = clamped(value);
     if (modifiers.has("relu")) value = relu(emitter, value);
-    if (brain) value = to_bfloat(emitter, value, modifiers.rounding);
+    if (brain) value = bfloat_bits(emitter, value, modifiers.rounding);
     if (modifiers.has("oob")) value = without_outside(value);
     if (half >= 0) return void(made = emitter.as_bits(value, 32));
     emitter.write(instruction.operands[0], emitter.as_bits(value, ptx::bits(type)), type);

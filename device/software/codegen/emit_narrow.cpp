@@ -27,7 +27,7 @@ Value* from_bfloat(Emitter& emitter, Value* value) {
   return ir.CreateBitCast(ir.CreateShl(wide, number(wide, 16)), value->getType()->getWithNewType(ir.getFloatTy()));
 }
 
-Value* to_bfloat(Emitter& emitter, Value* value, ptx::Rounding rounding) {
+Value* bfloat_bits(Emitter& emitter, Value* value, ptx::Rounding rounding) {
   auto& ir = emitter.ir;
   Value* bits = ir.CreateBitCast(value, value->getType()->getWithNewType(ir.getInt32Ty()));
   Value* kept = ir.CreateLShr(bits, number(bits, 16));
@@ -36,8 +36,12 @@ Value* to_bfloat(Emitter& emitter, Value* value, ptx::Rounding rounding) {
     kept = ir.CreateLShr(ir.CreateAdd(bits, half), number(bits, 16));
   }
   kept = ir.CreateSelect(ir.CreateFCmpUNO(value, value), number(bits, 0x7fff), kept);
-  Value* narrow = ir.CreateTrunc(kept, bits->getType()->getWithNewType(ir.getInt16Ty()));
-  return ir.CreateBitCast(narrow, value->getType()->getWithNewType(ir.getBFloatTy()));
+  return ir.CreateTrunc(kept, bits->getType()->getWithNewType(ir.getInt16Ty()));
+}
+
+Value* to_bfloat(Emitter& emitter, Value* value, ptx::Rounding rounding) {
+  Value* bits = bfloat_bits(emitter, value, rounding);
+  return emitter.ir.CreateBitCast(bits, value->getType()->getWithNewType(emitter.ir.getBFloatTy()));
 }
 
 Value* odd_float(Emitter& emitter, Value* value) {

@@ -8,6 +8,8 @@ namespace software {
 llvm::Value* from_bfloat(Emitter& emitter, llvm::Value* value);  // to float, exactly
 // Of floats, to nearest even or towards zero; NaN becomes PTX's canonical one.
 llvm::Value* to_bfloat(Emitter& emitter, llvm::Value* value, ptx::Rounding rounding);
+// The same as integers: where LLVM takes vectors of its bfloat apart it calls a function that no library here has.
+llvm::Value* bfloat_bits(Emitter& emitter, llvm::Value* value, ptx::Rounding rounding);
 // A float that rounds to any 16-bit format as the double itself would ("round to odd": what was cut off is kept as a
 // set last bit, so that a second rounding sees it).
 llvm::Value* odd_float(Emitter& emitter, llvm::Value* value);
