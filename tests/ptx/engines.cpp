@@ -41,6 +41,7 @@ std::string Compiled::run(const std::string& kernel, Shape shape, const std::vec
   software::Job job;
   software::Launch& launch = job.launch;
   launch.parameters = reinterpret_cast<const uint8_t*>(parameters.data());
+  launch.parameter_bytes = static_cast<uint32_t>(parameters.size() * 8);
   launch.grid[0] = shape.blocks;
   launch.block[0] = shape.threads;
   launch.grid[1] = launch.grid[2] = launch.block[1] = launch.block[2] = 1;
