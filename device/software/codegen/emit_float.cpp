@@ -3,6 +3,7 @@
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/processor.h"
+#include "device/software/run/tensor_copy.h"
 #include "device/software/codegen/narrow.h"
 #include "device/software/codegen/rounding.h"
 
@@ -12,9 +13,6 @@ namespace {
 using llvm::Value;
 using ptx::Opcode;
 using ptx::Type;
-
-// What tensor copies write for elements outside of the tensor where they are to be NaN: one pattern for both formats.
-constexpr uint64_t outside_tensor = 0x7ff7;
 
 struct Float {
   Emitter& emitter;

@@ -33,8 +33,12 @@ uint64_t swizzled(uint64_t address, TensorSwizzle mode) {
 // The pattern of what lies outside: PTX only says that it is a special NaN.
 void fill(uint8_t* to, unsigned bytes, const TensorMap& map) {
   std::memset(to, map.nan_fill ? 0xff : 0, bytes);
-  if (map.nan_fill)
-    for (unsigned size = api::bytes_of(map.type), i = size - 1; i < bytes; i += size) to[i] = 0x7f;
+  if (!map.nan_fill) return;
+  const unsigned size = api::bytes_of(map.type);
+  for (unsigned i = 0; i + size <= bytes; i += size) {
+    to[i + size - 1] = 0x7f;
+    if (size == sizeof outside_tensor) std::memcpy(to + i, &outside_tensor, size);
+  }
 }
 
 Element element_of(api::TensorType type) {

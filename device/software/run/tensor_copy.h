@@ -4,6 +4,10 @@
 
 namespace software {
 
+// What tensor copies write for 16-bit elements outside of the tensor where they are to be NaN, and what fma.oob looks
+// for: one pattern for both formats.
+inline constexpr uint16_t outside_tensor = 0x7ff7;
+
 struct TensorCopy {
   uint64_t map;       // api::TensorMap
   uint64_t shared;    // native address
