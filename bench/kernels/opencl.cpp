@@ -91,9 +91,8 @@ class Gpu {
   template <class T>
   std::vector<T> download(Buffer<T> from, size_t count) {
     std::vector<T> values(count);
-    require(
-        clEnqueueReadBuffer(queue_, from.memory, CL_TRUE, 0, count * sizeof(T), values.data(), 0, nullptr, nullptr),
-        "read");
+    require(clEnqueueReadBuffer(queue_, from.memory, CL_TRUE, 0, count * sizeof(T), values.data(), 0, nullptr, nullptr),
+            "read");
     return values;
   }
   template <class... A>

@@ -191,10 +191,9 @@ bool has_effects(Opcode opcode) {
 }
 
 using Family = bool (*)(Emitter&, const ptx::Instruction&);
-constexpr Family families[] = {emit_integer, emit_bits,     emit_float,   emit_convert, emit_compare,
-                               emit_copy,    emit_access,   emit_atomic,  emit_warp,    emit_mbarrier,
-                               emit_cluster, emit_matrix,   emit_texture, emit_surface, emit_video,
-                               emit_stack};
+constexpr Family families[] = {emit_integer, emit_bits,    emit_float, emit_convert,  emit_compare, emit_copy,
+                               emit_access,  emit_atomic,  emit_warp,  emit_mbarrier, emit_cluster, emit_matrix,
+                               emit_texture, emit_surface, emit_video, emit_stack};
 
 }  // namespace
 

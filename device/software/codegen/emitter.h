@@ -201,9 +201,9 @@ class Emitter {
   std::vector<uint64_t> frame_offset_;   // by function variable, ~0: not in the frame
   std::vector<uint32_t> shared_offset_;  // by function variable
   std::vector<llvm::AllocaInst*> registers_;
-  std::vector<llvm::AllocaInst*> wraps_;         // by register; nullptr where nothing can wrap round
-  std::vector<llvm::AllocaInst*> masks_;         // by block
-  std::vector<llvm::AllocaInst*> rounds_;        // by region that spins: rounds since lanes outside had their turn
+  std::vector<llvm::AllocaInst*> wraps_;   // by register; nullptr where nothing can wrap round
+  std::vector<llvm::AllocaInst*> masks_;   // by block
+  std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::AllocaInst*> areas_;
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone

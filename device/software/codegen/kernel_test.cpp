@@ -199,7 +199,8 @@ TEST(kernel, rows_of_a_block_that_are_shorter_than_a_warp) {
 }
 
 TEST(compile, refuses_what_it_cannot_run_by_name_and_line) {
-  auto loaded = compile_text(text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nmultimem.st.relaxed.sys.global.b32 [%d1], 5;\nret;\n}\n"));
+  auto loaded = compile_text(
+      text(".visible .entry k()\n{\n.reg .b64 %d<4>;\nmultimem.st.relaxed.sys.global.b32 [%d1], 5;\nret;\n}\n"));
   ASSERT_TRUE(loaded) << loaded.error();
   auto refused = loaded.value()->entry(0, {});
   ASSERT_FALSE(refused);

@@ -37,7 +37,7 @@ struct Array {
   CUDA_ARRAY3D_DESCRIPTOR descriptor{};
   TexelFormat format;
   std::shared_ptr<ArrayMemory> memory;
-  uint64_t address = 0;   // in `memory`
+  uint64_t address = 0;  // in `memory`
   size_t pitch() const { return descriptor.Width * format.bytes(); }
   size_t rows() const { return descriptor.Height ? descriptor.Height : 1; }
   size_t slices() const { return descriptor.Depth ? descriptor.Depth : 1; }

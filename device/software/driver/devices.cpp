@@ -237,5 +237,4 @@ CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   return written < len ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-
 }  // namespace software

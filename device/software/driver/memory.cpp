@@ -39,7 +39,8 @@ CUresult free_memory(uint64_t address) {
   if (!address) return CUDA_SUCCESS;
   std::optional<Allocation> found = device().memory->find(address);
   if (!found || found->address != address) return CUDA_ERROR_INVALID_VALUE;
-  bool programs = found->kind == MemoryKind::device || found->kind == MemoryKind::host || found->kind == MemoryKind::managed;
+  bool programs =
+      found->kind == MemoryKind::device || found->kind == MemoryKind::host || found->kind == MemoryKind::managed;
   if (!programs) return CUDA_ERROR_INVALID_VALUE;
   context->wait_all();
   return device().memory->free(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -183,7 +184,8 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevi
     return CUDA_SUCCESS;
   };
   switch (attribute) {
-    case CU_POINTER_ATTRIBUTE_CONTEXT: return answer(static_cast<const void*>(static_cast<const Context*>(found->owner)));
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      return answer(static_cast<const void*>(static_cast<const Context*>(found->owner)));
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return answer(host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return answer(ptr);
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:

@@ -50,7 +50,7 @@ enum class Type : uint8_t {
   ue8m0x2,
   u16x2,
   s16x2,
-  b1,   // elements of matrices alone: b1 s4 u4 and the floats of 4 and 6 bits
+  b1,  // elements of matrices alone: b1 s4 u4 and the floats of 4 and 6 bits
   s4,
   u4,
   e2m1,
