@@ -6,6 +6,10 @@
 
 #include <cstring>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #if defined(__x86_64__)
 asm(R"(
 .text
@@ -188,6 +192,9 @@ Stack::~Stack() {
 bool Stack::in_guard(uint64_t address) const { return reinterpret_cast<uint64_t>(base_) - address <= page; }
 
 void* Stack::prepare(void (*run)(void*), void* argument) {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(base_, bytes_);  // frames of a fiber that was abandoned have left their red zones
+#endif
   Frame frame;
   frame.run = reinterpret_cast<void*>(run);
   frame.argument = argument;
