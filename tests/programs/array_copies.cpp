@@ -6,14 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#define EXPECT(truth)                                                          \
-  do {                                                                         \
-    if (!(truth)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #truth); \
-      std::exit(1);                                                            \
-    }                                                                          \
-  } while (0)
-#define CHECK(call) EXPECT((call) == CUDA_SUCCESS)
+#include "driver_check.h"
 
 using Bytes = std::vector<unsigned char>;
 
@@ -26,9 +19,9 @@ static Bytes numbers(size_t n, int seed) {
 static CUarray make(size_t width, size_t height, size_t depth, unsigned flags = 0) {
   CUDA_ARRAY3D_DESCRIPTOR shape = {width, height, depth, CU_AD_FORMAT_UNSIGNED_INT16, 2, flags};
   CUarray array;
-  CHECK(cuArray3DCreate(&array, &shape));
+  DRIVER(cuArray3DCreate(&array, &shape));
   CUDA_ARRAY3D_DESCRIPTOR got;
-  CHECK(cuArray3DGetDescriptor(&got, array));
+  DRIVER(cuArray3DGetDescriptor(&got, array));
   EXPECT(got.Width == width && got.Height == height && got.Depth == depth && got.NumChannels == 2 && got.Flags == flags);
   return array;
 }
@@ -39,26 +32,26 @@ static void rows(CUstream stream) {
   CUarray a = make(100, 0, 0), b = make(100, 0, 0);
   Bytes in = numbers(n, 1), out(n);
   CUdeviceptr memory;
-  CHECK(cuMemAlloc(&memory, n));
-  CHECK(cuMemcpyHtoA(a, 0, in.data(), n));
-  CHECK(cuMemcpyAtoA(b, 40, a, 0, n - 40));
-  CHECK(cuMemcpyAtoA(b, 0, a, n - 40, 40));
-  CHECK(cuMemcpyAtoD(memory, b, 0, n));
-  CHECK(cuMemcpyDtoA(a, 8, memory, n - 8));
-  CHECK(cuMemcpyAtoH(out.data(), a, 0, n));
+  DRIVER(cuMemAlloc(&memory, n));
+  DRIVER(cuMemcpyHtoA(a, 0, in.data(), n));
+  DRIVER(cuMemcpyAtoA(b, 40, a, 0, n - 40));
+  DRIVER(cuMemcpyAtoA(b, 0, a, n - 40, 40));
+  DRIVER(cuMemcpyAtoD(memory, b, 0, n));
+  DRIVER(cuMemcpyDtoA(a, 8, memory, n - 8));
+  DRIVER(cuMemcpyAtoH(out.data(), a, 0, n));
   for (size_t i = 0; i < n; ++i) EXPECT(out[i] == (i < 8 ? in[i] : in[(i - 8 + n - 40) % n]));
   Bytes other = numbers(n, 2);
-  CHECK(cuMemcpyHtoAAsync(a, 0, other.data(), n, stream));
-  CHECK(cuMemcpyAtoHAsync(out.data(), a, 4, n - 4, stream));
-  CHECK(cuStreamSynchronize(stream));
+  DRIVER(cuMemcpyHtoAAsync(a, 0, other.data(), n, stream));
+  DRIVER(cuMemcpyAtoHAsync(out.data(), a, 4, n - 4, stream));
+  DRIVER(cuStreamSynchronize(stream));
   EXPECT(std::memcmp(out.data(), other.data() + 4, n - 4) == 0);
   EXPECT(cuMemcpyHtoA(a, 4, in.data(), n) == CUDA_ERROR_INVALID_VALUE);
   EXPECT(cuMemcpyAtoH(out.data(), a, ~size_t{0} - 3, 8) == CUDA_ERROR_INVALID_VALUE);
-  CHECK(cuArrayDestroy(a));
-  CHECK(cuArrayDestroy(b));
+  DRIVER(cuArrayDestroy(a));
+  DRIVER(cuArrayDestroy(b));
   EXPECT(cuArrayDestroy(b) != CUDA_SUCCESS);
   EXPECT(cuMemcpyAtoH(out.data(), b, 0, 8) != CUDA_SUCCESS);
-  CHECK(cuMemFree(memory));
+  DRIVER(cuMemFree(memory));
 }
 
 // A rectangle from a pitched host image into an array, array to array, and back by way of device memory.
@@ -70,26 +63,26 @@ static void rectangles(CUstream stream) {
   copy.srcMemoryType = CU_MEMORYTYPE_HOST, copy.srcHost = in.data(), copy.srcPitch = pitch, copy.srcXInBytes = 20;
   copy.dstMemoryType = CU_MEMORYTYPE_ARRAY, copy.dstArray = a;
   copy.WidthInBytes = width, copy.Height = height;
-  CHECK(cuMemcpy2D(&copy));
+  DRIVER(cuMemcpy2D(&copy));
   CUDA_MEMCPY2D across = {};
   across.srcMemoryType = CU_MEMORYTYPE_ARRAY, across.srcArray = a, across.srcXInBytes = 4, across.srcY = 1;
   across.dstMemoryType = CU_MEMORYTYPE_ARRAY, across.dstArray = b, across.dstXInBytes = 8, across.dstY = 5;
   across.WidthInBytes = width - 4, across.Height = height - 1;
-  CHECK(cuMemcpy2DAsync(&across, stream));
+  DRIVER(cuMemcpy2DAsync(&across, stream));
   CUdeviceptr memory;
   size_t device_pitch;
-  CHECK(cuMemAllocPitch(&memory, &device_pitch, width, height, 4));
+  DRIVER(cuMemAllocPitch(&memory, &device_pitch, width, height, 4));
   CUDA_MEMCPY2D down = {};
   down.srcMemoryType = CU_MEMORYTYPE_ARRAY, down.srcArray = b, down.srcXInBytes = 8, down.srcY = 5;
   down.dstMemoryType = CU_MEMORYTYPE_DEVICE, down.dstDevice = memory, down.dstPitch = device_pitch;
   down.WidthInBytes = width - 4, down.Height = height - 1;
-  CHECK(cuMemcpy2DAsync(&down, stream));
-  CHECK(cuStreamSynchronize(stream));
+  DRIVER(cuMemcpy2DAsync(&down, stream));
+  DRIVER(cuStreamSynchronize(stream));
   CUDA_MEMCPY2D home = {};
   home.srcMemoryType = CU_MEMORYTYPE_DEVICE, home.srcDevice = memory, home.srcPitch = device_pitch;
   home.dstMemoryType = CU_MEMORYTYPE_HOST, home.dstHost = out.data(), home.dstPitch = width;
   home.WidthInBytes = width - 4, home.Height = height - 1;
-  CHECK(cuMemcpy2DUnaligned(&home));
+  DRIVER(cuMemcpy2DUnaligned(&home));
   for (size_t y = 0; y + 1 < height; ++y)
     EXPECT(std::memcmp(&out[y * width], &in[(y + 1) * pitch + 20 + 4], width - 4) == 0);
   for (auto spoil : {0, 1, 2}) {  // beyond the right edge, beyond the lower one, and round the end of all numbers
@@ -99,9 +92,9 @@ static void rectangles(CUstream stream) {
     if (spoil == 2) wrong.srcXInBytes = ~size_t{0} - 100;
     EXPECT(cuMemcpy2D(&wrong) == CUDA_ERROR_INVALID_VALUE);
   }
-  CHECK(cuMemFree(memory));
-  CHECK(cuArrayDestroy(a));
-  CHECK(cuArrayDestroy(b));
+  DRIVER(cuMemFree(memory));
+  DRIVER(cuArrayDestroy(a));
+  DRIVER(cuArrayDestroy(b));
 }
 
 // Boxes: in volumes, and in layers.
@@ -114,13 +107,13 @@ static void boxes() {
     up.srcMemoryType = CU_MEMORYTYPE_HOST, up.srcHost = in.data(), up.srcPitch = w, up.srcHeight = h;
     up.dstMemoryType = CU_MEMORYTYPE_ARRAY, up.dstArray = volume;
     up.WidthInBytes = w, up.Height = h, up.Depth = d;
-    CHECK(cuMemcpy3D(&up));
+    DRIVER(cuMemcpy3D(&up));
     CUDA_MEMCPY3D down = {};
     down.srcMemoryType = CU_MEMORYTYPE_ARRAY, down.srcArray = volume, down.srcXInBytes = 8, down.srcY = 2, down.srcZ = 3;
     down.dstMemoryType = CU_MEMORYTYPE_HOST, down.dstHost = out.data(), down.dstPitch = w, down.dstHeight = h;
     down.dstXInBytes = 4, down.dstY = 1, down.dstZ = 2;
     down.WidthInBytes = w - 16, down.Height = h - 3, down.Depth = d - 4;
-    CHECK(cuMemcpy3D(&down));
+    DRIVER(cuMemcpy3D(&down));
     for (size_t z = 0; z < d; ++z)
       for (size_t y = 0; y < h; ++y)
         for (size_t x = 0; x < w; ++x) {
@@ -130,7 +123,7 @@ static void boxes() {
         }
     down.srcZ = 5;
     EXPECT(cuMemcpy3D(&down) == CUDA_ERROR_INVALID_VALUE);
-    CHECK(cuArrayDestroy(volume));
+    DRIVER(cuArrayDestroy(volume));
   }
 }
 
@@ -153,29 +146,29 @@ static void refusals() {
   EXPECT(create(8, 8, 12, u8, 1, CUDA_ARRAY3D_CUBEMAP | CUDA_ARRAY3D_LAYERED) == CUDA_SUCCESS);
   EXPECT(create(16384, 16384, 16384, CU_AD_FORMAT_FLOAT, 4, 0) == CUDA_ERROR_OUT_OF_MEMORY);
   int most;
-  CHECK(cuDeviceGetAttribute(&most, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_WIDTH, 0));
+  DRIVER(cuDeviceGetAttribute(&most, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_WIDTH, 0));
   EXPECT(create(size_t(most), 1, 0, u8, 1, 0) == CUDA_SUCCESS);
   EXPECT(create(size_t(most) + 1, 1, 0, u8, 1, 0) == CUDA_ERROR_INVALID_VALUE);
   CUDA_ARRAY_MEMORY_REQUIREMENTS needs;
   CUarray real = make(10, 10, 0);
-  CHECK(cuArrayGetMemoryRequirements(&needs, real, 0));
+  DRIVER(cuArrayGetMemoryRequirements(&needs, real, 0));
   EXPECT(needs.size >= 400 && needs.alignment >= 1);
-  CHECK(cuArrayDestroy(real));
+  DRIVER(cuArrayDestroy(real));
 }
 
 int main() {
   CUdevice device;
   CUcontext context;
   CUstream stream;
-  CHECK(cuInit(0));
-  CHECK(cuDeviceGet(&device, 0));
-  CHECK(cuDevicePrimaryCtxRetain(&context, device));
-  CHECK(cuCtxSetCurrent(context));
-  CHECK(cuStreamCreate(&stream, 0));
+  DRIVER(cuInit(0));
+  DRIVER(cuDeviceGet(&device, 0));
+  DRIVER(cuDevicePrimaryCtxRetain(&context, device));
+  DRIVER(cuCtxSetCurrent(context));
+  DRIVER(cuStreamCreate(&stream, 0));
   rows(stream);
   rectangles(stream);
   boxes();
   refusals();
-  CHECK(cuDevicePrimaryCtxRelease(device));
+  DRIVER(cuDevicePrimaryCtxRelease(device));
   std::printf("array_copies: good\n");
 }

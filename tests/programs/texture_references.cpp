@@ -8,14 +8,7 @@
 #include <vector>
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // that is what this program is about
-#define EXPECT(truth)                                                          \
-  do {                                                                         \
-    if (!(truth)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #truth); \
-      std::exit(1);                                                            \
-    }                                                                          \
-  } while (0)
-#define CHECK(call) EXPECT((call) == CUDA_SUCCESS)
+#include "driver_check.h"
 
 const char* const unified = R"(
 .version 7.0
@@ -100,73 +93,73 @@ const int width = 8, height = 4;
 static CUarray make(CUarray_format format, unsigned channels, unsigned flags, const void* texels, size_t texel) {
   CUDA_ARRAY3D_DESCRIPTOR shape = {width, height, 0, format, channels, flags};
   CUarray array;
-  CHECK(cuArray3DCreate(&array, &shape));
+  DRIVER(cuArray3DCreate(&array, &shape));
   CUDA_MEMCPY2D copy = {};
   copy.srcMemoryType = CU_MEMORYTYPE_HOST, copy.srcHost = texels, copy.srcPitch = width * texel;
   copy.dstMemoryType = CU_MEMORYTYPE_ARRAY, copy.dstArray = array;
   copy.WidthInBytes = width * texel, copy.Height = height;
-  CHECK(cuMemcpy2D(&copy));
+  DRIVER(cuMemcpy2D(&copy));
   return array;
 }
 
 static void launch(CUmodule module, const char* name, unsigned threads, CUdeviceptr* out) {
   CUfunction kernel;
-  CHECK(cuModuleGetFunction(&kernel, module, name));
+  DRIVER(cuModuleGetFunction(&kernel, module, name));
   void* parameters[] = {out};
-  CHECK(cuLaunchKernel(kernel, 1, 1, 1, threads, 1, 1, 0, nullptr, out ? parameters : nullptr, nullptr));
-  CHECK(cuCtxSynchronize());
+  DRIVER(cuLaunchKernel(kernel, 1, 1, 1, threads, 1, 1, 0, nullptr, out ? parameters : nullptr, nullptr));
+  DRIVER(cuCtxSynchronize());
 }
 
 static void check_settings(CUtexref image, CUarray array) {
   CUarray bound;
-  CHECK(cuTexRefGetArray(&bound, image));
+  DRIVER(cuTexRefGetArray(&bound, image));
   EXPECT(bound == array);
   CUarray_format format;
   int channels;
-  CHECK(cuTexRefGetFormat(&format, &channels, image));
+  DRIVER(cuTexRefGetFormat(&format, &channels, image));
   EXPECT(format == CU_AD_FORMAT_UNSIGNED_INT8 && channels == 2);
   CUaddress_mode mode;
-  CHECK(cuTexRefSetAddressMode(image, 1, CU_TR_ADDRESS_MODE_MIRROR));
-  CHECK(cuTexRefGetAddressMode(&mode, image, 1));
+  DRIVER(cuTexRefSetAddressMode(image, 1, CU_TR_ADDRESS_MODE_MIRROR));
+  DRIVER(cuTexRefGetAddressMode(&mode, image, 1));
   EXPECT(mode == CU_TR_ADDRESS_MODE_MIRROR);
   CUfilter_mode filter;
-  CHECK(cuTexRefSetFilterMode(image, CU_TR_FILTER_MODE_POINT));
-  CHECK(cuTexRefGetFilterMode(&filter, image));
+  DRIVER(cuTexRefSetFilterMode(image, CU_TR_FILTER_MODE_POINT));
+  DRIVER(cuTexRefGetFilterMode(&filter, image));
   EXPECT(filter == CU_TR_FILTER_MODE_POINT);
   float colour[4] = {1, 2, 3, 4}, read[4] = {};
-  CHECK(cuTexRefSetBorderColor(image, colour));
-  CHECK(cuTexRefGetBorderColor(read, image));
+  DRIVER(cuTexRefSetBorderColor(image, colour));
+  DRIVER(cuTexRefGetBorderColor(read, image));
   EXPECT(std::memcmp(colour, read, sizeof read) == 0);
   unsigned flags;
-  CHECK(cuTexRefSetFlags(image, 0));
-  CHECK(cuTexRefGetFlags(&flags, image));
+  DRIVER(cuTexRefSetFlags(image, 0));
+  DRIVER(cuTexRefGetFlags(&flags, image));
   EXPECT(flags == 0);
 }
 
 static void by_name(CUdeviceptr out) {
   CUmodule module;
-  CHECK(cuModuleLoadData(&module, unified));
+  DRIVER(cuModuleLoadData(&module, unified));
   std::vector<unsigned char> texels(width * height * 2);
   for (size_t i = 0; i < texels.size(); ++i) texels[i] = (unsigned char)(i * 3);
   CUarray array = make(CU_AD_FORMAT_UNSIGNED_INT8, 2, 0, texels.data(), 2);
   CUtexref image, line;
-  CHECK(cuModuleGetTexRef(&image, module, "image"));
-  CHECK(cuModuleGetTexRef(&line, module, "line"));
+  DRIVER(cuModuleGetTexRef(&image, module, "image"));
+  DRIVER(cuModuleGetTexRef(&line, module, "line"));
   EXPECT(cuModuleGetTexRef(&line, module, "nothing") == CUDA_ERROR_NOT_FOUND);
-  CHECK(cuTexRefSetArray(image, array, CU_TRSA_OVERRIDE_FORMAT));
+  DRIVER(cuTexRefSetArray(image, array, CU_TRSA_OVERRIDE_FORMAT));
   check_settings(image, array);
   float numbers[width];
   for (int i = 0; i < width; ++i) numbers[i] = float(i) * 1.5f;
   CUdeviceptr memory;
-  CHECK(cuMemAlloc(&memory, sizeof numbers));
-  CHECK(cuMemcpyHtoD(memory, numbers, sizeof numbers));
-  CHECK(cuTexRefSetFormat(line, CU_AD_FORMAT_FLOAT, 1));
+  DRIVER(cuMemAlloc(&memory, sizeof numbers));
+  DRIVER(cuMemcpyHtoD(memory, numbers, sizeof numbers));
+  DRIVER(cuTexRefSetFormat(line, CU_AD_FORMAT_FLOAT, 1));
   size_t offset = 99;
-  CHECK(cuTexRefSetAddress(&offset, line, memory, sizeof numbers));
+  DRIVER(cuTexRefSetAddress(&offset, line, memory, sizeof numbers));
   EXPECT(offset == 0);
   launch(module, "by_name", width, &out);
   float got[width][4];
-  CHECK(cuMemcpyDtoH(got, out, sizeof got));
+  DRIVER(cuMemcpyDtoH(got, out, sizeof got));
   for (int i = 0; i < width; ++i) {  // not read as integers: fractions of 255
     EXPECT(got[i][0] == float(texels[(width + i) * 2]) / 255 && got[i][1] == float(texels[(width + i) * 2 + 1]) / 255);
     EXPECT(got[i][2] == numbers[i] && got[i][3] == got[i][0]);
@@ -175,59 +168,59 @@ static void by_name(CUdeviceptr out) {
   std::vector<unsigned> zeros(width * height * 2);
   CUarray canvas = make(CU_AD_FORMAT_UNSIGNED_INT32, 2, CUDA_ARRAY3D_SURFACE_LDST, zeros.data(), 8);
   CUsurfref drawing;
-  CHECK(cuModuleGetSurfRef(&drawing, module, "drawing"));
+  DRIVER(cuModuleGetSurfRef(&drawing, module, "drawing"));
   EXPECT(cuSurfRefSetArray(drawing, array, 0) == CUDA_ERROR_INVALID_VALUE);  // not made for surfaces
-  CHECK(cuSurfRefSetArray(drawing, canvas, 0));
+  DRIVER(cuSurfRefSetArray(drawing, canvas, 0));
   launch(module, "draw", width, nullptr);
   std::vector<unsigned> drawn(width * height * 2);
   CUDA_MEMCPY2D copy = {};
   copy.srcMemoryType = CU_MEMORYTYPE_ARRAY, copy.srcArray = canvas;
   copy.dstMemoryType = CU_MEMORYTYPE_HOST, copy.dstHost = drawn.data(), copy.dstPitch = width * 8;
   copy.WidthInBytes = width * 8, copy.Height = height;
-  CHECK(cuMemcpy2D(&copy));
+  DRIVER(cuMemcpy2D(&copy));
   for (unsigned i = 0; i < width; ++i)
     EXPECT(drawn[(width + i) * 2] == i && drawn[(width + i) * 2 + 1] == 3 * i && drawn[i * 2] == 4 * i);
   EXPECT(drawn[2 * width * 2] == width * (width - 1) / 2 && drawn[2 * width * 2 + 2] == width - 1);
 
   launch(module, "ask", 1, &out);
   unsigned answers[8];
-  CHECK(cuMemcpyDtoH(answers, out, sizeof answers));
+  DRIVER(cuMemcpyDtoH(answers, out, sizeof answers));
   const unsigned expected[] = {width, height, 0, width, height, 0x10b2 /* CL_RG */, 1, 0};
   EXPECT(std::memcmp(answers, expected, sizeof answers) == 0);
-  CHECK(cuModuleUnload(module));
-  CHECK(cuArrayDestroy(array));
-  CHECK(cuArrayDestroy(canvas));
+  DRIVER(cuModuleUnload(module));
+  DRIVER(cuArrayDestroy(array));
+  DRIVER(cuArrayDestroy(canvas));
 }
 
 static void samplers(CUdeviceptr out) {
   CUmodule module;
-  CHECK(cuModuleLoadData(&module, independent));
+  DRIVER(cuModuleLoadData(&module, independent));
   float texels[width * height];
   for (int i = 0; i < width * height; ++i) texels[i] = float(i * i);
   CUarray array = make(CU_AD_FORMAT_FLOAT, 1, 0, texels, 4);
   CUtexref image;
-  CHECK(cuModuleGetTexRef(&image, module, "image"));
-  CHECK(cuTexRefSetArray(image, array, CU_TRSA_OVERRIDE_FORMAT));
+  DRIVER(cuModuleGetTexRef(&image, module, "image"));
+  DRIVER(cuTexRefSetArray(image, array, CU_TRSA_OVERRIDE_FORMAT));
   launch(module, "samplers", 1, &out);
   float got[8];
-  CHECK(cuMemcpyDtoH(got, out, sizeof got));
+  DRIVER(cuMemcpyDtoH(got, out, sizeof got));
   auto texel = [&](int x, int y) { return texels[y * width + x]; };
   EXPECT(got[0] == (texel(1, 0) + texel(2, 0) + texel(1, 1) + texel(2, 1)) / 4);
   EXPECT(got[1] == texel(6, 1));  // 0.75 of 8; 1.25 wraps to 0.25 of 4
   EXPECT(got[2] == 0);            // the border
   EXPECT(got[3] == texel(1, 1) && got[4] == texel(2, 1) && got[5] == texel(2, 0) && got[6] == texel(1, 0));
-  CHECK(cuModuleUnload(module));
+  DRIVER(cuModuleUnload(module));
 }
 
 int main() {
   CUdevice device;
   CUcontext context;
-  CHECK(cuInit(0));
-  CHECK(cuDeviceGet(&device, 0));
-  CHECK(cuDevicePrimaryCtxRetain(&context, device));
-  CHECK(cuCtxSetCurrent(context));
+  DRIVER(cuInit(0));
+  DRIVER(cuDeviceGet(&device, 0));
+  DRIVER(cuDevicePrimaryCtxRetain(&context, device));
+  DRIVER(cuCtxSetCurrent(context));
   CUdeviceptr out;
-  CHECK(cuMemAlloc(&out, 4096));
+  DRIVER(cuMemAlloc(&out, 4096));
   by_name(out);
   samplers(out);
   std::printf("texture_references: good\n");

@@ -3,16 +3,7 @@
 #include <cuda.h>
 #include <unistd.h>
 
-#include "check.h"
-
-#define DRIVER(call)                                                                       \
-  do {                                                                                     \
-    CUresult result = (call);                                                              \
-    if (result) {                                                                          \
-      std::fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, #call, int(result));     \
-      std::exit(1);                                                                        \
-    }                                                                                      \
-  } while (0)
+#include "driver_check.h"
 
 __global__ void count_up(int* data, int first, size_t n) {
   size_t i = blockIdx.x * size_t(blockDim.x) + threadIdx.x;
