@@ -2,21 +2,17 @@
 // certain shape. Libraries have thousands of kernels in a module, of which a program launches a few.
 #include "device/software/codegen/compiler.h"
 
-#include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 
-#include "base/log.h"
 #include "device/software/codegen/emitter.h"
-#include "device/software/codegen/kernel_cache.h"
-#include "device/software/codegen/kernel_key.h"
-#include "device/software/codegen/loader.h"
+#include "device/software/codegen/tiers.h"
+#include "device/software/codegen/translation.h"
 #include "device/software/ptx/link.h"
 #include "device/software/ptx/parser.h"
 
@@ -24,10 +20,6 @@ namespace software {
 namespace {
 
 using ptx::Space;
-
-// A recursive function may go this deep, in bytes of local memory per lane.
-constexpr uint64_t recursion_room = 16384;
-constexpr uint64_t stack_room = 16384;  // for alloca, likewise
 
 uint64_t aligned(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
 
@@ -60,12 +52,12 @@ class CompiledProgram : public Program {
         return base::Error{where + "line " + std::to_string(error.line) + ": " + error.text};
     }
     std::string conflict;
-    if (!ptx::link(std::move(modules), module_, conflict)) return base::Error{conflict};
+    if (!ptx::link(std::move(modules), *module_, conflict)) return base::Error{conflict};
     TRY(place_variables(allocate));
     find_pointed_at();
     TRY(check_calls());
-    for (size_t i = 0; i < module_.functions.size(); ++i)
-      if (module_.functions[i].is_entry && module_.functions[i].defined) load_kernel(i);
+    for (size_t i = 0; i < module_->functions.size(); ++i)
+      if (module_->functions[i].is_entry && module_->functions[i].defined) load_kernel(i);
     return base::Done{};
   }
 
@@ -75,20 +67,20 @@ class CompiledProgram : public Program {
   base::Result<Entry> entry(size_t kernel, Grouping grouping) override {
     Body& body = *bodies_.at(kernel);
     std::lock_guard lock(body.mutex);
-    for (const auto& [made_for, entry] : body.entries)
-      if (made_for == grouping) return entry;
+    for (const auto& [made_for, made] : body.made)
+      if (made_for == grouping) return made->entry();
     if (!body.refusal.empty()) return base::Error{body.refusal};
     auto made = make(body, grouping);
     if (!made) return base::Error{body.refusal = made.error()};
-    body.entries.emplace_back(grouping, made.value());
-    return made;
+    body.made.emplace_back(grouping, made.value());
+    return made.value()->entry();
   }
 
   base::Status check(size_t kernel, Grouping grouping) const override {
     const auto& functions = bodies_.at(kernel)->functions;
     Placement placement = unplaced();
     place_shared(functions, placement);
-    Emitted made = TRY(emitted(functions, placement, grouping));
+    Emitted made = TRY(emit(*module_, functions, placement, grouping));
     std::string text;
     llvm::raw_string_ostream stream(text);
     if (llvm::verifyModule(*made.module, &stream)) return base::Error{"not well-formed: " + text};
@@ -99,14 +91,14 @@ class CompiledProgram : public Program {
   struct Body {
     std::mutex mutex;
     std::vector<size_t> functions;  // the kernel itself and what it calls
-    std::vector<std::pair<Grouping, Entry>> entries;
+    std::vector<std::pair<Grouping, std::shared_ptr<TieredKernel>>> made;
     std::string refusal;
   };
 
   base::Status place_variables(const Allocate& allocate) {
     uint64_t size = 0;
     std::vector<uint64_t> offsets;
-    for (const ptx::Variable& variable : module_.variables) {
+    for (const ptx::Variable& variable : module_->variables) {
       bool here = variable.space == Space::global || variable.space == Space::constant;
       if (here && variable.is_extern)
         return base::Error{"variable " + variable.name + " is not defined in this module"};
@@ -117,7 +109,7 @@ class CompiledProgram : public Program {
     variables_at_ = size ? allocate(size, variables_alignment) : 0;
     if (size && !variables_at_) return base::Error{"no device memory for the module's variables"};
     offsets_ = std::move(offsets);
-    for (size_t i = 0; i < offsets_.size(); ++i) TRY(initialise(module_.variables[i], variables_at_ + offsets_[i]));
+    for (size_t i = 0; i < offsets_.size(); ++i) TRY(initialise(module_->variables[i], variables_at_ + offsets_[i]));
     return base::Done{};
   }
 
@@ -140,26 +132,26 @@ class CompiledProgram : public Program {
 
   // The functions whose address a variable holds or an instruction other than a call takes.
   void find_pointed_at() {
-    std::vector<bool> seen(module_.functions.size(), false);
-    for (const ptx::Variable& variable : module_.variables)
+    std::vector<bool> seen(module_->functions.size(), false);
+    for (const ptx::Variable& variable : module_->variables)
       for (const auto& relocation : variable.relocations)
         if (relocation.function) seen[relocation.index] = true;
     auto visit = [&](const ptx::Operand& operand) {
       if (operand.kind == ptx::Operand::function) seen[operand.index] = true;
     };
-    for (const ptx::Function& function : module_.functions)
+    for (const ptx::Function& function : module_->functions)
       for (const ptx::Instruction& instruction : function.body)
         if (instruction.opcode != ptx::Opcode::call) each_operand(instruction.operands, visit);
     for (uint32_t i = 0; i < seen.size(); ++i)
-      if (seen[i] && module_.functions[i].defined && !module_.functions[i].is_entry) pointed_at_.push_back(i);
+      if (seen[i] && module_->functions[i].defined && !module_->functions[i].is_entry) pointed_at_.push_back(i);
   }
 
   base::Status check_calls() const {
-    for (const ptx::Function& function : module_.functions)
+    for (const ptx::Function& function : module_->functions)
       for (const ptx::Instruction& instruction : function.body) {
         if (instruction.opcode != ptx::Opcode::call || instruction.operands.at(0).kind != ptx::Operand::function)
           continue;
-        const ptx::Function& callee = module_.functions[instruction.operands[0].index];
+        const ptx::Function& callee = module_->functions[instruction.operands[0].index];
         if (!callee.defined && !is_system_call(callee.name))
           return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                              std::to_string(instruction.line) + ": no function " + callee.name};
@@ -170,15 +162,15 @@ class CompiledProgram : public Program {
   // The kernel itself and every function it may call, callers first.
   std::vector<size_t> reachable(size_t kernel) const {
     std::vector<size_t> found{kernel};
-    std::vector<bool> seen(module_.functions.size(), false);
+    std::vector<bool> seen(module_->functions.size(), false);
     seen[kernel] = true;
     auto reach = [&](uint32_t index) {
-      if (seen[index] || !module_.functions[index].defined) return;
+      if (seen[index] || !module_->functions[index].defined) return;
       seen[index] = true;
       found.push_back(index);
     };
     for (size_t i = 0; i < found.size(); ++i)
-      for (const ptx::Instruction& instruction : module_.functions[found[i]].body) {
+      for (const ptx::Instruction& instruction : module_->functions[found[i]].body) {
         if (instruction.opcode != ptx::Opcode::call) continue;
         const ptx::Operand& callee = instruction.operands.at(0);
         if (callee.kind == ptx::Operand::function)
@@ -192,24 +184,24 @@ class CompiledProgram : public Program {
   // Swizzling goes by the bits of an address in shared memory, up to the 1024 bytes after which patterns repeat.
   bool swizzles(const std::vector<size_t>& functions) const {
     for (size_t index : functions)
-      for (const ptx::Instruction& instruction : module_.functions[index].body)
+      for (const ptx::Instruction& instruction : module_->functions[index].body)
         if (instruction.modifiers.has("tensor") || instruction.opcode == ptx::Opcode::wgmma) return true;
     return false;
   }
 
   // Gives the shared variables that this kernel can see their offsets; returns how many bytes they take.
   uint32_t place_shared(const std::vector<size_t>& functions, Placement& placement) const {
-    std::vector<bool> used(module_.variables.size(), false);
+    std::vector<bool> used(module_->variables.size(), false);
     for (size_t index : functions)
-      each_operand(module_.functions[index], [&](const ptx::Operand& operand) {
+      each_operand(module_->functions[index], [&](const ptx::Operand& operand) {
         bool symbol = operand.kind == ptx::Operand::symbol ||
                       (operand.kind == ptx::Operand::address && operand.base_kind == ptx::Operand::symbol);
         if (symbol && !operand.local) used[operand.index] = true;
       });
     uint64_t end = 0;
     auto place = [&](bool dynamic) {
-      for (size_t i = 0; i < module_.variables.size(); ++i) {
-        const ptx::Variable& variable = module_.variables[i];
+      for (size_t i = 0; i < module_->variables.size(); ++i) {
+        const ptx::Variable& variable = module_->variables[i];
         if (variable.space != Space::shared || !used[i] || (variable.size == 0) != dynamic) continue;
         if (!dynamic) end = aligned(end, std::max(variable.alignment, 1u));
         placement.address[i] = end;
@@ -219,20 +211,20 @@ class CompiledProgram : public Program {
     place(false);
     for (size_t index : functions) {
       placement.function_shared[index] = static_cast<uint32_t>(end);
-      end = shared_end(module_.functions[index], static_cast<uint32_t>(end));
+      end = shared_end(module_->functions[index], static_cast<uint32_t>(end));
     }
     uint64_t alignment = 16;  // dynamic shared memory begins behind all others
-    for (size_t i = 0; i < module_.variables.size(); ++i)
-      if (module_.variables[i].space == Space::shared && used[i])
-        alignment = std::max<uint64_t>(alignment, module_.variables[i].alignment);
+    for (size_t i = 0; i < module_->variables.size(); ++i)
+      if (module_->variables[i].space == Space::shared && used[i])
+        alignment = std::max<uint64_t>(alignment, module_->variables[i].alignment);
     end = aligned(end, alignment);
     place(true);
     return static_cast<uint32_t>(end);
   }
 
   Placement unplaced() const {
-    std::vector<uint32_t> none(module_.functions.size(), 0), texts;
-    for (const ptx::Function& function : module_.functions) texts.push_back(text_of(function));
+    std::vector<uint32_t> none(module_->functions.size(), 0), texts;
+    for (const ptx::Function& function : module_->functions) texts.push_back(text_of(function));
     return {offsets_, std::move(none), pointed_at_, std::move(texts)};
   }
 
@@ -245,7 +237,7 @@ class CompiledProgram : public Program {
   }
 
   void load_kernel(size_t index) {
-    const ptx::Function& function = module_.functions[index];
+    const ptx::Function& function = module_->functions[index];
     auto functions = reachable(index);
     Placement placement = unplaced();
     Kernel kernel;
@@ -259,8 +251,8 @@ class CompiledProgram : public Program {
     std::memcpy(kernel.cluster, function.reqnctapercluster, sizeof kernel.cluster);
     kernel.explicit_cluster = function.explicit_cluster;
     if (swizzles(functions)) kernel.shared_alignment = 1024;
-    if (module_.target.starts_with("sm_"))
-      kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_.target.c_str() + 3));
+    if (module_->target.starts_with("sm_"))
+      kernel.ptx_target = static_cast<uint32_t>(std::atoi(module_->target.c_str() + 3));
     uint64_t limit = function.maxntid[0];
     for (unsigned axis = 1; axis < 3; ++axis) limit *= std::max(function.maxntid[axis], 1u);
     kernel.max_threads = static_cast<uint32_t>(limit);
@@ -269,97 +261,14 @@ class CompiledProgram : public Program {
     kernels_.push_back(std::move(kernel));
   }
 
-  // From disk, or compiled now.
-  base::Result<Entry> make(const Body& body, Grouping grouping) const {
-    auto start = std::chrono::steady_clock::now();
+  base::Result<std::shared_ptr<TieredKernel>> make(const Body& body, Grouping grouping) const {
     Placement placement = unplaced();
     place_shared(body.functions, placement);
-    KernelCache& cache = KernelCache::users();
-    std::string key = cache.on() ? kernel_key(module_, body.functions, placement, grouping) : "";
-    std::optional<MachineCode> code;
-    if (auto kept = key.empty() ? std::nullopt : cache.read(key)) code = MachineCode::unpack(*kept);
-    bool from_disk = code.has_value();
-    if (!code) code = TRY(translate(body.functions, placement, grouping));
-    if (!from_disk && !key.empty()) cache.write(key, code->pack());
-    const ptx::Function& kernel = module_.functions[body.functions[0]];
-    void* entry = TRY(load_machine_code(*code, variables_at_, {texts_, kernel.line}));
-    if (base::logs(base::Level::debug)) {
-      std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
-      base::log(base::Level::debug, from_disk ? "kernel loaded from disk" : "kernel compiled",
-                {{"kernel", kernel.name},
-                 {"milliseconds", std::to_string(taken.count())},
-                 {"instructions", std::to_string(kernel.body.size())},
-                 {"bytes", std::to_string(code->text_bytes)},
-                 {"key", key}});
-    }
-    return Entry{reinterpret_cast<KernelEntry>(entry), code->local_bytes, code->stack_bytes};
-  }
-
-  struct Emitted {
-    std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
-    std::unique_ptr<llvm::Module> module = std::make_unique<llvm::Module>("kernel", *context);
-    uint64_t local = 0;
-  };
-
-  base::Result<Emitted> emitted(const std::vector<size_t>& functions, const Placement& placement,
-                                Grouping grouping) const {
-    Emitted made;
-    auto* address = llvm::Type::getInt64Ty(*made.context);
-    auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
-                                          llvm::ConstantInt::get(address, 0), variables_symbol);
-    cell->setDSOLocal(true);
-    declare(*made.module, functions);
-    bool stack = std::any_of(functions.begin(), functions.end(),
-                             [&](size_t index) { return uses_stack(module_.functions[index]); });
-    made.local = (functions.size() > 1 ? recursion_room : 0) + (stack ? stack_room : 0);
-    for (size_t index : functions) {
-      const ptx::Function& function = module_.functions[index];
-      try {
-        Emitter emitter(*made.module, module_, function, placement, grouping);
-        emitter.emit();
-        made.local += emitter.frame_bytes();
-      } catch (const Unsupported& refusal) {
-        return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
-                           std::to_string(refusal.line) + ": " + refusal.text};
-      }
-    }
-    return made;
-  }
-
-  base::Result<MachineCode> translate(const std::vector<size_t>& functions, const Placement& placement,
-                                      Grouping grouping) const {
-    Emitted made = TRY(emitted(functions, placement, grouping));
-    for (llvm::Function& function : *made.module) {
-      function.addFnAttr("prefer-vector-width", "512");
-      function.addFnAttr("min-legal-vector-width", "512");
-      function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
-    }
-    const ptx::Function& kernel = module_.functions[functions[0]];
-    made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
-    MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
-    code.local_bytes = static_cast<uint32_t>(made.local);
-    return code;
-  }
-
-  // With what a debugger would need to know to name lines: so that a fault can be told where it is.
-  void declare(llvm::Module& made, const std::vector<size_t>& functions) const {
-    made.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
-    llvm::DIBuilder debug(made);
-    auto* file = debug.createFile("ptx", "");
-    debug.createCompileUnit(llvm::dwarf::DW_LANG_C, file, "outboard", true, "", 0, "",
-                            llvm::DICompileUnit::LineTablesOnly);
-    auto* type = debug.createSubroutineType(debug.getOrCreateTypeArray({}));
-    for (size_t index : functions) {
-      const ptx::Function& function = module_.functions[index];
-      auto* scope = debug.createFunction(file, function.name, "", file, function.line, type, function.line,
-                                         llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
-      Emitter::declare(made, function)->setSubprogram(scope);
-    }
-    debug.finalize();
+    return make_kernel({module_, texts_, body.functions, std::move(placement), grouping, variables_at_});
   }
 
   std::shared_ptr<const std::vector<std::string>> texts_;
-  ptx::Module module_;
+  std::shared_ptr<ptx::Module> module_ = std::make_shared<ptx::Module>();
   uint64_t variables_at_ = 0;      // device memory
   std::vector<uint64_t> offsets_;  // of variables, from there
   std::vector<uint32_t> pointed_at_;

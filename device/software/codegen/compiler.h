@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "device/software/pass/shape.h"
+#include "device/software/run/steps.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -31,6 +32,14 @@ struct Entry {
   KernelEntry code = nullptr;
   uint32_t local_bytes = 0;  // per lane
   uint64_t stack_bytes = 0;  // of the machine code's frames, one of each function
+  KernelSteps* steps = nullptr;  // it is no machine code yet (run/steps.h); the program's
+
+  // Gives the launch what the code wants to find there.
+  void prepare(Launch& launch) const {
+    launch.local_bytes = local_bytes;
+    launch.steps = steps;
+    launch.frame_bytes = steps ? steps->frame_bytes : 0;
+  }
 };
 
 class Program {  // one loaded module; thread-safe

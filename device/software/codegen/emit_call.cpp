@@ -10,11 +10,11 @@ using llvm::Type;
 
 // The callee's view of a call: see Emitter::declare.
 std::vector<Emitter::Value*> Emitter::call_arguments(const Instruction& instruction, Value* mask) {
-  std::vector<Value*> arguments{warp_, mask, stack_end(), ir.getInt64(frame_bytes_)};
+  std::vector<Value*> arguments{warp_, mask, stack_end(), ir.getInt64(frame_bytes())};
   auto pass = [&](const Operand& operand) {
     bool variable = operand.kind == Operand::symbol && operand.local && in_frame(operand.index);
     if (!variable) unsupported(instruction, "an argument that is no .param variable");
-    arguments.push_back(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])));
+    arguments.push_back(ir.CreateAdd(frame_, ir.getInt64(layout_of_frame_.local[operand.index])));
   };
   for (const Operand& result : instruction.results) pass(result);
   for (const Operand& argument : instruction.arguments) pass(argument);
@@ -86,8 +86,8 @@ void Emitter::emit_indirect_call(const Instruction& instruction, const Operand& 
 void Emitter::emit_system_call(const Instruction& instruction, const std::string& name) {
   each_active_lane([&](Value* lane) {
     auto place = [&](const Operand& operand) {
-      Value* offset = ir.CreateMul(ir.CreateZExt(lane, ir.getInt64Ty()), ir.getInt64(frame_bytes_));
-      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(frame_offset_[operand.index])), offset),
+      Value* offset = ir.CreateMul(ir.CreateZExt(lane, ir.getInt64Ty()), ir.getInt64(frame_bytes()));
+      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(layout_of_frame_.local[operand.index])), offset),
                                ir.getPtrTy());
     };
     auto argument = [&](size_t i, Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };

@@ -76,8 +76,8 @@ Emitter::Linear Emitter::read_linear(const Operand& operand, ptx::Type type) {
     return special_rows(operand.special);
   bool in_register = operand.kind == Operand::reg && shape_of_operand(operand).kind == Shape::linear;
   if (!in_register) return {read(operand, type), nullptr};
-  auto* slot = registers_[operand.index];
-  Value* base = ir.CreateLoad(slot->getAllocatedType(), slot);
+  const Slot& slot = registers_[operand.index];
+  Value* base = ir.CreateLoad(slot.type, slot.at);
   Value* wrap = nullptr;
   if (auto* kept = wraps_[operand.index]) wrap = ir.CreateLoad(kept->getAllocatedType(), kept);
   if (rare_) base = hidden(base);
@@ -206,15 +206,15 @@ bool Emitter::emit_linear(const Instruction& instruction) {
 }
 
 void Emitter::write_linear(const Operand& operand, Linear value) {
-  auto keep = [&](llvm::AllocaInst* slot, Value* made) {
-    if (guard_) made = ir.CreateSelect(guard_, made, ir.CreateLoad(slot->getAllocatedType(), slot));
-    ir.CreateStore(made, slot);
+  auto keep = [&](Value* at, Value* made) {
+    if (guard_) made = ir.CreateSelect(guard_, made, ir.CreateLoad(made->getType(), at));
+    ir.CreateStore(made, at);
   };
-  auto* slot = registers_[operand.index];
-  value.base = ir.CreateZExtOrTrunc(
-      value.base, value.base->getType()->getWithNewBitWidth(slot->getAllocatedType()->getScalarSizeInBits()));
+  const Slot& slot = registers_[operand.index];
+  value.base = ir.CreateZExtOrTrunc(value.base,
+                                    value.base->getType()->getWithNewBitWidth(slot.type->getScalarSizeInBits()));
   bool linear = shape_.shapes[operand.index].kind == Shape::linear;
-  keep(slot, linear ? rows(value.base) : value.base);
+  keep(slot.at, linear ? rows(value.base) : value.base);
   if (!wraps_[operand.index]) return;
   keep(wraps_[operand.index], rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
 }

@@ -16,7 +16,7 @@ using ptx::Opcode;
 
 Emitter::Value* Emitter::stack_end() {
   return stack_end_ ? ir.CreateLoad(ir.getInt64Ty(), stack_end_)
-                    : ir.CreateAdd(frame_, ir.getInt64(frame_bytes_ * lanes));
+                    : ir.CreateAdd(frame_, ir.getInt64(frame_bytes() * lanes));
 }
 
 void Emitter::move_stack(Value* end) { ir.CreateStore(end, stack_end_); }

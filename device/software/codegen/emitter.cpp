@@ -21,8 +21,6 @@ using ptx::Space;
 
 namespace {
 
-constexpr uint64_t nowhere = ~uint64_t{0};
-
 unsigned register_bits(ptx::Type type) { return type == ptx::Type::pred ? 1 : ptx::bits(type); }
 
 bool is_parameter(const ptx::Function& function, uint32_t variable) {
@@ -51,6 +49,12 @@ uint32_t shared_end(const ptx::Function& function, uint32_t start) {
   return start;
 }
 
+void make_kernel_code(llvm::Function& function) {
+  function.addFnAttr(llvm::Attribute::NoUnwind);
+  function.addFnAttr("denormal-fp-math", "ieee,ieee");
+  function.addParamAttr(0, llvm::Attribute::get(function.getContext(), warp_attribute));
+}
+
 // Kernels: void(Warp*). Device functions: void(Warp*, i32 mask, i64 free local memory, i64 lane stride of the
 // arguments, then one i64 per result and per parameter: lane 0's copy of that variable in the caller's frame).
 llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& function) {
@@ -64,9 +68,7 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
   auto* type = llvm::FunctionType::get(Type::getVoidTy(context), arguments, false);
   auto linkage = function.is_entry ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage;
   auto* made = llvm::Function::Create(type, linkage, "ptx." + function.name, target);
-  made->addFnAttr(llvm::Attribute::NoUnwind);
-  made->addFnAttr("denormal-fp-math", "ieee,ieee");
-  made->addParamAttr(0, llvm::Attribute::get(context, warp_attribute));
+  make_kernel_code(*made);
   return made;
 }
 
@@ -101,29 +103,35 @@ void Emitter::emit() {
   emit_flow();
 }
 
-void Emitter::prepare_frame() {
-  frame_offset_.assign(function.variables.size(), nowhere);
-  shared_offset_.assign(function.variables.size(), 0);
-  uint32_t shared = placement_.function_shared[static_cast<size_t>(&function - source.functions.data())];
+Frame lay_out_frame(const ptx::Function& function, uint32_t shared_start) {
+  Frame frame;
+  frame.local.assign(function.variables.size(), Frame::nowhere);
+  frame.shared.assign(function.variables.size(), 0);
   for (uint32_t i = 0; i < function.variables.size(); ++i) {
     const ptx::Variable& variable = function.variables[i];
     uint64_t alignment = std::max<uint64_t>(variable.alignment, 1);
     if (variable.space == Space::shared) {
-      shared = static_cast<uint32_t>((shared + alignment - 1) / alignment * alignment);
-      shared_offset_[i] = shared;
-      shared += static_cast<uint32_t>(variable.size);
+      shared_start = static_cast<uint32_t>((shared_start + alignment - 1) / alignment * alignment);
+      frame.shared[i] = shared_start;
+      shared_start += static_cast<uint32_t>(variable.size);
     } else if (!is_parameter(function, i)) {
-      frame_bytes_ = (frame_bytes_ + alignment - 1) / alignment * alignment;
-      frame_offset_[i] = frame_bytes_;
-      frame_bytes_ += variable.size;
+      frame.bytes = (frame.bytes + alignment - 1) / alignment * alignment;
+      frame.local[i] = frame.bytes;
+      frame.bytes += variable.size;
     }
   }
-  frame_bytes_ = (frame_bytes_ + 15) / 16 * 16;
+  frame.bytes = (frame.bytes + 15) / 16 * 16;
+  return frame;
+}
+
+void Emitter::prepare_frame() {
+  layout_of_frame_ =
+      lay_out_frame(function, placement_.function_shared[static_cast<size_t>(&function - source.functions.data())]);
   frame_ = function.is_entry ? ir.CreatePtrToInt(warp_field(offsetof(Warp, local), ir.getPtrTy()), ir.getInt64Ty())
                              : target_->getArg(2);
   if (!uses_stack(function)) return;
   stack_end_ = ir.CreateAlloca(ir.getInt64Ty());
-  ir.CreateStore(ir.CreateAdd(frame_, ir.getInt64(frame_bytes_ * lanes)), stack_end_);
+  ir.CreateStore(ir.CreateAdd(frame_, ir.getInt64(frame_bytes() * lanes)), stack_end_);
 }
 
 void Emitter::prepare_registers() {
@@ -137,8 +145,8 @@ void Emitter::prepare_registers() {
       wraps_.back() = ir.CreateAlloca(row_type(ir.getInt64Ty()));
       ir.CreateStore(rows(ir.getInt64(grouping_.columns)), wraps_.back());
     }
-    registers_.push_back(ir.CreateAlloca(type));
-    ir.CreateStore(llvm::Constant::getNullValue(type), registers_.back());
+    registers_.push_back({ir.CreateAlloca(type), type});
+    ir.CreateStore(llvm::Constant::getNullValue(type), registers_.back().at);
   }
   for (size_t i = 0; i < flow_.blocks.size(); ++i) {
     masks_.push_back(ir.CreateAlloca(ir.getInt32Ty()));

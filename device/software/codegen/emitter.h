@@ -35,6 +35,18 @@ constexpr uint64_t function_address(uint64_t index) { return 0x100 + 16 * index;
 uint32_t shared_end(const ptx::Function& function, uint32_t start);
 bool uses_stack(const ptx::Function& function);  // alloca and its like
 
+// Where a function's own variables lie.
+struct Frame {
+  static constexpr uint64_t nowhere = ~uint64_t{0};
+  std::vector<uint64_t> local;   // by function variable: bytes from a lane's local memory; nowhere: not there
+  std::vector<uint32_t> shared;  // by function variable: offset in shared memory
+  uint64_t bytes = 0;            // per lane
+};
+Frame lay_out_frame(const ptx::Function& function, uint32_t shared_start);
+
+// What holds for all code that runs a warp; its first argument is the Warp.
+void make_kernel_code(llvm::Function& function);
+
 struct Unsupported {  // thrown and caught inside codegen alone
   uint32_t line;
   std::string text;
@@ -50,7 +62,10 @@ class Emitter {
           Grouping grouping = {});
   // Fills the body of the function that declare() made. Throws Unsupported.
   void emit();
-  uint64_t frame_bytes() const { return frame_bytes_; }  // per lane, of this function alone; after emit()
+  // Likewise for the one instruction of a form (baseline/form.h), as the body of a Handler (run/steps.h) that is for
+  // warps whose lanes all run, or for any.
+  void emit_handler(bool all_lanes);
+  uint64_t frame_bytes() const { return layout_of_frame_.bytes; }  // per lane, of this function alone; after emit()
   static llvm::Function* declare(llvm::Module& target, const ptx::Function& function);
 
   // --- used by the emit_*.cpp families
@@ -131,6 +146,9 @@ class Emitter {
  private:
   void prepare_frame();
   void prepare_registers();
+  Value* given(uint64_t index);
+  Value* given_number(const Operand& operand, ptx::Type type);
+  Value* displacement(const Operand& operand);
   void emit_flow();
   void emit_together(uint32_t position);
   void emit_masked(uint32_t position);
@@ -153,7 +171,7 @@ class Emitter {
   bool fits(const Instruction& instruction, const ptx::Function& called) const;
   void emit_branch_table(uint32_t position);
   void emit_system_call(const Instruction& instruction, const std::string& name);
-  bool in_frame(uint32_t variable) const { return frame_offset_[variable] != ~uint64_t{0}; }
+  bool in_frame(uint32_t variable) const { return layout_of_frame_.local[variable] != Frame::nowhere; }
   void send(uint32_t block, Value* mask);
   void leave(uint32_t position);
   bool spins(size_t region) const;
@@ -195,12 +213,15 @@ class Emitter {
   Value* warp_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
+  Value* given_ = nullptr;    // pointer to what a handler's step gives it; nullptr: this is no handler
   Value* frame_ = nullptr;    // i64: lane 0's frame
-  uint64_t frame_bytes_ = 0;  // per lane
   llvm::AllocaInst* stack_end_ = nullptr;
-  std::vector<uint64_t> frame_offset_;   // by function variable, ~0: not in the frame
-  std::vector<uint32_t> shared_offset_;  // by function variable
-  std::vector<llvm::AllocaInst*> registers_;
+  Frame layout_of_frame_;
+  struct Slot {
+    Value* at;  // pointer
+    llvm::Type* type;
+  };
+  std::vector<Slot> registers_;
   std::vector<llvm::AllocaInst*> wraps_;   // by register; nullptr where nothing can wrap round
   std::vector<llvm::AllocaInst*> masks_;   // by block
   std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn

@@ -53,7 +53,7 @@ struct Kernel {
     launch.block[0] = threads;
     launch.block[1] = threads_y;
     launch.total_shared = program->kernels()[0].static_shared;
-    launch.local_bytes = entry.value().local_bytes;
+    entry.value().prepare(launch);
     launch.warps = (threads * threads_y + 31) / 32;
     launch.kernel_name = "k";
     launch.device = &job;

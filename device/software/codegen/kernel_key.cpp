@@ -120,6 +120,16 @@ class Key {
 
 }  // namespace
 
+std::string handlers_key(std::span<const std::string> forms) {
+  if (build_id().empty()) return {};
+  Hashing hash;
+  hash.add(build_id());
+  hash.add(processor_identity());
+  hash.add("handlers");
+  for (const std::string& form : forms) hash.add(form);
+  return hash.finish();
+}
+
 std::string kernel_key(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
                        Grouping grouping) {
   if (build_id().empty()) return {};

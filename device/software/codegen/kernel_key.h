@@ -13,4 +13,7 @@ namespace software {
 std::string kernel_key(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
                        Grouping grouping);
 
+// Of the handlers of those forms (baseline/handlers.h).
+std::string handlers_key(std::span<const std::string> forms);
+
 }  // namespace software

@@ -80,6 +80,23 @@ Linker* make_linker() {
   return made;
 }
 
+Linker& linker() {
+  static Linker* made = make_linker();
+  return *made;
+}
+
+base::Result<orc::JITDylib*> load_object(const std::string& object) {
+  static std::atomic<uint64_t> serial{0};
+  if (!linker().error.empty()) return base::Error{"the JIT did not start: " + linker().error};
+  orc::LLJIT& jit = *linker().jit;
+  auto library = jit.createJITDylib("kernel." + std::to_string(++serial));
+  if (!library) return base::Error{text_of(library.takeError())};
+  library->addToLinkOrder(jit.getMainJITDylib());
+  auto bytes = llvm::MemoryBuffer::getMemBufferCopy(object, "kernel");
+  if (auto error = jit.addObjectFile(*library, std::move(bytes))) return base::Error{text_of(std::move(error))};
+  return &*library;
+}
+
 // What can be said about a place in a kernel's code; made when it is loaded, asked when it faults.
 class LoadedKernel : public KernelCode {
  public:
@@ -113,16 +130,20 @@ class LoadedKernel : public KernelCode {
 
 }  // namespace
 
+base::Result<std::vector<void*>> load_functions(const std::string& object, std::span<const std::string> names) {
+  orc::JITDylib* library = TRY(load_object(object));
+  std::vector<void*> found;
+  for (const std::string& name : names) {
+    auto place = linker().jit->lookup(*library, name);
+    if (!place) return base::Error{text_of(place.takeError())};
+    found.push_back(place->toPtr<void*>());
+  }
+  return found;
+}
+
 base::Result<void*> load_machine_code(const MachineCode& code, uint64_t variables, Origin origin) {
-  static Linker* linker = make_linker();
-  static std::atomic<uint64_t> serial{0};
-  if (!linker->error.empty()) return base::Error{"the JIT did not start: " + linker->error};
-  orc::LLJIT& jit = *linker->jit;
-  auto library = jit.createJITDylib("kernel." + std::to_string(++serial));
-  if (!library) return base::Error{text_of(library.takeError())};
-  library->addToLinkOrder(jit.getMainJITDylib());
-  auto bytes = llvm::MemoryBuffer::getMemBufferCopy(code.object, "kernel");
-  if (auto error = jit.addObjectFile(*library, std::move(bytes))) return base::Error{text_of(std::move(error))};
+  orc::JITDylib* library = TRY(load_object(code.object));
+  orc::LLJIT& jit = *linker().jit;
   auto entry = jit.lookup(*library, kernel_symbol);
   if (!entry) return base::Error{text_of(entry.takeError())};
   auto cell = jit.lookup(*library, variables_symbol);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,8 @@ struct Origin {
 
 // The address of the kernel, whose module's variables are at `variables`. Thread-safe.
 base::Result<void*> load_machine_code(const MachineCode& code, uint64_t variables, Origin origin);
+
+// The addresses of functions of an object that `make_object` made. Thread-safe.
+base::Result<std::vector<void*>> load_functions(const std::string& object, std::span<const std::string> names);
 
 }  // namespace software

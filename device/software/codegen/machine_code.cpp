@@ -171,10 +171,15 @@ std::optional<MachineCode> MachineCode::unpack(std::string_view bytes) {
   return code;
 }
 
-base::Result<MachineCode> make_machine_code(llvm::Module& module, uint32_t first_line) {
+base::Result<std::string> make_object(llvm::Module& module) {
   llvm::TargetMachine* machine = TRY(target_machine());
   module.setDataLayout(machine->createDataLayout());
   module.setTargetTriple(machine->getTargetTriple().str());
+  for (llvm::Function& function : module) {
+    function.addFnAttr("prefer-vector-width", "512");
+    function.addFnAttr("min-legal-vector-width", "512");
+    function.addFnAttr("probe-stack", "inline-asm");  // a frame larger than the guard page must not step over it
+  }
   std::string broken;
   llvm::raw_string_ostream text(broken);
   if (llvm::verifyModule(module, &text))
@@ -185,9 +190,13 @@ base::Result<MachineCode> make_machine_code(llvm::Module& module, uint32_t first
   dump(module);
   auto object = llvm::orc::SimpleCompiler(*machine)(module);
   if (!object) return base::Error{llvm::toString(object.takeError())};
-  MachineCode code;
   dump((*object)->getMemBufferRef());
-  code.object = (*object)->getBuffer().str();
+  return (*object)->getBuffer().str();
+}
+
+base::Result<MachineCode> make_machine_code(llvm::Module& module, uint32_t first_line) {
+  MachineCode code;
+  code.object = TRY(make_object(module));
   TRY(describe(first_line, code));
   return code;
 }

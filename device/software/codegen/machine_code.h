@@ -38,5 +38,7 @@ struct MachineCode {
 
 // Optimises the module and translates it. `first_line` is the kernel's.
 base::Result<MachineCode> make_machine_code(llvm::Module& module, uint32_t first_line);
+// The object alone, of any functions.
+base::Result<std::string> make_object(llvm::Module& module);
 
 }  // namespace software

@@ -208,18 +208,19 @@ Emitter::Value* Emitter::read(const Operand& operand, ptx::Type type) {
   unsigned width = type == ptx::Type::pred ? 1 : ptx::bits(type);
   switch (operand.kind) {
     case Operand::reg: {
-      auto* slot = registers_[operand.index];
+      const Slot& slot = registers_[operand.index];
       Value* value;
       if (const Shape& shape = shape_.shapes[operand.index]; shape.kind == Shape::linear)
         value = materialised(read_linear(operand, function.registers[operand.index].type), shape);
       else
-        value = ir.CreateLoad(slot->getAllocatedType(), slot);
+        value = ir.CreateLoad(slot.type, slot.at);
       if (operand.negated) value = ir.CreateNot(value);
       return resized(ir, value, width, false);
     }
     case Operand::integer: return constant(static_cast<uint64_t>(operand.value), width);
     case Operand::real: return constant(real_bits(operand, type), width);
     case Operand::special_register: return resized(ir, special(operand.special), width, false);
+    case Operand::given: return given_number(operand, type);
     case Operand::function: return constant(function_address(operand.index), width);
     case Operand::symbol:
       return resized(ir, is_opaque(operand) ? handle(operand) : symbol_address(operand), width, false);
@@ -255,11 +256,10 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
   if (operand.kind != Operand::reg) return;                  // the sink
   if (shape_.shapes[operand.index].kind == Shape::linear) {  // the warp agrees here, though not everywhere
     value =
-        resized(ir, value, registers_[operand.index]->getAllocatedType()->getScalarSizeInBits(), ptx::is_signed(type));
+        resized(ir, value, registers_[operand.index].type->getScalarSizeInBits(), ptx::is_signed(type));
     return write_linear(operand, {value, nullptr});
   }
-  auto* slot = registers_[operand.index];
-  Type* held = slot->getAllocatedType();
+  const auto& [slot, held] = registers_[operand.index];
   value = resized(ir, value, held->getScalarSizeInBits(), ptx::is_signed(type));
   if (held->isVectorTy())
     value = splat(value);
@@ -295,7 +295,7 @@ Emitter::Value* Emitter::symbol_address(const Operand& operand) {
     return shared ? address : ir.CreateAdd(variables(), address);
   }
   const ptx::Variable& variable = function.variables[operand.index];
-  if (variable.space == Space::shared) return ir.getInt64(shared_offset_[operand.index] + offset);
+  if (variable.space == Space::shared) return ir.getInt64(layout_of_frame_.shared[operand.index] + offset);
   auto position = [&](const std::vector<uint32_t>& list) {
     for (size_t i = 0; i < list.size(); ++i)
       if (list[i] == operand.index) return static_cast<int>(i);
@@ -304,16 +304,17 @@ Emitter::Value* Emitter::symbol_address(const Operand& operand) {
   int parameter = position(function.parameter_variables), result = position(function.result_variables);
   if (function.is_entry && parameter >= 0) {
     Value* base = ir.CreatePtrToInt(launch_field(offsetof(Launch, parameters), ir.getPtrTy()), ir.getInt64Ty());
+    if (given_) return ir.CreateAdd(base, displacement(operand));
     return ir.CreateAdd(base, ir.getInt64(function.parameter_offsets[static_cast<size_t>(parameter)] + offset));
   }
-  Value *base = frame_, *stride = ir.getInt64(frame_bytes_);
+  Value *base = frame_, *stride = ir.getInt64(frame_bytes());
   if (parameter >= 0 || result >= 0) {
     size_t argument =
         4 + (result >= 0 ? static_cast<size_t>(result) : function.results.size() + static_cast<size_t>(parameter));
     base = target_->getArg(static_cast<unsigned>(argument));
     stride = target_->getArg(3);
   } else {
-    offset += frame_offset_[operand.index];
+    offset += layout_of_frame_.local[operand.index];
   }
   Value* lane = ir.CreateZExt(lane_numbers(), FixedVectorType::get(ir.getInt64Ty(), lanes));
   return ir.CreateAdd(ir.CreateMul(lane, splat(stride)), splat(ir.CreateAdd(base, ir.getInt64(offset))));
@@ -326,11 +327,11 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
     base.kind = Operand::reg;
     base.index = operand.index;
     address = read(base, ptx::Type::b64);
-    address = ir.CreateAdd(address, like(address, static_cast<uint64_t>(operand.value)));
+    address = ir.CreateAdd(address, varying(address) ? splat(displacement(operand)) : displacement(operand));
   } else if (operand.base_kind == Operand::symbol) {
     address = symbol_address(operand);
   } else {
-    address = ir.getInt64(static_cast<uint64_t>(operand.value));
+    address = displacement(operand);
   }
   if (space != Space::shared) return address;
   // Addresses in shared memory have 32 bits: -4 plus 8 is 4. Those of a cluster's earlier blocks are negative.

@@ -118,7 +118,8 @@ CUresult choose(Function& function, const LaunchShape& shape, Job& job) {
   }
   const Entry& entry = compiled.value();
   job.entry = entry.code;
-  function.local_bytes = job.launch.local_bytes = entry.local_bytes;
+  entry.prepare(job.launch);
+  function.local_bytes = entry.local_bytes;
   job.stack_bytes += entry.stack_bytes;
   return CUDA_SUCCESS;
 }

@@ -155,6 +155,7 @@ struct Operand {
     vector,            // elements; an element of kind none is the sink `_`
     label,             // index: Function::labels
     sink,              // _
+    given,             // in no module: what a baseline step holds in place of a number (baseline/form.h)
   };
   Kind kind = none;
   Kind base_kind = none;  // of an address

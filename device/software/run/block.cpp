@@ -289,7 +289,7 @@ void Worker::report(Fiber& fiber) {
   const char* what = overflow                                           ? "kernel overflows its stack"
                      : fault.signal == SIGFPE || fault.signal == SIGILL ? "kernel executes an illegal instruction"
                                                                         : "kernel touches an illegal address";
-  CodePlace place = find_place(fault.code, fault.frame);
+  CodePlace place = find_place(fiber.warp, fault.code, fault.frame);
   complain(*job_, what, fiber.warp, {"address", hexadecimal(fault.address)},
            faulty_thread(fiber.warp, fault, place.shared), place.line);
   job_->fail(overflow ? CUDA_ERROR_HARDWARE_STACK_ERROR : result_of(fault.signal));
@@ -329,14 +329,16 @@ bool Worker::begin(Fiber& fiber) {
   Warp& warp = fiber.warp;
   warp.launch = &launch;
   warp.shared = fiber.block->shared;
-  warp.local = fiber.local.get(size_t{launch.local_bytes} * warp_size);
+  warp.local = fiber.local.get(size_t{launch.local_bytes} * warp_size + launch.frame_bytes);
   for (int i = 0; i < 3; ++i) warp.block_index[i] = fiber.block->at[i];
   warp.worker = index_;
   warp.block = fiber.block;
   warp.cluster_rank = fiber.block->rank;
   warp.cluster_shared = warp.shared - warp.cluster_rank * launch.shared_pitch;
   if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
-  return warp.local != nullptr;
+  if (!warp.local) return false;
+  warp.local += launch.frame_bytes;
+  return true;
 }
 
 // Fills in the next warp of the fiber's block.
@@ -348,6 +350,7 @@ void Worker::next_warp(Fiber& fiber) {
   fiber.meeting = Meeting{};
   warp.first_thread = warp.warp_index * warp_size;
   warp.products = 0;
+  warp.step = nullptr;
   uint32_t rest = threads - warp.first_thread;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
   if (warp.first_thread < launch.block[0]) {

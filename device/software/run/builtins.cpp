@@ -40,14 +40,14 @@ void record_assert(Warp* warp, uint32_t lane, const char* message, const char* f
 void record_trap(Warp* warp, uint32_t lane, const char* reason, uint64_t at) {
   Job& job = *block_of(warp).job;
   complain(job, "kernel trapped", *warp, {"reason", reason ? reason : "trap"}, thread_place(*warp, lane),
-           find_place(at, 0).line);
+           find_place(*warp, at, 0).line);
   job.fail(CUDA_ERROR_LAUNCH_FAILED);
 }
 
 void record_misaligned(Warp* warp, uint32_t lane, uint64_t address, uint64_t at) {
   Job& job = *block_of(warp).job;
   complain(job, "kernel touches a misaligned address", *warp, {"address", software::hexadecimal(address)},
-           thread_place(*warp, lane), find_place(at, 0).line);
+           thread_place(*warp, lane), find_place(*warp, at, 0).line);
   job.fail(CUDA_ERROR_MISALIGNED_ADDRESS);
 }
 

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "device/software/run/steps.h"
+
 namespace software {
 namespace {
 
@@ -23,7 +25,8 @@ const KernelCode* find_code(uint64_t address) {
   return nullptr;
 }
 
-CodePlace find_place(uint64_t address, uint64_t frame) {
+CodePlace find_place(const Warp& warp, uint64_t address, uint64_t frame) {
+  if (warp.step) return {warp.launch->steps->place(*warp.step), warp.addresses != nullptr};
   const KernelCode* code = find_code(address);
   if (!code) return {};
   if (!code->is_shared(address)) return {code->line(address), false};

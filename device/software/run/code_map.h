@@ -5,6 +5,8 @@
 
 namespace software {
 
+struct Warp;
+
 // The machine code of one kernel. Registered code stays for good.
 class KernelCode {
  public:
@@ -31,7 +33,7 @@ struct CodePlace {
   std::string line;
   bool shared = false;  // in a function that goes lane by lane
 };
-// `frame`: what the frame pointer held there.
-CodePlace find_place(uint64_t address, uint64_t frame);
+// Where that warp's code was at `address`; `frame`: what the frame pointer held there.
+CodePlace find_place(const Warp& warp, uint64_t address, uint64_t frame);
 
 }  // namespace software

@@ -1,0 +1,157 @@
+#include "device/software/codegen/tiers.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+
+#include "base/log.h"
+#include "device/software/baseline/translate.h"
+#include "device/software/baseline/walk.h"
+#include "device/software/codegen/background.h"
+#include "device/software/codegen/kernel_cache.h"
+#include "device/software/codegen/kernel_key.h"
+#include "device/software/codegen/loader.h"
+#include "device/software/codegen/source_line.h"
+#include "device/software/codegen/translation.h"
+
+namespace software {
+namespace {
+
+enum class Tiers { both, baseline, compiled };
+
+Tiers allowed_tiers() {
+  const char* name = std::getenv("OUTBOARD_TIERS");
+  std::string_view word = name ? name : "";
+  return word == "baseline" ? Tiers::baseline : word == "compiled" ? Tiers::compiled : Tiers::both;
+}
+
+const ptx::Function& kernel_of(const KernelSource& source) { return source.module->functions[source.functions[0]]; }
+
+// What happened to a kernel, for the log.
+class Report {
+ public:
+  Report(const char* what, const KernelSource& source) : what_(what), source_(source) {}
+
+  void say(std::string key = "", size_t bytes = 0) const {
+    if (!base::logs(base::Level::debug)) return;
+    std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start_;
+    base::log(base::Level::debug, what_,
+              {{"kernel", kernel_of(source_).name},
+               {"milliseconds", std::to_string(taken.count())},
+               {"instructions", std::to_string(kernel_of(source_).body.size())},
+               {"bytes", std::to_string(bytes)},
+               {"key", std::move(key)}});
+  }
+
+ private:
+  const char* what_;
+  const KernelSource& source_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+base::Result<Entry> load(const KernelSource& source, const MachineCode& code) {
+  void* place = TRY(load_machine_code(code, source.variables_at, {source.texts, kernel_of(source).line}));
+  return Entry{reinterpret_cast<KernelEntry>(place), code.local_bytes, code.stack_bytes};
+}
+
+std::string key_of(const KernelSource& source) {
+  return KernelCache::users().on() ? kernel_key(*source.module, source.functions, source.placement, source.grouping)
+                                   : "";
+}
+
+base::Result<Entry> compile_now(const KernelSource& source, const std::string& key) {
+  Report report("kernel compiled", source);
+  MachineCode code = TRY(translate(*source.module, source.functions, source.placement, source.grouping));
+  if (!key.empty()) KernelCache::users().write(key, code.pack());
+  Entry entry = TRY(load(source, code));
+  report.say(key, code.text_bytes);
+  return entry;
+}
+
+class ReadyKernel : public TieredKernel {
+ public:
+  explicit ReadyKernel(Entry entry) : entry_(entry) {}
+  Entry entry() const override { return entry_; }
+
+ private:
+  const Entry entry_;
+};
+
+class SteppedKernel : public TieredKernel, public KernelSteps, public std::enable_shared_from_this<SteppedKernel> {
+ public:
+  SteppedKernel(KernelSource source, std::string key, bool compiles)
+      : source_(std::move(source)), key_(std::move(key)), compiles_(compiles) {}
+
+  base::Status prepare() {
+    Report report("kernel made into steps", source_);
+    TRY(translate_to_steps(*source_.module, source_.functions, source_.placement, source_.variables_at, *this));
+    local_bytes = static_cast<uint32_t>(software::local_bytes(*source_.module, source_.functions, source_.placement));
+    report.say();
+    return base::Done{};
+  }
+
+  Entry entry() const override {
+    std::lock_guard hold(lock_);
+    if (ready_.code) return ready_;
+    return {run_steps, local_bytes, 0, const_cast<SteppedKernel*>(this)};
+  }
+
+  void wanted() override {
+    if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile(); });
+  }
+
+  std::string place(const Step& step) const override {
+    std::string number = std::to_string(step.line);
+    if (step.text >= source_.texts->size()) return number;
+    std::string line = source_line((*source_.texts)[step.text], step.line);
+    return line.empty() ? number : number + " (" + line + ")";
+  }
+
+ private:
+  // Blocks that are under way have the stacks of a kernel of steps: larger frames are for later launches.
+  static constexpr uint64_t most_stack_under_way = 64 << 10;
+
+  void compile() {
+    auto made = compile_now(source_, key_);
+    if (!made) {
+      base::log(base::Level::warn, "kernel stays as steps, which are slower", {{"reason", made.error()}});
+      return;
+    }
+    if (made.value().stack_bytes <= most_stack_under_way) compiled.store(made.value().code, std::memory_order_release);
+    std::lock_guard hold(lock_);
+    ready_ = made.value();
+  }
+
+  const KernelSource source_;
+  const std::string key_;
+  const bool compiles_;
+  mutable std::mutex lock_;
+  Entry ready_;  // once its code is there
+};
+
+}  // namespace
+
+base::Result<std::shared_ptr<TieredKernel>> make_kernel(KernelSource source) {
+  std::string key = key_of(source);
+  const Tiers tiers = allowed_tiers();
+  if (auto kept = key.empty() ? std::nullopt : KernelCache::users().read(key)) {
+    Report report("kernel loaded from disk", source);
+    if (auto code = MachineCode::unpack(*kept)) {
+      Entry entry = TRY(load(source, *code));
+      report.say(key, code->text_bytes);
+      return std::shared_ptr<TieredKernel>(std::make_shared<ReadyKernel>(entry));
+    }
+  }
+  if (tiers != Tiers::compiled) {
+    auto stepped = std::make_shared<SteppedKernel>(source, key, tiers == Tiers::both);
+    base::Status good = stepped->prepare();
+    if (good) return std::shared_ptr<TieredKernel>(std::move(stepped));
+    base::log(base::Level::debug, "kernel cannot run as steps",
+              {{"kernel", kernel_of(source).name}, {"reason", good.error()}});
+  }
+  Entry entry = TRY(compile_now(source, key));
+  return std::shared_ptr<TieredKernel>(std::make_shared<ReadyKernel>(entry));
+}
+
+}  // namespace software

@@ -1,0 +1,72 @@
+#include "device/software/codegen/translation.h"
+
+#include <llvm/IR/DIBuilder.h>
+
+#include <algorithm>
+
+namespace software {
+namespace {
+
+// A recursive function may go this deep, in bytes of local memory per lane.
+constexpr uint64_t recursion_room = 16384;
+constexpr uint64_t stack_room = 16384;  // for alloca, likewise
+
+// With what a debugger would need to know to name lines: so that a fault can be told where it is.
+void declare(const ptx::Module& module, std::span<const size_t> functions, llvm::Module& made) {
+  made.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
+  llvm::DIBuilder debug(made);
+  auto* file = debug.createFile("ptx", "");
+  debug.createCompileUnit(llvm::dwarf::DW_LANG_C, file, "outboard", true, "", 0, "",
+                          llvm::DICompileUnit::LineTablesOnly);
+  auto* type = debug.createSubroutineType(debug.getOrCreateTypeArray({}));
+  for (size_t index : functions) {
+    const ptx::Function& function = module.functions[index];
+    auto* scope = debug.createFunction(file, function.name, "", file, function.line, type, function.line,
+                                       llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
+    Emitter::declare(made, function)->setSubprogram(scope);
+  }
+  debug.finalize();
+}
+
+}  // namespace
+
+uint64_t local_bytes(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement) {
+  bool stack = std::any_of(functions.begin(), functions.end(),
+                           [&](size_t index) { return uses_stack(module.functions[index]); });
+  uint64_t bytes = (functions.size() > 1 ? recursion_room : 0) + (stack ? stack_room : 0);
+  for (size_t index : functions)
+    bytes += lay_out_frame(module.functions[index], placement.function_shared[index]).bytes;
+  return bytes;
+}
+
+base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
+                           Grouping grouping) {
+  Emitted made;
+  auto* address = llvm::Type::getInt64Ty(*made.context);
+  auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
+                                        llvm::ConstantInt::get(address, 0), variables_symbol);
+  cell->setDSOLocal(true);
+  declare(module, functions, *made.module);
+  for (size_t index : functions) {
+    const ptx::Function& function = module.functions[index];
+    try {
+      Emitter(*made.module, module, function, placement, grouping).emit();
+    } catch (const Unsupported& refusal) {
+      return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
+                         std::to_string(refusal.line) + ": " + refusal.text};
+    }
+  }
+  return made;
+}
+
+base::Result<MachineCode> translate(const ptx::Module& module, std::span<const size_t> functions,
+                                    const Placement& placement, Grouping grouping) {
+  Emitted made = TRY(emit(module, functions, placement, grouping));
+  const ptx::Function& kernel = module.functions[functions[0]];
+  made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
+  MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
+  code.local_bytes = static_cast<uint32_t>(local_bytes(module, functions, placement));
+  return code;
+}
+
+}  // namespace software
