@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device/software/ptx/modifiers.h"
+
 namespace software {
 namespace {
 
@@ -12,20 +14,19 @@ using ptx::Space;
 // Instructions whose code is the same whatever numbers stand in them. In those of all others, numbers say what the
 // instruction is: the table of lop3, the bytes of cp.async, the selector of mma.sp.
 constexpr Opcode numbers_are_data[] = {
-    Opcode::abs,  Opcode::add,   Opcode::addc,  Opcode::and_,  Opcode::atom,    Opcode::bar,   Opcode::barrier,
-    Opcode::bfe,  Opcode::bfi,   Opcode::bfind, Opcode::brev,  Opcode::clz,     Opcode::cnot,  Opcode::copysign,
-    Opcode::cvt,  Opcode::cvta,  Opcode::div,   Opcode::dp2a,  Opcode::dp4a,    Opcode::fma,   Opcode::ld,
-    Opcode::ldu,  Opcode::mad,   Opcode::mad24, Opcode::madc,  Opcode::match,   Opcode::max,   Opcode::min,
-    Opcode::mov,  Opcode::mul,   Opcode::mul24, Opcode::neg,   Opcode::not_,    Opcode::or_,   Opcode::popc,
-    Opcode::prmt, Opcode::red,   Opcode::redux, Opcode::rem,   Opcode::sad,     Opcode::selp,  Opcode::set,
-    Opcode::setp, Opcode::shf,   Opcode::shfl,  Opcode::shl,   Opcode::shr,     Opcode::slct,  Opcode::st,
-    Opcode::sub,  Opcode::subc,  Opcode::szext, Opcode::testp, Opcode::vote,    Opcode::xor_,  Opcode::fns,
+    Opcode::abs,  Opcode::add,   Opcode::addc,  Opcode::and_,  Opcode::atom,     Opcode::bar,  Opcode::barrier,
+    Opcode::bfe,  Opcode::bfi,   Opcode::bfind, Opcode::brev,  Opcode::clz,      Opcode::cnot, Opcode::copysign,
+    Opcode::cvt,  Opcode::cvta,  Opcode::div,   Opcode::dp2a,  Opcode::dp4a,     Opcode::fma,  Opcode::ld,
+    Opcode::ldu,  Opcode::mad,   Opcode::mad24, Opcode::madc,  Opcode::match,    Opcode::max,  Opcode::min,
+    Opcode::mov,  Opcode::mul,   Opcode::mul24, Opcode::neg,   Opcode::not_,     Opcode::or_,  Opcode::popc,
+    Opcode::prmt, Opcode::red,   Opcode::redux, Opcode::rem,   Opcode::sad,      Opcode::selp, Opcode::set,
+    Opcode::setp, Opcode::shf,   Opcode::shfl,  Opcode::shl,   Opcode::shr,      Opcode::slct, Opcode::st,
+    Opcode::sub,  Opcode::subc,  Opcode::szext, Opcode::testp, Opcode::vote,     Opcode::xor_, Opcode::fns,
     Opcode::bmsk, Opcode::elect, Opcode::rcp,   Opcode::sqrt,  Opcode::nanosleep};
 
 // What depends on more of a function than one instruction, or on the module.
-constexpr Opcode refused[] = {Opcode::alloca_, Opcode::stacksave, Opcode::stackrestore, Opcode::isspacep,
-                              Opcode::call,    Opcode::bra,       Opcode::brx,          Opcode::ret,
-                              Opcode::exit};
+constexpr Opcode refused[] = {Opcode::alloca_, Opcode::stacksave, Opcode::stackrestore, Opcode::isspacep, Opcode::call,
+                              Opcode::bra,     Opcode::brx,       Opcode::ret,          Opcode::exit};
 
 template <class List>
 bool contains(const List& list, Opcode opcode) {
@@ -40,6 +41,91 @@ ptx::Type type_of_width(unsigned bits) {
     case 32: return ptx::Type::b32;
     case 128: return ptx::Type::b128;
     default: return ptx::Type::b64;
+  }
+}
+
+}  // namespace
+
+namespace {
+
+// Words that make no difference to the code: names of types that are alike in these bits, of spaces whose addresses
+// are the same, and what is a hint. Fewer forms, fewer handlers.
+
+bool is_plain_number(ptx::Type type) { return type >= ptx::Type::b8 && type <= ptx::Type::s64; }
+
+std::string word_of(char kind, ptx::Type type) { return kind + std::to_string(ptx::bits(type)); }
+
+ptx::Instruction with_words(const ptx::Instruction& instruction, const std::vector<std::string>& words) {
+  ptx::Instruction changed = instruction;
+  changed.modifiers = {};
+  for (const std::string& word : words) ptx::add_modifier(changed.modifiers, word);
+  return changed;
+}
+
+// A number that is given as 32 bits and stands for 64.
+bool converts(const ptx::Instruction& instruction) {
+  return instruction.modifiers.type == ptx::Type::f64 &&
+         std::ranges::any_of(instruction.operands, [](const Operand& one) {
+           return (one.kind == Operand::real && one.single) ||
+                  std::ranges::any_of(one.elements, [](const Operand& element) { return element.single; });
+         });
+}
+
+// The type as bits, where the instruction has no other words that matter.
+ptx::Instruction of_bits(const ptx::Instruction& instruction, char kind) {
+  const auto& modifiers = instruction.modifiers;
+  bool number = is_plain_number(modifiers.type) || modifiers.type == ptx::Type::f32 || modifiers.type == ptx::Type::f64;
+  if (!number || ptx::bits(modifiers.type) > 64 || modifiers.types.size() != 1) return instruction;
+  std::vector<std::string> words = modifiers.words;
+  if ((kind != 'b' && ptx::is_float(modifiers.type)) || converts(instruction)) return instruction;
+  words.back() = word_of(kind, modifiers.type);
+  return with_words(instruction, words);
+}
+
+// A load of few bits into a wide register.
+bool extends_sign(const ptx::Instruction& instruction, const ptx::Function& function) {
+  if (instruction.opcode != Opcode::ld || !ptx::is_signed(instruction.modifiers.type)) return false;
+  const Operand& to = instruction.operands.at(0);
+  auto wide = [&](const Operand& operand) {
+    return operand.kind == Operand::reg &&
+           ptx::bits(function.registers[operand.index].type) > ptx::bits(instruction.modifiers.type);
+  };
+  return wide(to) || std::ranges::any_of(to.elements, wide);
+}
+
+ptx::Instruction access(const ptx::Instruction& instruction, const ptx::Function& function) {
+  const auto& modifiers = instruction.modifiers;
+  size_t known = modifiers.vector > 1;  // words
+  for (const std::string& word : modifiers.words)
+    known += word == "nc" || ptx::space_named(word) != Space::none || word == "generic";
+  bool plain = is_plain_number(modifiers.type) || modifiers.type == ptx::Type::f32 || modifiers.type == ptx::Type::f64;
+  if (!plain || modifiers.types.size() != 1 || known + 1 != modifiers.words.size()) return instruction;
+  if (modifiers.space == Space::shared && !modifiers.has("shared")) return instruction;  // shared::cluster and its like
+  if (converts(instruction)) return instruction;
+  std::vector<std::string> words;
+  if (modifiers.space == Space::shared) words.push_back("shared");
+  if (modifiers.vector > 1) words.push_back("v" + std::to_string(modifiers.vector));
+  words.push_back(word_of(extends_sign(instruction, function) ? 's' : 'b', modifiers.type));
+  return with_words(instruction, words);
+}
+
+ptx::Instruction simplified(const ptx::Instruction& instruction, const ptx::Function& function) {
+  const auto& modifiers = instruction.modifiers;
+  switch (instruction.opcode) {
+    case Opcode::ld:
+    case Opcode::st: return access(instruction, function);
+    case Opcode::mov:
+    case Opcode::selp: return modifiers.words.size() == 1 ? of_bits(instruction, 'b') : instruction;
+    case Opcode::add:
+    case Opcode::sub: return modifiers.words.size() == 1 ? of_bits(instruction, 'u') : instruction;
+    case Opcode::mul:
+    case Opcode::mad:
+      return modifiers.words.size() == 2 && modifiers.width == ptx::Width::lo ? of_bits(instruction, 'u') : instruction;
+    case Opcode::setp: {
+      bool equality = modifiers.compare == ptx::Compare::eq || modifiers.compare == ptx::Compare::ne;
+      return equality && modifiers.words.size() == 2 ? of_bits(instruction, 'u') : instruction;
+    }
+    default: return instruction;
   }
 }
 
@@ -198,11 +284,12 @@ void number_registers(Operand& operand, const std::vector<uint32_t>& numbers) {
 std::optional<FormMaker::Made> FormMaker::make(const ptx::Instruction& instruction) {
   if (contains(refused, instruction.opcode)) return std::nullopt;
   made_ = {};
-  made_.form.instruction = instruction;
+  made_.form.instruction = simplified(instruction, function_);
   made_.form.instruction.guard = {};
   made_.form.instruction.line = 0;
   made_.form.key = ptx::word(instruction.opcode);
-  for (const std::string& word : instruction.modifiers.words) made_.form.key += "." + word;
+  for (const std::string& word : made_.form.instruction.modifiers.words) made_.form.key += "." + word;
+  if (instruction.destinations > 1) made_.form.key += ":" + std::to_string(instruction.destinations);
   bool literal = !contains(numbers_are_data, instruction.opcode);
   for (Operand& operand : made_.form.instruction.operands)
     if (!rewrite(operand, literal)) return std::nullopt;

@@ -13,15 +13,13 @@
 #include "device/software/codegen/machine_code.h"
 #include "device/software/codegen/processor.h"
 
-// What baseline/make_handlers.cpp made for the levels of x86-64 (psABI, "Micro-Architecture Levels"), or for any
+// What baseline/make_handlers.cpp made: for x86-64 with AVX2 (psABI, "Micro-Architecture Levels": v3), or for any
 // processor of another family. Absent from programs that are linked without them.
 extern "C" {
-#define LEVEL(name)                                                                     \
+#define LEVEL(name)                                                                       \
   extern const software::BuiltInHandler outboard_handlers_##name[] __attribute__((weak)); \
   extern const uint64_t outboard_handlers_##name##_count __attribute__((weak));
-LEVEL(x86_64)
 LEVEL(x86_64_v3)
-LEVEL(x86_64_v4)
 LEVEL(generic)
 #undef LEVEL
 }
@@ -30,12 +28,9 @@ namespace software {
 namespace {
 
 std::span<const BuiltInHandler> built_in() {
-#define LEVEL(name)             \
-  if (&outboard_handlers_##name##_count) \
-  return std::span(outboard_handlers_##name, outboard_handlers_##name##_count)
-  if (has_instructions("avx512f") && has_lane_masks()) LEVEL(x86_64_v4);
+#define LEVEL(name) \
+  if (&outboard_handlers_##name##_count) return std::span(outboard_handlers_##name, outboard_handlers_##name##_count)
   if (has_instructions("avx2") && has_instructions("fma")) LEVEL(x86_64_v3);
-  LEVEL(x86_64);
   LEVEL(generic);
 #undef LEVEL
   return {};
@@ -43,7 +38,8 @@ std::span<const BuiltInHandler> built_in() {
 
 const Handlers* find_built_in(const std::string& key) {
   static const std::span<const BuiltInHandler> all = built_in();
-  auto found = std::ranges::lower_bound(all, key, {}, [](const BuiltInHandler& one) { return std::string_view(one.key); });
+  auto found =
+      std::ranges::lower_bound(all, key, {}, [](const BuiltInHandler& one) { return std::string_view(one.key); });
   return found != all.end() && found->key == key ? &found->handlers : nullptr;
 }
 

@@ -52,8 +52,10 @@ void add_forms(const char* path, bool complete, Forms& forms) {
   std::string text = read_file(path);
   ptx::Module module;
   ptx::Error error;
-  if (!ptx::parse(text, module, error))
+  if (!ptx::parse(text, module, error)) {
+    if (!complete) return;
     give_up(std::string(path) + ", line " + std::to_string(error.line) + ": " + error.text);
+  }
   software::Placement placement = placement_of(module);
   for (const ptx::Function& function : module.functions) {
     software::FormMaker maker(module, function, placement, 0);
@@ -77,9 +79,12 @@ class Writer {
     std::istringstream words(key);
     std::string opcode, word, line;
     words >> opcode;
+    size_t pair = opcode.find(":2");  // of destinations: d|p
+    if (pair != std::string::npos) opcode.resize(pair);
     while (words >> word) line += writer.operand(word);
     if (!line.empty() && line.back() == ' ') line.resize(line.size() - 1);
     if (!line.empty() && line.back() == ',') line.resize(line.size() - 1);
+    if (pair != std::string::npos) line.replace(line.find(", "), 2, "|");
     return opcode + " " + line + ";";
   }
 
@@ -91,7 +96,7 @@ class Writer {
       open_ = 0;
       return end;
     }
-    if (word == "{") return first_ = true, "{";
+    if (word == "{") return "{";
     if (word == "}") return "}, ";
     std::string text = plain(word);
     if (open_ == 1) return open_ = 2, text;
@@ -111,7 +116,6 @@ class Writer {
   }
 
   int open_ = 0;
-  bool first_ = false;
   unsigned count_ = 0;
 };
 

@@ -124,8 +124,8 @@ class Translator {
       block.targets.push_back(place_at(range, function_.labels[last.operands[i].index]));
   }
 
-  Step begin(const ptx::Instruction& instruction) const {
-    Step step;
+  KernelStep begin(const ptx::Instruction& instruction) const {
+    KernelStep step;
     step.line = instruction.line;
     step.text = text_;
     if (instruction.guard.reg < 0) return step;
@@ -139,7 +139,7 @@ class Translator {
     auto made = maker_.make(instruction);
     if (!made) made = maker_.make(as_sum(instruction));
     if (!made) throw Refused{"no form for " + std::string(ptx::word(instruction.opcode))};
-    Step step = begin(instruction);
+    KernelStep step = begin(instruction);
     step.given = static_cast<uint32_t>(code_.given.size());
     for (const Given& given : made->given)
       code_.given.push_back(given.is_register ? offset_of(static_cast<uint32_t>(given.value)) : given.value);
@@ -188,8 +188,8 @@ class Translator {
     CallStep call;
     auto offsets = [&](const std::vector<Operand>& operands, std::vector<uint32_t>& into) {
       for (const Operand& operand : operands) {
-        uint64_t local = operand.kind == Operand::symbol && operand.local ? maker_.frame().local[operand.index]
-                                                                          : Frame::nowhere;
+        uint64_t local =
+            operand.kind == Operand::symbol && operand.local ? maker_.frame().local[operand.index] : Frame::nowhere;
         if (local == Frame::nowhere) throw Refused{"an argument that is no .param variable"};
         into.push_back(static_cast<uint32_t>(local));
       }
@@ -203,7 +203,7 @@ class Translator {
     } else {
       choose_device_call(called.name, call);
     }
-    Step step = begin(instruction);
+    KernelStep step = begin(instruction);
     step.call = static_cast<uint32_t>(code_.calls.size());
     code_.calls.push_back(std::move(call));
     code_.steps.push_back(step);

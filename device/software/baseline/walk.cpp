@@ -33,7 +33,7 @@ class Walk {
 
  private:
   void run_block(const StepBlock& block, uint32_t lanes);
-  void call(const Step& step, uint32_t lanes);
+  void call(const KernelStep& step, uint32_t lanes);
   void call_function(const CallStep& call, uint32_t lanes);
   void call_device(const CallStep& call, uint32_t lane);
   uint32_t chosen(const StepBlock& block, uint32_t lanes) const;
@@ -45,9 +45,9 @@ class Walk {
   Warp* const warp_;
   const FunctionSteps& code_;
   uint8_t* const frame_;
-  const uint64_t local_;     // lane 0's local memory of this function
-  uint32_t* waiting_;        // lanes, by block
-  uint32_t elsewhere_ = 0;   // blocks where some wait
+  const uint64_t local_;    // lane 0's local memory of this function
+  uint32_t* waiting_;       // lanes, by block
+  uint32_t elsewhere_ = 0;  // blocks where some wait
 };
 
 void Walk::count(uint64_t steps) {
@@ -57,7 +57,7 @@ void Walk::count(uint64_t steps) {
 }
 
 uint32_t Walk::chosen(const StepBlock& block, uint32_t lanes) const {
-  if (block.guard == Step::no_guard) return lanes;
+  if (block.guard == KernelStep::no_guard) return lanes;
   uint32_t holds = word_at(frame_, block.guard);
   return lanes & (block.negated ? ~holds : holds);
 }
@@ -96,15 +96,15 @@ void Walk::run(uint32_t lanes, const Prepare& prepare) {
 
 void Walk::run_block(const StepBlock& block, uint32_t lanes) {
   for (uint32_t i = block.first; i < block.last; ++i) {
-    const Step& step = code_.steps[i];
+    const KernelStep& step = code_.steps[i];
     uint32_t active = lanes;
-    if (step.guard != Step::no_guard) {
+    if (step.guard != KernelStep::no_guard) {
       uint32_t holds = word_at(frame_, step.guard);
       active &= step.negated ? ~holds : holds;
       if (!active) continue;
     }
     warp_->step = &step;
-    if (step.call != Step::no_call)
+    if (step.call != KernelStep::no_call)
       call(step, active);
     else if (active == ~0u)
       step.handlers.all(warp_, active, frame_, code_.given.data() + step.given);
@@ -113,7 +113,7 @@ void Walk::run_block(const StepBlock& block, uint32_t lanes) {
   }
 }
 
-void Walk::call(const Step& step, uint32_t lanes) {
+void Walk::call(const KernelStep& step, uint32_t lanes) {
   const CallStep& call = code_.calls[step.call];
   if (call.kind == CallStep::function) return call_function(call, lanes);
   for (uint32_t left = lanes; left; left &= left - 1) call_device(call, static_cast<uint32_t>(__builtin_ctz(left)));

@@ -1,11 +1,13 @@
 #include "device/software/codegen/background.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <thread>
 
+#include "base/log.h"
 #include "device/software/run/faults.h"
 
 namespace software {
@@ -49,6 +51,8 @@ class Queue {
     std::unique_lock hold(lock_);
     ending_ = true;
     tasks_.clear();
+    if (changed_.wait_for(hold, std::chrono::seconds(2), [&] { return !busy_; })) return;
+    base::log(base::Level::info, "the program has ended; a kernel is still being compiled, for the next run");
     changed_.wait(hold, [&] { return !busy_; });
   }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "device/software/codegen/dump.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/tiers.h"
 #include "device/software/codegen/translation.h"
@@ -287,6 +288,7 @@ Grouping grouping_of(uint32_t block_x, uint32_t block_y, uint32_t block_z) {
 }
 
 base::Result<std::unique_ptr<Program>> compile(std::span<const std::string> ptx_texts, const Allocate& allocate) {
+  dump(ptx_texts);
   auto program = std::make_unique<CompiledProgram>();
   auto loaded = program->load(ptx_texts, allocate);
   if (!loaded) return base::Error{loaded.error()};

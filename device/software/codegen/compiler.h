@@ -30,8 +30,8 @@ struct Kernel {  // one .entry
 
 struct Entry {
   KernelEntry code = nullptr;
-  uint32_t local_bytes = 0;  // per lane
-  uint64_t stack_bytes = 0;  // of the machine code's frames, one of each function
+  uint32_t local_bytes = 0;      // per lane
+  uint64_t stack_bytes = 0;      // of the machine code's frames, one of each function
   KernelSteps* steps = nullptr;  // it is no machine code yet (run/steps.h); the program's
 
   // Gives the launch what the code wants to find there.

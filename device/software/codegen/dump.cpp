@@ -28,6 +28,15 @@ void dump(const llvm::Module& module) {
   write(".ll", text);
 }
 
+void dump(std::span<const std::string> ptx_texts) {
+  static std::atomic<unsigned> last{0};
+  if (!std::getenv("OUTBOARD_DUMP")) return;
+  for (const std::string& text : ptx_texts) {
+    number = ++last;
+    write(".ptx", text);
+  }
+}
+
 void dump(llvm::MemoryBufferRef object) {
   if (std::getenv("OUTBOARD_DUMP")) write(".o", object.getBuffer());
 }

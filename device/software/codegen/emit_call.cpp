@@ -87,8 +87,9 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
   each_active_lane([&](Value* lane) {
     auto place = [&](const Operand& operand) {
       Value* offset = ir.CreateMul(ir.CreateZExt(lane, ir.getInt64Ty()), ir.getInt64(frame_bytes()));
-      return ir.CreateIntToPtr(ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(layout_of_frame_.local[operand.index])), offset),
-                               ir.getPtrTy());
+      return ir.CreateIntToPtr(
+          ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(layout_of_frame_.local[operand.index])), offset),
+          ir.getPtrTy());
     };
     auto argument = [&](size_t i, Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };
     auto result = [&](Value* value) {

@@ -211,8 +211,8 @@ void Emitter::write_linear(const Operand& operand, Linear value) {
     ir.CreateStore(made, at);
   };
   const Slot& slot = registers_[operand.index];
-  value.base = ir.CreateZExtOrTrunc(value.base,
-                                    value.base->getType()->getWithNewBitWidth(slot.type->getScalarSizeInBits()));
+  value.base =
+      ir.CreateZExtOrTrunc(value.base, value.base->getType()->getWithNewBitWidth(slot.type->getScalarSizeInBits()));
   bool linear = shape_.shapes[operand.index].kind == Shape::linear;
   keep(slot.at, linear ? rows(value.base) : value.base);
   if (!wraps_[operand.index]) return;

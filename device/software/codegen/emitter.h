@@ -213,8 +213,8 @@ class Emitter {
   Value* warp_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
-  Value* given_ = nullptr;    // pointer to what a handler's step gives it; nullptr: this is no handler
-  Value* frame_ = nullptr;    // i64: lane 0's frame
+  Value* given_ = nullptr;  // pointer to what a handler's step gives it; nullptr: this is no handler
+  Value* frame_ = nullptr;  // i64: lane 0's frame
   llvm::AllocaInst* stack_end_ = nullptr;
   Frame layout_of_frame_;
   struct Slot {

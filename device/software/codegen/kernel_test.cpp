@@ -167,6 +167,32 @@ TEST(kernel, says_how_large_its_frame_is) {
   EXPECT_GT(kernel.program->entry(0, software::grouping_of(32, 1, 1)).value().stack_bytes, 150u * 256);
 }
 
+// Lanes of one side write a register that lanes of the other side have yet to read, and that is not wanted afterwards.
+TEST(kernel, a_side_that_waits_keeps_its_values) {
+  Kernel kernel(one(R"(
+.reg .b32 %a, %b, %sum, %bit;
+mul.lo.u32 %a, %r1, 3; mul.lo.u32 %b, %r1, 5; and.b32 %bit, %r1, 1;
+T: .branchtargets EVEN, ODD;
+brx.idx %bit, T;
+EVEN: mov.u32 %b, 7; add.u32 %sum, %a, %b; bra MEET;
+ODD: mov.u32 %a, 9; add.u32 %sum, %a, %b;
+MEET: st.global.u32 [%d2], %sum;)"));
+  std::vector<uint32_t> out(32);
+  ASSERT_EQ(kernel.run(1, 32, {at(out.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 32; ++i) EXPECT_EQ(out[i], i % 2 ? 9 + i * 5 : i * 3 + 7) << i;
+}
+
+// A register that nothing writes is 0 in every lane, and what is made with it differs as its other sources do.
+TEST(kernel, what_is_never_written_is_zero) {
+  Kernel kernel(one(R"(
+.reg .b32 %never, %sum, %kept; .reg .pred %no;
+mov.u32 %kept, 5; add.u32 %sum, %r1, %never; @!%no add.u32 %kept, %r1, 1; add.u32 %sum, %sum, %kept;
+st.global.u32 [%d2], %sum;)"));
+  std::vector<uint32_t> out(32);
+  ASSERT_EQ(kernel.run(1, 32, {at(out.data())}), CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 32; ++i) EXPECT_EQ(out[i], 2 * i + 1) << i;
+}
+
 // An unsigned index below zero is a large one: lane 0's address must not move the other lanes'.
 TEST(kernel, an_index_that_wraps_round_within_a_warp) {
   std::vector<uint32_t> data(64);

@@ -101,7 +101,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
     if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile(); });
   }
 
-  std::string place(const Step& step) const override {
+  std::string place(const KernelStep& step) const override {
     std::string number = std::to_string(step.line);
     if (step.text >= source_.texts->size()) return number;
     std::string line = source_line((*source_.texts)[step.text], step.line);

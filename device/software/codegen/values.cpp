@@ -255,8 +255,7 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
   }
   if (operand.kind != Operand::reg) return;                  // the sink
   if (shape_.shapes[operand.index].kind == Shape::linear) {  // the warp agrees here, though not everywhere
-    value =
-        resized(ir, value, registers_[operand.index].type->getScalarSizeInBits(), ptx::is_signed(type));
+    value = resized(ir, value, registers_[operand.index].type->getScalarSizeInBits(), ptx::is_signed(type));
     return write_linear(operand, {value, nullptr});
   }
   const auto& [slot, held] = registers_[operand.index];

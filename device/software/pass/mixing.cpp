@@ -73,34 +73,39 @@ void Mixing::find_live() {
   }
 }
 
-std::vector<bool> Mixing::joins(uint32_t branch, uint32_t meeting) const {
-  std::vector<uint8_t> reached(flow_.blocks.size(), 0);
-  for (uint32_t side : flow_.blocks[branch].successors) {
+// By block: the sides of the branch that lead there before they meet, a bit for each; the last bit is for all sides
+// from the 64th on.
+std::vector<uint64_t> Mixing::sides(uint32_t branch, uint32_t meeting) const {
+  std::vector<uint64_t> reached(flow_.blocks.size(), 0);
+  uint64_t side = 1;
+  for (uint32_t first : flow_.blocks[branch].successors) {
     std::vector<bool> seen(flow_.blocks.size(), false);
-    std::vector<uint32_t> todo{side};
+    std::vector<uint32_t> todo{first};
     while (!todo.empty()) {
       uint32_t block = todo.back();
       todo.pop_back();
       if (seen[block]) continue;
       seen[block] = true;
-      if (reached[block] < 2) ++reached[block];
+      reached[block] |= side;
       if (block == meeting) continue;
       for (uint32_t next : flow_.blocks[block].successors) todo.push_back(next);
     }
+    side = side >> 63 ? side : side << 1;
   }
-  std::vector<bool> found(flow_.blocks.size(), false);
-  for (size_t i = 0; i < found.size(); ++i) found[i] = reached[i] > 1;
-  return found;
+  return reached;
 }
 
+// Two ways to mix: lanes of several sides come to `to`, or those that go there wait while lanes of another side run
+// `from`.
 void Mixing::mixed_by(uint32_t branch, const std::vector<bool>& region, uint32_t meeting,
                       const std::function<void(uint32_t)>& visit) const {
-  auto found = joins(branch, meeting);
+  auto reached = sides(branch, meeting);
+  auto several = [](uint64_t bits) { return (bits & (bits - 1)) != 0 || bits >> 63; };
   bool repeats = region[branch];  // lanes that leave a loop keep what their last turn wrote
   for (uint32_t from : flow_.order) {
     if (!region[from]) continue;
     for (uint32_t to : flow_.order) {
-      if (!found[to]) continue;
+      if (!reached[to] || !several(reached[from] | reached[to])) continue;
       if (!repeats && from != to && flow_.dominates(from, to)) continue;
       for (uint32_t reg : definitions_[from])
         if (live_at(to, reg)) visit(reg);

@@ -1,5 +1,6 @@
 // Which registers must keep lanes apart at a branch that the lanes decide: those that some lanes write, and that are
-// still wanted where lanes that wrote and lanes that did not (or wrote in another turn of a loop) meet.
+// still wanted where lanes that wrote and lanes that did not (or wrote in another turn of a loop) meet, or by lanes of
+// another side that have not run yet.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -28,7 +29,7 @@ class Mixing {
  private:
   using Bits = std::vector<uint64_t>;
   void find_live();
-  std::vector<bool> joins(uint32_t branch, uint32_t meeting) const;
+  std::vector<uint64_t> sides(uint32_t branch, uint32_t meeting) const;
   bool live_at(uint32_t block, uint32_t reg) const { return live_[block][reg / 64] >> (reg % 64) & 1; }
 
   const ptx::Function& function_;

@@ -48,6 +48,8 @@ class Analysis {
     split_.assign(flow.blocks.size(), false);
     mixed_.assign(registers, false);
     count_definitions();
+    for (size_t i = 0; i < registers; ++i)  // what is never written is 0 everywhere
+      if (uses_[i].definitions == 0) result_.shapes[i] = uniform_shape;
   }
 
   Uniformity run() {
@@ -56,7 +58,7 @@ class Analysis {
       for (uint32_t block : flow_.order) visit(block);
     } while (changed_);
     for (Shape& shape : result_.shapes)
-      if (shape.kind == Shape::unknown) shape = uniform_shape;  // never written
+      if (shape.kind == Shape::unknown) shape = uniform_shape;  // written where nothing leads to
     for (uint32_t block : flow_.order) mark_blends(block);
     return std::move(result_);
   }

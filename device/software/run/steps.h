@@ -32,7 +32,7 @@ struct CallStep {
   std::vector<uint32_t> results, arguments;
 };
 
-struct Step {
+struct KernelStep {
   static constexpr uint32_t no_guard = ~0u;
   static constexpr uint32_t no_call = ~0u;
 
@@ -49,17 +49,17 @@ struct Step {
 struct StepBlock {
   static constexpr uint32_t end = ~0u;  // the function's
 
-  uint32_t first, last;                // steps
-  uint32_t guard = Step::no_guard;     // of the branch at its end
+  uint32_t first, last;                   // steps
+  uint32_t guard = KernelStep::no_guard;  // of the branch at its end
   bool negated = false;
-  uint32_t taken = end, next = end;    // places
-  std::vector<uint32_t> targets;       // brx.idx: the places that the index counts to
-  uint32_t index = 0;                  // bytes from the frame to that index
-  std::vector<uint32_t> headers;       // of regions that end behind this block, inner ones first: places
+  uint32_t taken = end, next = end;  // places
+  std::vector<uint32_t> targets;     // brx.idx: the places that the index counts to
+  uint32_t index = 0;                // bytes from the frame to that index
+  std::vector<uint32_t> headers;     // of regions that end behind this block, inner ones first: places
 };
 
 struct FunctionSteps {
-  std::vector<Step> steps;
+  std::vector<KernelStep> steps;
   std::vector<uint64_t> given;
   std::vector<StepBlock> blocks;
   std::vector<CallStep> calls;
@@ -74,18 +74,18 @@ struct FunctionSteps {
 
 struct KernelSteps {
   std::vector<std::unique_ptr<FunctionSteps>> functions;  // the first is the kernel
-  uint32_t frame_bytes = 0;                                // of the deepest chain of calls; a multiple of 128
-  uint32_t local_bytes = 0;                                // per lane, as the machine code will want it
-  uint64_t worth = 0;                                      // steps after which machine code is worth its making
+  uint32_t frame_bytes = 0;                               // of the deepest chain of calls; a multiple of 128
+  uint32_t local_bytes = 0;                               // per lane, as the machine code will want it
+  uint64_t worth = 0;                                     // steps after which machine code is worth its making
 
-  std::atomic<uint64_t> spent{0};             // steps
+  std::atomic<uint64_t> spent{0};              // steps
   std::atomic<KernelEntry> compiled{nullptr};  // once it is there
 
   virtual ~KernelSteps() = default;
   // Called once, when `spent` passes `worth`. Any thread.
   virtual void wanted() {}
   // The step's line as people write it: see KernelCode::line (run/code_map.h).
-  virtual std::string place(const Step& step) const = 0;
+  virtual std::string place(const KernelStep& step) const = 0;
 };
 
 }  // namespace software

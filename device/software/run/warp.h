@@ -10,7 +10,7 @@
 namespace software {
 
 struct TensorCopy;   // run/tensor_copy.h
-struct Step;         // run/steps.h
+struct KernelStep;   // run/steps.h
 struct KernelSteps;  // run/steps.h
 
 inline constexpr unsigned warp_size = 32;
@@ -34,8 +34,8 @@ struct Launch {
   uint32_t explicit_cluster = 0;    // the kernel or the launch asked for clusters
   uint32_t processors = 1;          // nsmid
   uint64_t shared_pitch = uint64_t{1} << 31;  // from one block's shared memory to the next one's in a cluster
-  KernelSteps* steps = nullptr;  // of a kernel whose machine code is not there yet; it outlives the launch
-  uint32_t frame_bytes = 0;      // that those need in front of each warp's local memory
+  KernelSteps* steps = nullptr;               // of a kernel whose machine code is not there yet; it outlives the launch
+  uint32_t frame_bytes = 0;                   // that those need in front of each warp's local memory
 };
 
 // One warp of one block. The runtime fills it before the call.
@@ -54,7 +54,7 @@ struct Warp {
   uint32_t cluster_rank;      // cluster_ctarank
   uint32_t products;          // of its warpgroup that it has computed its part of (wgmma)
   const uint64_t* addresses;  // of an access that goes lane by lane: all lanes', while it runs
-  const Step* step;           // that runs; nullptr: machine code does
+  const KernelStep* step;     // that runs; nullptr: machine code does
 };
 
 using KernelEntry = void (*)(Warp*);
