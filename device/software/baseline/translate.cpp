@@ -15,8 +15,8 @@ namespace {
 using ptx::Opcode;
 using ptx::Operand;
 
-constexpr uint64_t worth_per_instruction = 20'000;  // docs/performance.md, "Tiers"
-constexpr uint32_t most_frame_bytes = 8 << 20;      // of the registers of one warp
+constexpr uint64_t worth_per_instruction = 5'000;  // docs/performance.md, "Tiers"
+constexpr uint32_t most_frame_bytes = 8 << 20;     // of the registers of one warp
 
 uint32_t aligned(uint32_t value, uint32_t alignment) { return (value + alignment - 1) / alignment * alignment; }
 
@@ -73,6 +73,7 @@ class Translator {
       return offsets_.back();
     };
     for (const ptx::Register& one : function_.registers) place(ptx::bits(one.type));
+    code_.registers = offsets_;
     code_.local = place(64);
     bool called = !function_.is_entry;
     for (size_t i = 0; called && i < function_.results.size(); ++i) code_.results.push_back(place(64));

@@ -9,7 +9,8 @@
 namespace software {
 namespace {
 
-constexpr uint64_t counted_at_once = 1024;  // steps of a loop
+constexpr uint64_t counted_at_once = 1024;   // steps of a loop
+constexpr uint64_t stuck_after = 2'000'000;  // steps of a warp while there is machine code
 
 uint32_t word_at(const uint8_t* frame, uint32_t offset) {
   uint32_t word;
@@ -41,12 +42,15 @@ class Walk {
   void send(uint32_t to, uint32_t lanes);
   uint32_t leave(uint32_t at);
   void count(uint64_t steps);
+  bool resume(uint32_t at, uint32_t lanes);
 
   Warp* const warp_;
   const FunctionSteps& code_;
   uint8_t* const frame_;
   const uint64_t local_;    // lane 0's local memory of this function
   uint32_t* waiting_;       // lanes, by block
+  uint64_t late_ = 0;       // steps while there was machine code
+  bool called_ = false;     // by another function
   uint32_t elsewhere_ = 0;  // blocks where some wait
 };
 
@@ -54,6 +58,20 @@ void Walk::count(uint64_t steps) {
   KernelSteps& kernel = *warp_->launch->steps;
   uint64_t before = kernel.spent.fetch_add(steps, std::memory_order_relaxed);
   if (before < kernel.worth && before + steps >= kernel.worth) kernel.wanted();
+}
+
+// Lanes begin another turn of a loop: machine code can go on from there.
+bool Walk::resume(uint32_t at, uint32_t lanes) {
+  KernelSteps& kernel = *warp_->launch->steps;
+  if (called_ || !kernel.compiled.load(std::memory_order_relaxed)) return false;
+  if (Resumption resumption = kernel.resumption.load(std::memory_order_acquire)) {
+    warp_->step = nullptr;
+    resumption(warp_, frame_, at, lanes);
+    return true;
+  }
+  late_ += counted_at_once;
+  if (late_ > stuck_after && !kernel.stuck.exchange(true)) kernel.resumption_wanted();
+  return false;
 }
 
 uint32_t Walk::chosen(const StepBlock& block, uint32_t lanes) const {
@@ -90,6 +108,7 @@ void Walk::run(uint32_t lanes, const Prepare& prepare) {
     if (steps < counted_at_once) continue;
     count(steps);
     steps = 0;
+    if (resume(at, lanes)) return;
   }
   count(steps);
 }
@@ -121,6 +140,7 @@ void Walk::call(const KernelStep& step, uint32_t lanes) {
 
 void Walk::call_function(const CallStep& call, uint32_t lanes) {
   Walk inner(warp_, *call.callee, frame_ + code_.frame_bytes, local_ + uint64_t{code_.local_bytes} * warp_size);
+  inner.called_ = true;
   inner.run(lanes, [&] {
     // What the function knows as its results and parameters lies in this one's local memory.
     auto pass = [&](const std::vector<uint32_t>& given, const std::vector<uint32_t>& known) {

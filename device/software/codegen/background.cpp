@@ -52,7 +52,7 @@ class Queue {
     ending_ = true;
     tasks_.clear();
     if (changed_.wait_for(hold, std::chrono::seconds(2), [&] { return !busy_; })) return;
-    base::log(base::Level::info, "the program has ended; a kernel is still being compiled, for the next run");
+    base::log(base::Level::warn, "the program has ended; a kernel is still being compiled, for the next run");
     changed_.wait(hold, [&] { return !busy_; });
   }
 

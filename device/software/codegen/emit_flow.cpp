@@ -32,6 +32,8 @@ void Emitter::emit_flow() {
   body_.push_back(check_.back());
   if (layout_.order.empty()) {
     ir.CreateBr(check_.back());
+  } else if (resumes_) {
+    go_on();
   } else if (whole_ && together_[0]) {
     ir.CreateBr(together_[0]);
   } else {

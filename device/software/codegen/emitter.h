@@ -14,6 +14,7 @@
 #include "device/software/pass/spinning.h"
 #include "device/software/pass/uniformity.h"
 #include "device/software/ptx/ast.h"
+#include "device/software/run/steps.h"
 
 namespace software {
 
@@ -65,6 +66,8 @@ class Emitter {
   // Likewise for the one instruction of a form (baseline/form.h), as the body of a Handler (run/steps.h) that is for
   // warps whose lanes all run, or for any.
   void emit_handler(bool all_lanes);
+  // The kernel as a Resumption (run/steps.h). Its grouping has no rows of threads.
+  void emit_resumption(const FunctionSteps& steps);
   uint64_t frame_bytes() const { return layout_of_frame_.bytes; }  // per lane, of this function alone; after emit()
   static llvm::Function* declare(llvm::Module& target, const ptx::Function& function);
 
@@ -146,6 +149,9 @@ class Emitter {
  private:
   void prepare_frame();
   void prepare_registers();
+  void take_over(const FunctionSteps& steps);
+  void go_on();
+  void keep_lanes_apart();
   Value* given(uint64_t index);
   Value* given_number(const Operand& operand, ptx::Type type);
   Value* displacement(const Operand& operand);
@@ -235,6 +241,7 @@ class Emitter {
   bool rare_ = false;
   Value* texture_operands_ = nullptr;
   const bool whole_;    // every call is for all lanes
+  bool resumes_ = false;
   bool parts_ = false;  // somewhere lanes may part: there is masked code
 };
 

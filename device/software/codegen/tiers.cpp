@@ -50,8 +50,12 @@ class Report {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+base::Result<void*> place_code(const KernelSource& source, const MachineCode& code) {
+  return load_machine_code(code, source.variables_at, {source.texts, kernel_of(source).line});
+}
+
 base::Result<Entry> load(const KernelSource& source, const MachineCode& code) {
-  void* place = TRY(load_machine_code(code, source.variables_at, {source.texts, kernel_of(source).line}));
+  void* place = TRY(place_code(source, code));
   return Entry{reinterpret_cast<KernelEntry>(place), code.local_bytes, code.stack_bytes};
 }
 
@@ -101,6 +105,10 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
     if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile(); });
   }
 
+  void resumption_wanted() override {
+    if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile_resumption(); });
+  }
+
   std::string place(const KernelStep& step) const override {
     std::string number = std::to_string(step.line);
     if (step.text >= source_.texts->size()) return number;
@@ -121,6 +129,16 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
     if (made.value().stack_bytes <= most_stack_under_way) compiled.store(made.value().code, std::memory_order_release);
     std::lock_guard hold(lock_);
     ready_ = made.value();
+  }
+
+  void compile_resumption() {
+    Report report("kernel compiled to go on from its steps", source_);
+    auto code = translate_resumption(*source_.module, source_.functions, source_.placement, *functions[0]);
+    if (!code || code.value().stack_bytes > most_stack_under_way) return;
+    auto made = place_code(source_, code.value());
+    if (!made) return;
+    resumption.store(reinterpret_cast<Resumption>(made.value()), std::memory_order_release);
+    report.say("", code.value().text_bytes);
   }
 
   const KernelSource source_;

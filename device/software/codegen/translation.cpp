@@ -11,8 +11,17 @@ namespace {
 constexpr uint64_t recursion_room = 16384;
 constexpr uint64_t stack_room = 16384;  // for alloca, likewise
 
+llvm::Function* declare_resumption(const ptx::Function& kernel, llvm::Module& made) {
+  auto& context = made.getContext();
+  llvm::Type *pointer = llvm::PointerType::get(context, 0), *number = llvm::Type::getInt32Ty(context);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, number, number}, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, "ptx." + kernel.name, made);
+  make_kernel_code(*function);
+  return function;
+}
+
 // With what a debugger would need to know to name lines: so that a fault can be told where it is.
-void declare(const ptx::Module& module, std::span<const size_t> functions, llvm::Module& made) {
+void declare(const ptx::Module& module, std::span<const size_t> functions, bool resumes, llvm::Module& made) {
   made.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
   llvm::DIBuilder debug(made);
   auto* file = debug.createFile("ptx", "");
@@ -23,7 +32,8 @@ void declare(const ptx::Module& module, std::span<const size_t> functions, llvm:
     const ptx::Function& function = module.functions[index];
     auto* scope = debug.createFunction(file, function.name, "", file, function.line, type, function.line,
                                        llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
-    Emitter::declare(made, function)->setSubprogram(scope);
+    bool other = resumes && function.is_entry;
+    (other ? declare_resumption(function, made) : Emitter::declare(made, function))->setSubprogram(scope);
   }
   debug.finalize();
 }
@@ -39,18 +49,25 @@ uint64_t local_bytes(const ptx::Module& module, std::span<const size_t> function
   return bytes;
 }
 
+namespace {
+
+// `steps`: the kernel goes on from those; nullptr: it begins.
 base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
-                           Grouping grouping) {
+                           Grouping grouping, const FunctionSteps* steps) {
   Emitted made;
   auto* address = llvm::Type::getInt64Ty(*made.context);
   auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
                                         llvm::ConstantInt::get(address, 0), variables_symbol);
   cell->setDSOLocal(true);
-  declare(module, functions, *made.module);
+  declare(module, functions, steps != nullptr, *made.module);
   for (size_t index : functions) {
     const ptx::Function& function = module.functions[index];
     try {
-      Emitter(*made.module, module, function, placement, grouping).emit();
+      Emitter emitter(*made.module, module, function, placement, grouping);
+      if (steps && function.is_entry)
+        emitter.emit_resumption(*steps);
+      else
+        emitter.emit();
     } catch (const Unsupported& refusal) {
       return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                          std::to_string(refusal.line) + ": " + refusal.text};
@@ -59,14 +76,30 @@ base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> fu
   return made;
 }
 
-base::Result<MachineCode> translate(const ptx::Module& module, std::span<const size_t> functions,
-                                    const Placement& placement, Grouping grouping) {
-  Emitted made = TRY(emit(module, functions, placement, grouping));
+base::Result<MachineCode> finish(Emitted made, const ptx::Module& module, std::span<const size_t> functions,
+                                 const Placement& placement) {
   const ptx::Function& kernel = module.functions[functions[0]];
   made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
   MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
   code.local_bytes = static_cast<uint32_t>(local_bytes(module, functions, placement));
   return code;
+}
+
+}  // namespace
+
+base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
+                           Grouping grouping) {
+  return emit(module, functions, placement, grouping, nullptr);
+}
+
+base::Result<MachineCode> translate(const ptx::Module& module, std::span<const size_t> functions,
+                                    const Placement& placement, Grouping grouping) {
+  return finish(TRY(emit(module, functions, placement, grouping, nullptr)), module, functions, placement);
+}
+
+base::Result<MachineCode> translate_resumption(const ptx::Module& module, std::span<const size_t> functions,
+                                               const Placement& placement, const FunctionSteps& steps) {
+  return finish(TRY(emit(module, functions, placement, Grouping{}, &steps)), module, functions, placement);
 }
 
 }  // namespace software

@@ -21,6 +21,9 @@ struct Emitted {
 // supported, and its line.
 base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
                            Grouping grouping);
+// The kernel as a Resumption of these steps (run/steps.h).
+base::Result<MachineCode> translate_resumption(const ptx::Module& module, std::span<const size_t> functions,
+                                               const Placement& placement, const FunctionSteps& steps);
 base::Result<MachineCode> translate(const ptx::Module& module, std::span<const size_t> functions,
                                     const Placement& placement, Grouping grouping);
 // Local memory, in bytes per lane.

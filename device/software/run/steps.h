@@ -58,14 +58,19 @@ struct StepBlock {
   std::vector<uint32_t> headers;     // of regions that end behind this block, inner ones first: places
 };
 
+// A kernel's machine code that goes on where its steps stopped: with the registers and waiting lanes in `frame`, at the
+// header of a loop, by its place, where the lanes in the mask are.
+using Resumption = void (*)(Warp*, uint8_t* frame, uint32_t at, uint32_t lanes);
+
 struct FunctionSteps {
   std::vector<KernelStep> steps;
   std::vector<uint64_t> given;
   std::vector<StepBlock> blocks;
   std::vector<CallStep> calls;
-  uint32_t frame_bytes = 0;  // registers, then the masks of waiting lanes: 4 bytes for each block
-  uint32_t waiting = 0;      // bytes from the frame to those masks
-  uint32_t local_bytes = 0;  // per lane
+  std::vector<uint32_t> registers;  // bytes from the frame
+  uint32_t frame_bytes = 0;         // registers, then the masks of waiting lanes: 4 bytes for each block
+  uint32_t waiting = 0;             // bytes from the frame to those masks
+  uint32_t local_bytes = 0;         // per lane
   // Registers of 64 bits that hold each lane's address of the function's own local memory, and of its results and
   // parameters, which lie in the caller's: bytes from the frame.
   uint32_t local = 0;
@@ -78,12 +83,16 @@ struct KernelSteps {
   uint32_t local_bytes = 0;                               // per lane, as the machine code will want it
   uint64_t worth = 0;                                     // steps after which machine code is worth its making
 
-  std::atomic<uint64_t> spent{0};              // steps
-  std::atomic<KernelEntry> compiled{nullptr};  // once it is there
+  std::atomic<uint64_t> spent{0};               // steps
+  std::atomic<KernelEntry> compiled{nullptr};   // once it is there
+  std::atomic<Resumption> resumption{nullptr};  // likewise
+  std::atomic<bool> stuck{false};               // a warp would have needed it
 
   virtual ~KernelSteps() = default;
   // Called once, when `spent` passes `worth`. Any thread.
   virtual void wanted() {}
+  // Called once: a warp runs on and on in steps though there is machine code.
+  virtual void resumption_wanted() {}
   // The step's line as people write it: see KernelCode::line (run/code_map.h).
   virtual std::string place(const KernelStep& step) const = 0;
 };
