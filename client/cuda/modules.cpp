@@ -3,13 +3,11 @@
 #include "client/cuda/coherence.h"
 #include "client/cuda/modules.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <mutex>
-#include <new>
 #include <set>
 
 #include "api/cuda/description.h"
@@ -184,6 +182,12 @@ client::Function* client::find_function(CUfunction handle) {
   Module* module = nullptr;
   if (!kernel || library_module(*kernel->library, &module)) return nullptr;
   return function_named(*module, kernel->name);
+}
+
+void client::forget_modules(const Context& context) {
+  std::lock_guard hold(lock);
+  for (Module* module : known<Module>())
+    if (module->context == &context) module->number = 0;
 }
 
 CUkernel client::kernel_of(const Function& function) {

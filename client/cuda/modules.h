@@ -36,6 +36,8 @@ struct Module {
 // The function behind a CUfunction, or behind a CUkernel in the current context; null: neither.
 Function* find_function(CUfunction handle);
 Module* find_module(CUmodule handle);
+// Their context is gone; libraries load theirs again when they are next used.
+void forget_modules(const Context& context);
 // The kernel of a library that the function comes from; null: it comes from none, or nobody has asked for that kernel.
 CUkernel kernel_of(const Function& function);
 

@@ -14,6 +14,7 @@
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/conditional.h"
 #include "client/cuda/memory_map.h"
+#include "client/cuda/modules.h"
 #include "client/cuda/per_thread.h"
 #include "client/cuda/textures.h"
 #include "client/session.h"
@@ -245,6 +246,7 @@ OUTBOARD_EXPORT CUresult cuStreamCopyAttributes(CUstream dstStream, CUstream src
 }
 
 void client::forget_objects(Context& context) {
+  forget_modules(context);
   graph::forget_conditions(context);
   forget_ranges(context);
   forget_shared(context);
