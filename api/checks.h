@@ -23,9 +23,9 @@ inline std::optional<Checks> parse_checks(std::string_view text) {
     std::string_view name;
     Checks means;
   };
-  constexpr Row rows[] = {{"all", {true, true, true, false}},      {"memory", {true, false, false, false}},
-                          {"races", {false, true, false, false}},  {"init", {false, false, true, false}},
-                          {"leaks", {false, false, false, true}},  {"memcheck", {true, false, false, false}},
+  constexpr Row rows[] = {{"all", {true, true, true, false}},         {"memory", {true, false, false, false}},
+                          {"races", {false, true, false, false}},     {"init", {false, false, true, false}},
+                          {"leaks", {false, false, false, true}},     {"memcheck", {true, false, false, false}},
                           {"racecheck", {false, true, false, false}}, {"initcheck", {false, false, true, false}}};
   Checks chosen;
   for (bool more = true; more;) {

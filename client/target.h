@@ -11,8 +11,8 @@ struct Greeted {
   wire::Welcome welcome;
 };
 
-// Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step. `checks`:
-// what shall be checked of the program's kernels (wire::Hello).
+// Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
+// `checks`: what shall be checked of the program's kernels (wire::Hello).
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks = {});
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "client/cuda/coherence.h"
 #include "client/cuda/memory_map.h"
@@ -30,15 +31,16 @@ bool report(const std::string& line) {
   return written;
 }
 
-// In no context: the last one may be gone.
+// On a thread of its own, which is in no context: the program's last one may be gone, and the thread that exits has
+// lost what was its own already.
 void finish_checking() {
   if (!usable()) return;  // a child that was forked
-  uint64_t before = current_context(), errors = 0;
-  current_context() = 0;
-  CUresult result = remote::obCheckFinish(&errors);
-  current_context() = before;
+  uint64_t errors = 0;
+  CUresult result = CUDA_SUCCESS;
+  std::thread([&] { result = remote::obCheckFinish(&errors); }).join();
   if (result) {
-    std::fprintf(stderr, "outboard: the device does not say what its checks found (%d); is the server older than this?\n",
+    std::fprintf(stderr,
+                 "outboard: the device does not say what its checks found (%d); is the server older than this?\n",
                  static_cast<int>(result));
     return;
   }

@@ -1,5 +1,5 @@
-// The program's side of `outboard run --check`: what the device cannot see by itself, and how the checks end. Nothing is
-// sent unless OUTBOARD_CHECK asks for checks.
+// The program's side of `outboard run --check`: what the device cannot see by itself, and how the checks end. Nothing
+// is sent unless OUTBOARD_CHECK asks for checks.
 #pragma once
 #include <cstdint>
 #include <string>

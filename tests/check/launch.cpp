@@ -3,36 +3,19 @@
 //   // buffer: BYTES [written]    device memory, given to the kernel in this order
 //   // freed: BYTES               the same, but freed before the launch
 //   // host: BYTES                pinned memory; `plain`: memory of malloc
-#include <dlfcn.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "api/cuda/abi.h"
+#include "tests/check/driver.h"
 
 namespace {
 
-void* library() {
-  static void* loaded = dlopen("libcuda.so.1", RTLD_NOW);
-  if (loaded) return loaded;
-  std::fprintf(stderr, "%s\n", dlerror());
-  std::exit(1);
-}
-
-template <class... P>
-void call(const char* name, P... arguments) {
-  auto* function = reinterpret_cast<CUresult (*)(P...)>(dlsym(library(), name));
-  CUresult result = function ? function(arguments...) : CUDA_ERROR_NOT_FOUND;
-  if (result == CUDA_SUCCESS) return;
-  std::fprintf(stderr, "%s: %d\n", name, static_cast<int>(result));
-  std::exit(1);
-}
+using driver::call;
 
 struct Memory {
   enum Kind { device, freed, host, plain } kind;

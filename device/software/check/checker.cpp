@@ -1,7 +1,10 @@
 #include "device/software/check/checker.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -27,6 +30,13 @@ std::string bytes_text(uint64_t count) { return std::to_string(count) + (count =
 const char* verb(const Access& access) {
   bool both = access.is(outboard_reads) && access.is(outboard_writes);
   return both ? "atomic access" : access.is(outboard_writes) ? "write" : "read";
+}
+
+// C++ names as the program has them (Itanium C++ ABI).
+std::string readable(const char* name) {
+  int status = 0;
+  std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+  return text ? text.get() : name;
 }
 
 std::string line_text(uint64_t place) {
@@ -60,12 +70,10 @@ struct Checker::Lane {
   bool tracked = false;
   CheckedBlock* block = nullptr;  // whose shared memory it is
 
-  const char* named = nullptr;    // what the instruction calls the memory
+  const char* named = nullptr;  // what the instruction calls the memory
 
   bool is_shared() const { return area == own_shared || area == other_shared; }
-  const char* memory() const {
-    return is_shared() ? "shared" : area == own_local ? "local" : "global";
-  }
+  const char* memory() const { return is_shared() ? "shared" : area == own_local ? "local" : "global"; }
   static Lane of(const Warp& warp, uint64_t address);
 };
 
@@ -142,7 +150,8 @@ bool Checker::in_device_memory(Warp& warp, const Access& access, Lane& at) {
   return fits(*place);
 }
 
-// Is all of it in the memory that the instruction names, or, by a generic address, in any? `at.named`: which one that is.
+// Is all of it in the memory that the instruction names, or, by a generic address, in any? `at.named`: which one that
+// is.
 bool Checker::inside(Warp& warp, const Access& access, uint32_t lane, Lane& at) {
   const Launch& launch = *warp.launch;
   const AccessSpace space = access.space();
@@ -182,7 +191,8 @@ bool Checker::allowed(Warp& warp, const Access& access, uint32_t lane, Lane& at)
   if (!checks_.memory) return is_inside;
   const bool aligned = access.elements() == 0 || at.address % access.bytes == 0;
   if (is_inside && aligned) return true;
-  const std::string what = std::string(verb(access)) + " of " + bytes_text(access.bytes) + " of " + at.named + " memory";
+  const std::string what =
+      std::string(verb(access)) + " of " + bytes_text(access.bytes) + " of " + at.named + " memory";
   if (is_inside)
     complain(warp, access, lane, kind_of(misaligned, access), "Misaligned " + what,
              "address " + hexadecimal(at.address) + " is no multiple of " + std::to_string(access.bytes));
@@ -289,9 +299,9 @@ void Checker::check_races(Warp& warp, const Access& access, uint32_t lane, const
 void Checker::complain(Warp& warp, const Access& access, uint32_t lane, uint32_t kind, const std::string& what,
                        const std::string& more) {
   findings_.add(access.place, kind, [&] {
-    return std::vector<std::string>{
-        what, "at " + std::string(warp.launch->kernel_name) + ", " + line_text(access.place),
-        "by thread " + thread_place(warp, lane) + " of block " + triple(warp.block_index), more};
+    return std::vector<std::string>{what, "at " + readable(warp.launch->kernel_name) + ", " + line_text(access.place),
+                                    "by thread " + thread_place(warp, lane) + " of block " + triple(warp.block_index),
+                                    more};
   });
 }
 

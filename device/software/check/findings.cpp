@@ -40,7 +40,8 @@ void Findings::print() {
       text = std::string(margin) + " more errors are counted, but not shown\n" + margin + "\n";
     } else {
       const Finding& finding = all_[next_];
-      for (size_t i = 0; i < finding.lines.size(); ++i) text += margin + std::string(i ? "     " : " ") + finding.lines[i] + "\n";
+      for (size_t i = 0; i < finding.lines.size(); ++i)
+        text += margin + std::string(i ? "     " : " ") + finding.lines[i] + "\n";
       if (finding.times > 1) text += std::string(margin) + "     " + std::to_string(finding.times) + " times so far\n";
       text += std::string(margin) + "\n";
     }

@@ -21,7 +21,8 @@ TEST(findings, are_told_once) {
   testing::internal::CaptureStderr();
   findings.print();
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "========= Something\n=========     at line 1\n=========     thread 1\n=========     4 times so far\n=========\n");
+            "========= Something\n=========     at line 1\n=========     thread 1\n=========     4 times so "
+            "far\n=========\n");
   EXPECT_EQ(asked, 2);
   findings.add(0x1000, 1, describe);
   testing::internal::CaptureStderr();

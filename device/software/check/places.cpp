@@ -38,7 +38,8 @@ std::optional<MemoryRange> Places::find(uint64_t address, const Job& job) {
     return MemoryRange{found->address, found->address + found->size, found->kind == MemoryKind::device};
   }
   const auto parameters = reinterpret_cast<uint64_t>(job.launch.parameters);
-  if (address - parameters < job.launch.parameter_bytes) return MemoryRange{parameters, parameters + job.launch.parameter_bytes};
+  if (address - parameters < job.launch.parameter_bytes)
+    return MemoryRange{parameters, parameters + job.launch.parameter_bytes};
   const uint64_t workspace = job.launch.grid_workspace;
   if (workspace && address - workspace < sizeof(Job::GridWorkspace))
     return MemoryRange{workspace, workspace + sizeof(Job::GridWorkspace)};
@@ -79,15 +80,15 @@ void Places::add_variable(const std::string& name, uint64_t address, uint64_t si
 
 std::optional<Places::Range> Places::nearest(uint64_t address, const Job* job) {
   std::optional<Range> best;
-  auto offer = [&](std::string what, uint64_t begin, uint64_t end) {
+  auto offer = [&](std::string what, uint64_t begin, uint64_t end, bool open = true) {
     if (best && distance(best->begin, best->end, address) <= distance(begin, end, address)) return;
-    best = Range{std::move(what), begin, end};
+    best = Range{std::move(what), begin, end, open};
   };
   std::optional<Allocation> allocation = memory_.nearest(address);
   if (allocation && allocation->kind == MemoryKind::heap && job && job->heap) {
     if (auto given = job->heap->nearest(address)) offer("what malloc gave", given->first, given->first + given->second);
   } else if (allocation && allocation->kind != MemoryKind::module) {
-    offer("the allocation", allocation->address, allocation->address + allocation->size);
+    offer("the allocation", allocation->address, allocation->address + allocation->size, allocation->open);
   }
   std::lock_guard hold(lock_);
   for (const auto& [begin, named] : variables_)
@@ -113,7 +114,8 @@ std::string Places::describe(uint64_t address, uint64_t bytes, const Job* job) {
   if (address < near->begin) return bytes_text(near->begin - address) + " before " + what;
   if (address >= near->end) return bytes_text(address - near->end) + " behind " + what;
   if (bytes > near->end - address) return bytes_text(bytes - (near->end - address)) + " over the end of " + what;
-  return "byte " + std::to_string(address - near->begin) + " of " + what;
+  return "byte " + std::to_string(address - near->begin) + " of " + what +
+         (near->open ? "" : ", which may not be touched");
 }
 
 }  // namespace software

@@ -41,14 +41,15 @@ class Places {
   struct Range {
     std::string what;
     uint64_t begin, end;
+    bool open = true;
   };
   std::optional<MemoryRange> find_variable(uint64_t address, const Allocation& module);
   std::optional<Range> nearest(uint64_t address, const Job* job);
 
   Memory& memory_;
   std::mutex lock_;
-  std::map<uint64_t, uint64_t> host_;      // begin -> end
-  std::map<uint64_t, Named> variables_;    // by begin
+  std::map<uint64_t, uint64_t> host_;    // begin -> end
+  std::map<uint64_t, Named> variables_;  // by begin
 };
 
 }  // namespace software

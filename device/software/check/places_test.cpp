@@ -65,7 +65,8 @@ TEST_F(PlacesTest, freed_memory_stays_known_and_is_not_given_again) {
   EXPECT_NE(memory->changes(), before);
   EXPECT_FALSE(has(one));
   EXPECT_NE(allocate(1000), one);
-  EXPECT_EQ(name(one + 999), "byte 999 of an allocation of 1000 bytes at " + software::hexadecimal(one) + " that was freed");
+  EXPECT_EQ(name(one + 999),
+            "byte 999 of an allocation of 1000 bytes at " + software::hexadecimal(one) + " that was freed");
   EXPECT_FALSE(memory->free(one));
 }
 

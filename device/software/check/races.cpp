@@ -77,14 +77,17 @@ std::optional<SharedRaces::Found> SharedRaces::touch(const Step& step, uint32_t 
   };
   if (step.reads) against(word.write, Hazard::read_after_write);
   // Threads that write what is there already do not disturb each other.
-  bool same = value && word.valued && (word.write.bytes & mask) == mask && !std::memcmp(word.value + first, value, bytes);
+  bool same =
+      value && word.valued && (word.write.bytes & mask) == mask && !std::memcmp(word.value + first, value, bytes);
   if (step.writes && !same) against(word.write, Hazard::write_after_write);
   if (step.writes)
     for (const Stamp& read : word.reads)
       if (read.block == block_ && !(read.warp == step.warp && read.time == time_[step.warp]))
         against(read, Hazard::write_after_read);
-  const Stamp stamp{block_,    clocks_[step.warp][step.warp], time_[step.warp], static_cast<uint8_t>(step.warp),
-                    step.lane, mask,                          step.strong,      step.place};
+  const Stamp stamp{block_,           clocks_[step.warp][step.warp],
+                    time_[step.warp], static_cast<uint8_t>(step.warp),
+                    step.lane,        mask,
+                    step.strong,      step.place};
   if (step.reads) note_read(word, stamp, step);
   if (step.writes) note_write(word, stamp, first, bytes, value);
   return found;

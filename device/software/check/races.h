@@ -2,9 +2,9 @@
 // a write, with nothing in between that orders them. Warps are ordered by vector clocks (Flanagan and Freund,
 // "FastTrack", PLDI 2009), which barriers and strong accesses pass on; the lanes of a warp by bar.warp.sync.
 //
-// In doubt there is no race: of the threads that read a byte two are remembered, of the bytes of a word the one that was
-// touched last, every strong access orders like an acquire and a release, and every member of a warp's barrier has met
-// all others.
+// In doubt there is no race: of the threads that read a byte two are remembered, of the bytes of a word the one that
+// was touched last, every strong access orders like an acquire and a release, and every member of a warp's barrier has
+// met all others.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -75,9 +75,9 @@ class SharedRaces {
 
   uint32_t block_ = 0;
   std::vector<Word> words_;
-  std::vector<Clock> clocks_;                              // by warp
-  std::vector<uint32_t> time_;                             // by warp
-  std::vector<std::array<uint32_t, 32>> met_;              // by warp and lane: the time it was last ordered
+  std::vector<Clock> clocks_;                  // by warp
+  std::vector<uint32_t> time_;                 // by warp
+  std::vector<std::array<uint32_t, 32>> met_;  // by warp and lane: the time it was last ordered
   std::array<Clock, most_barriers> arrived_{}, complete_{};
   Clock exited_{};
   std::unordered_map<uint32_t, Clock> passed_on_;  // by 8 bytes: what strong accesses there know

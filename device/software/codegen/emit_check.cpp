@@ -1,5 +1,5 @@
-// Accesses that ask before they are made (run/watcher.h). What comes back are the addresses to use: a lane that must not
-// touch its own gets one that leads nowhere in particular.
+// Accesses that ask before they are made (run/watcher.h). What comes back are the addresses to use: a lane that must
+// not touch its own gets one that leads nowhere in particular.
 #include <algorithm>
 
 #include "device/software/codegen/emitter.h"
@@ -43,7 +43,8 @@ Emitter::Value* Emitter::checked(Value* addresses, const Asked& what, const std:
   if (!values.empty()) {
     auto* type = splat(values[0])->getType();
     known = scratch(llvm::ArrayType::get(type, values.size()));
-    for (unsigned i = 0; i < values.size(); ++i) ir.CreateStore(splat(values[i]), ir.CreateConstGEP1_32(type, known, i));
+    for (unsigned i = 0; i < values.size(); ++i)
+      ir.CreateStore(splat(values[i]), ir.CreateConstGEP1_32(type, known, i));
   }
   hook("outboard_check_access", ir.getVoidTy(),
        {warp_, asked_, what.lanes ? what.lanes : active(), ir.getInt32(what.bytes), ir.getInt32(how), known});
@@ -53,7 +54,8 @@ Emitter::Value* Emitter::checked(Value* addresses, const Asked& what, const std:
 Emitter::Value* Emitter::checked_range(Value* lane, Value* address, Value* bytes, Space space, uint32_t how) {
   if (!grouping_.checked) return address;
   bytes = ir.CreateZExtOrTrunc(bytes, ir.getInt64Ty());
-  return hook("outboard_check_range", ir.getInt64Ty(), {warp_, lane, address, bytes, ir.getInt32(how | space_bits(space))});
+  return hook("outboard_check_range", ir.getInt64Ty(),
+              {warp_, lane, address, bytes, ir.getInt32(how | space_bits(space))});
 }
 
 }  // namespace software

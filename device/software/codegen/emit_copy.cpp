@@ -92,8 +92,8 @@ void emit_fill(Emitter& emitter, const ptx::Instruction& instruction) {
   emitter.require_aligned(to, 8);
   emitter.each_active_lane([&](Value* lane) {
     Value* bytes = emitter.element(size, lane);
-    Value* place = emitter.checked_range(lane, emitter.element(to, lane), bytes, instruction.modifiers.space,
-                                         outboard_writes);
+    Value* place =
+        emitter.checked_range(lane, emitter.element(to, lane), bytes, instruction.modifiers.space, outboard_writes);
     bytes = ir.CreateSelect(ir.CreateICmpEQ(place, ir.getInt64(0)), ir.getInt64(0), bytes);
     ir.CreateMemSet(ir.CreateIntToPtr(place, ir.getPtrTy()), ir.getInt8(0), bytes, llvm::MaybeAlign(1));
   });

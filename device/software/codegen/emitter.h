@@ -96,9 +96,9 @@ class Emitter {
   struct Asked {
     unsigned bytes;  // of a lane
     ptx::Space space;
-    uint32_t how;               // run/warp.h: outboard_reads and its like
-    unsigned elements = 1;      // of a lane; 0: need not be aligned
-    Value* lanes = nullptr;     // i32; nullptr: the active ones
+    uint32_t how;            // run/warp.h: outboard_reads and its like
+    unsigned elements = 1;   // of a lane; 0: need not be aligned
+    Value* lanes = nullptr;  // i32; nullptr: the active ones
   };
   Value* checked(Value* addresses, const Asked& what, const std::vector<Value*>& values = {});
   // Any number of bytes for one lane: 0, where many of them must not be touched.
@@ -218,7 +218,7 @@ class Emitter {
   std::vector<llvm::AllocaInst*> masks_;   // by block
   std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::AllocaInst*> areas_;
-  llvm::AllocaInst* asked_ = nullptr;  // addresses on their way to checked() and back
+  llvm::AllocaInst* asked_ = nullptr;            // addresses on their way to checked() and back
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block

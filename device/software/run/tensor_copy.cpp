@@ -62,7 +62,8 @@ Element element_of(api::TensorType type) {
 
 class Copy {
  public:
-  Copy(Warp& warp, const TensorCopy& what, uint64_t place) : warp_(warp), place_(place), what_(what), map_(*reinterpret_cast<const TensorMap*>(what.map)) {}
+  Copy(Warp& warp, const TensorCopy& what, uint64_t place)
+      : warp_(warp), place_(place), what_(what), map_(*reinterpret_cast<const TensorMap*>(what.map)) {}
 
   const char* complaint() const {
     if (map_.magic != TensorMap::mark) return "no tensor map at the address that a tensor copy gives";

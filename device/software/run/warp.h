@@ -121,11 +121,11 @@ void outboard_store_rarely(software::Warp*, const software::RareAccess*);
 enum : uint32_t {
   outboard_reads = 1,
   outboard_writes = 2,
-  outboard_strong = 4,       // volatile, relaxed and stronger: such accesses do not race with each other
-  outboard_whole_warp = 8,   // of the warp as a whole (.aligned): its lanes are not told apart
-  outboard_one_address = 16, // addresses[0] is every lane's
-  outboard_own_frame = 32,   // the warp's local memory is divided among its lanes
-  outboard_space_bits = 8,   // where these fields begin
+  outboard_strong = 4,        // volatile, relaxed and stronger: such accesses do not race with each other
+  outboard_whole_warp = 8,    // of the warp as a whole (.aligned): its lanes are not told apart
+  outboard_one_address = 16,  // addresses[0] is every lane's
+  outboard_own_frame = 32,    // the warp's local memory is divided among its lanes
+  outboard_space_bits = 8,    // where these fields begin
   outboard_element_bits = 16,
 };
 // An access of `bytes` for each lane. Lanes that must not do it find another address in their place.

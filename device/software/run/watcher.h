@@ -1,5 +1,5 @@
-// Whom the run time tells what kernels do while they are checked (device/software/check). Without a watcher none of this
-// is called, and generated code does not ask.
+// Whom the run time tells what kernels do while they are checked (device/software/check). Without a watcher none of
+// this is called, and generated code does not ask.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -43,7 +43,7 @@ class Watcher {
   virtual std::unique_ptr<BlockWatcher> watch_block() = 0;
   // Returns the lanes that may do it.
   virtual uint32_t access(Warp& warp, const Access& access) = 0;
-  virtual void meet(Warp& warp, uint32_t lanes) = 0;                  // bar.warp.sync
+  virtual void meet(Warp& warp, uint32_t lanes) = 0;            // bar.warp.sync
   virtual void allocated(uint64_t address, uint64_t size) = 0;  // by the device's malloc
 };
 

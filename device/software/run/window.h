@@ -83,8 +83,8 @@ class Memory {
   // meanwhile. Empty: no such allocation, no memory, or its pages are shared in part already.
   std::optional<Shared> share(uint64_t address);
 
-  // --- for checking (freed.cpp). Before the first allocation: every allocation is followed by `gap` bytes of nothing, a
-  // multiple of the granule, and what was freed is handed out again late.
+  // --- for checking (freed.cpp). Before the first allocation: every allocation is followed by `gap` bytes of nothing,
+  // a multiple of the granule, and what was freed is handed out again late.
   void keep_apart(uint64_t gap) { gap_ = gap; }
   // The freed allocation that `address` lies in, as long as its addresses are not in use again.
   std::optional<Allocation> find_freed(uint64_t address) const;
