@@ -26,6 +26,7 @@ inline int print_completion(const CLI::App& app, const std::string& shell) {
                "  case \"$previous\" in\n"
                "    --on) COMPREPLY=($(compgen -W 'auto cpu unix: tcp: via:' -- \"$word\")); return ;;\n"
                "    --cc) COMPREPLY=($(compgen -W '7.5 8.0 8.6 8.9 9.0 10.0 12.0 13.0' -- \"$word\")); return ;;\n"
+               "    --check) COMPREPLY=($(compgen -W 'memory races init leaks all' -- \"$word\")); return ;;\n"
                "    --listen) COMPREPLY=($(compgen -W 'unix: tcp:127.0.0.1:' -- \"$word\")); return ;;\n"
                "    --device) COMPREPLY=($(compgen -W cpu -- \"$word\")); return ;;\n"
                "    completion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")); return ;;\n"

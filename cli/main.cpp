@@ -3,6 +3,7 @@
 #include <iostream>
 #include <regex>
 
+#include "api/checks.h"
 #include "cli/completion.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -37,6 +38,13 @@ int main(int argc, char** argv) {
                   "NVIDIA's libraries need towards them)")
       ->type_name("X.Y")
       ->check(CLI::Validator(is_capability, "", "capability"));
+  run->add_flag("--check{all}", running.checks,
+                std::string("Check what kernels do with memory; --check=LIST: ") + api::check_names +
+                    ". On the software GPU only")
+      ->type_name("[=LIST]");
+  run->add_option("--check-exit", running.check_exit, "The exit code when --check has found errors")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
   run->add_flag("--verbose", running.verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", running.command, "The program and its arguments")->required();
   run->positionals_at_end();

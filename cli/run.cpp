@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "api/checks.h"
+#include "cli/checked.h"
 #include "cli/targets.h"
 
 namespace cli {
@@ -43,6 +45,18 @@ void ask_for_ptx() {
   for (const char* variable : {"CUPY_COMPILE_WITH_PTX"}) setenv(variable, "1", 0);
 }
 
+// Why the program cannot have what was asked for from this target; empty: it can.
+std::string refusal(const RunOptions& options, const Target& target) {
+  if (options.devices && !target.software)
+    return "--devices is for the software GPU of this machine (--on cpu); " + target.name +
+           " decides by itself: start it with serve --devices " + std::to_string(options.devices);
+  if (options.checks.empty()) return {};
+  if (!api::parse_checks(options.checks))
+    return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
+  bool can = target.software || target.detail.starts_with("Outboard software GPU");
+  return can ? "" : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
+}
+
 }  // namespace
 
 std::string library_folder(const char* name) {
@@ -59,11 +73,8 @@ int run(RunOptions options) {
     return 2;
   }
   const Target& target = tried.back();
-  if (options.devices && !target.software) {
-    std::fprintf(stderr,
-                 "outboard: --devices is for the software GPU of this machine (--on cpu); %s decides by itself: "
-                 "start it with serve --devices %d\n",
-                 target.name.c_str(), options.devices);
+  if (std::string why = refusal(options, target); !why.empty()) {
+    std::fprintf(stderr, "outboard: %s\n", why.c_str());
     return 2;
   }
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);
@@ -78,6 +89,10 @@ int run(RunOptions options) {
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  if (!options.checks.empty()) {
+    setenv("OUTBOARD_CHECK", options.checks.c_str(), 1);
+    return run_checked(arguments.data(), options.check_exit);
+  }
   execvp(arguments[0], arguments.data());
   int reason = errno;
   std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));

@@ -12,12 +12,14 @@ struct RunOptions {
   std::string target = "auto";
   int devices = 0;         // software GPUs, 0: as OUTBOARD_DEVICES says
   std::string capability;  // what the software GPU claims; empty: as OUTBOARD_CC says, or by who asks
+  std::string checks;      // of what kernels do: api/checks.h; empty: none
+  int check_exit = 86;     // when they have found errors
   bool verbose = false;
   std::vector<std::string> command;
 };
 
-// Returns only on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying
-// why on standard error.
+// Returns on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying why on
+// standard error, and after a program whose kernels were checked.
 int run(RunOptions options);
 
 }  // namespace cli

@@ -17,6 +17,7 @@
 
 #include "api/window.h"
 #include "base/log.h"
+#include "client/cuda/checking.h"
 #include "client/target.h"
 
 namespace client {
@@ -77,7 +78,7 @@ bool reserve_window() {
 
 CUresult Connection::start() {
   target_ = target_from_environment();
-  auto greeted = greet(target_, program_name(), greeting_ms);
+  auto greeted = greet(target_, program_name(), greeting_ms, wanted_checks());
   if (!greeted) {
     base::log(base::Level::error, "no GPU", {{"reason", greeted.error()}});
     return CUDA_ERROR_NO_DEVICE;
@@ -421,7 +422,9 @@ Connection& connection() {
 CUresult connect() {
   static const CUresult result = [] {
     pthread_atfork(nullptr, nullptr, [] { connection().disown(); });
-    return connection().start();
+    CUresult started = connection().start();
+    if (started == CUDA_SUCCESS) start_checking();
+    return started;
   }();
   return result;
 }

@@ -9,6 +9,7 @@
 
 #include "api/opcode.h"
 #include "base/log.h"
+#include "client/cuda/checking.h"
 #include "client/session.h"
 #include "device/device.h"
 #include "server/call.h"
@@ -17,6 +18,7 @@
 #include "server/objects.h"
 
 extern "C" const device::Driver* outboard_device(uint64_t memory_bytes);
+extern "C" const device::Checks* outboard_checks();
 
 namespace {
 
@@ -35,6 +37,7 @@ struct Transfer {
 class Direct final : public worker::Session {
  public:
   const device::Driver& driver() override { return *driver_; }
+  const device::Checks* checks() override { return outboard_checks(); }
   bool add(uint64_t number, const void* type, void* handle) override {
     std::lock_guard hold(lock_);
     return objects_.add(number, type, handle);
@@ -159,7 +162,11 @@ worker::Session& worker::session() { return direct(); }
 namespace client {
 
 CUresult connect() {
-  static const CUresult result = direct().start();
+  static const CUresult result = [] {
+    CUresult started = direct().start();
+    if (started == CUDA_SUCCESS) start_checking();
+    return started;
+  }();
   return result;
 }
 

@@ -46,13 +46,19 @@ std::string target_from_environment() {
   return target && *target ? target : "unix:" + links::default_socket_path();
 }
 
-base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms) {
+base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
+                            const std::string& checks) {
   links::Address address = TRY(links::parse(target));
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
-  wire::Hello hello{wire::oldest_version, wire::newest_version,         api::window_base,
-                    api::window_size,     "outboard " OUTBOARD_VERSION, program,
-                    wanted_capability()};
+  wire::Hello hello{wire::oldest_version,
+                    wire::newest_version,
+                    api::window_base,
+                    api::window_size,
+                    "outboard " OUTBOARD_VERSION,
+                    program,
+                    wanted_capability(),
+                    checks};
   wire::Writer writer;
   wire::write(writer, hello);
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};

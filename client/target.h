@@ -12,7 +12,9 @@ struct Greeted {
 };
 
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
-base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms);
+// `checks`: what shall be checked of the program's kernels (wire::Hello).
+base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
+                            const std::string& checks = {});
 
 std::string target_from_environment();
 

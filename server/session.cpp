@@ -40,8 +40,9 @@ class ClientSession::Buffer {
   size_t size_ = 0;
 };
 
-ClientSession::ClientSession(links::Link link, const device::Driver& driver, Output& output)
-    : link_(std::move(link)), input_(link_), driver_(driver), output_(output) {}
+ClientSession::ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks,
+                             Output& output)
+    : link_(std::move(link)), input_(link_), driver_(driver), checks_(checks), output_(output) {}
 
 void ClientSession::run() {
   std::thread([this] { watch(); }).detach();

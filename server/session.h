@@ -23,12 +23,13 @@ namespace server {
 
 class ClientSession final : public worker::Session {
  public:
-  ClientSession(links::Link link, const device::Driver& driver, Output& output);
+  ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks, Output& output);
 
   // Serves until the client leaves or breaks the protocol; ends the process then, because that frees everything.
   [[noreturn]] void run();
 
   const device::Driver& driver() override { return driver_; }
+  const device::Checks* checks() override { return checks_; }
   bool add(uint64_t number, const void* type, void* handle) override { return objects_.add(number, type, handle); }
   void remove(uint64_t number) override { objects_.remove(number); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
@@ -60,6 +61,7 @@ class ClientSession final : public worker::Session {
   links::Link link_;
   links::Input input_;
   const device::Driver& driver_;
+  const device::Checks* const checks_;
   Output& output_;
   Objects objects_;
   std::atomic<int> pending_{0};  // first error of a one-way call, until a reply carries it

@@ -22,6 +22,7 @@ constexpr unsigned hello_seconds = 10;
 ClientSession* the_session = nullptr;  // one per worker process; worker::session() names it
 
 using Open = const device::Driver* (*)(uint64_t memory_bytes);
+using FindChecks = const device::Checks* (*)();
 
 [[noreturn]] void leave(const std::string& reason) {
   base::log(base::Level::warn, "client-not-served", {{"reason", reason}});
@@ -98,15 +99,19 @@ void run_worker(links::Link link, const WorkerOptions& options) {
   if (!output) refuse(link, output.error());
   auto library = load_device(options.device);
   if (!library) refuse(link, library.error());
+  if (!hello.checks.empty()) setenv("OUTBOARD_CHECK", hello.checks.c_str(), 1);
   if (!hello.capability.empty()) setenv("OUTBOARD_CC", hello.capability.c_str(), 1);
   auto open = reinterpret_cast<Open>(dlsym(library.value(), "outboard_device"));
   const device::Driver* driver = open ? open(options.memory_bytes) : nullptr;
+  auto find_checks = reinterpret_cast<FindChecks>(dlsym(library.value(), "outboard_checks"));
+  const device::Checks* checks = driver && find_checks ? find_checks() : nullptr;
+  if (driver && !hello.checks.empty() && !checks) refuse(link, "the server's device cannot check kernels like that");
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
   welcome.build = "outboard " OUTBOARD_VERSION;
   if (!send(link, welcome)) leave("the client left during the greeting");
-  auto session = std::make_unique<ClientSession>(std::move(link), *driver, output.value());
+  auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   base::log(base::Level::info, "client", {{"program", hello.program}, {"worker", std::to_string(getpid())}});
   session->run();

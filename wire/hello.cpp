@@ -39,6 +39,7 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.build);
   put_text(writer, hello.program);
   put_text(writer, hello.capability);
+  put_text(writer, hello.checks);
   writer.align();
 }
 
@@ -53,6 +54,7 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   hello.build = get_text(reader);
   hello.program = get_text(reader);
   hello.capability = get_text(reader);
+  if (!reader.at_end()) hello.checks = get_text(reader);                  // earlier builds have none
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};  // later versions may append
   return hello;
 }

@@ -18,6 +18,7 @@ struct Hello {
   std::string build;                          // "outboard 0.1.0"
   std::string program;                        // for the server's log
   std::string capability;  // "13.0": what the device should claim if it can choose; empty: its choice
+  std::string checks;      // "memory,races": what shall be checked of the kernels (api/checks.h); empty: nothing
 };
 
 struct Welcome {

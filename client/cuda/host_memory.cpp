@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "client/cuda/capture.h"
+#include "client/cuda/checking.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -44,8 +45,10 @@ OUTBOARD_EXPORT CUresult cuMemAllocHost_v2(void** pp, size_t bytesize) { return 
 OUTBOARD_EXPORT CUresult cuMemFreeHost(void* p) {
   if (CUresult result = ready_to_wait()) return result;
   auto range = client::find_range(reinterpret_cast<uint64_t>(p));
-  if (!range || range->kind != Kind::pinned || range->address != reinterpret_cast<uint64_t>(p))
+  if (!range || range->kind != Kind::pinned || range->address != reinterpret_cast<uint64_t>(p)) {
+    if (p) client::check_bad_free("cuMemFreeHost", reinterpret_cast<uint64_t>(p));
     return CUDA_ERROR_INVALID_VALUE;
+  }
   if (CUresult result = remote::cuCtxSynchronize()) return result;  // the device may be reading it
   client::forget(range->address);
   if (client::in_process())

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "client/cuda/capture.h"
+#include "client/cuda/checking.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -23,13 +24,24 @@ std::map<uint64_t, Range>& ranges() {
 }  // namespace
 
 void remember(const Range& range) {
-  std::lock_guard hold(lock);
-  ranges()[range.address] = range;
+  {
+    std::lock_guard hold(lock);
+    ranges()[range.address] = range;
+  }
+  check_remembered(range);
 }
 
 bool forget(uint64_t address) {
-  std::lock_guard hold(lock);
-  return ranges().erase(address) == 1;
+  Range gone;
+  {
+    std::lock_guard hold(lock);
+    auto found = ranges().find(address);
+    if (found == ranges().end()) return false;
+    gone = found->second;
+    ranges().erase(found);
+  }
+  check_forgotten(gone);
+  return true;
 }
 
 std::optional<Range> find_range(uint64_t address) {
@@ -91,8 +103,11 @@ OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   CUresult freed = CUDA_SUCCESS;
   if (client::graph::free_block(dptr, freed)) return freed ? freed : cuCtxSynchronize();
   auto range = client::find_range(dptr);
-  if (!range || range->address != dptr || (range->kind != client::Kind::device && range->kind != client::Kind::managed))
+  if (!range || range->address != dptr ||
+      (range->kind != client::Kind::device && range->kind != client::Kind::managed)) {
+    client::check_bad_free("cuMemFree", dptr);
     return CUDA_ERROR_INVALID_VALUE;
+  }
   client::forget(dptr);
   client::unshare(dptr);
   return remote::cuMemFree_v2(dptr);

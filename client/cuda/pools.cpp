@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "client/cuda/capture.h"
+#include "client/cuda/checking.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
@@ -103,7 +104,10 @@ OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   if (client::capturing(hStream)) return client::capture_free(hStream, dptr);
   CUresult freed = CUDA_SUCCESS;
   if (client::graph::free_block(dptr, freed)) return freed;
-  if (!client::forget(dptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (!client::forget(dptr)) {
+    client::check_bad_free("cuMemFreeAsync", dptr);
+    return CUDA_ERROR_INVALID_VALUE;
+  }
   return remote::cuMemFreeAsync(dptr, client::resolve(hStream));
 }
 

@@ -16,6 +16,8 @@ class Session {
  public:
   virtual ~Session() = default;
   virtual const device::Driver& driver() = 0;
+  // nullptr: nothing is checked.
+  virtual const device::Checks* checks() = 0;
   // Number to handle, thread-safe.
   virtual bool add(uint64_t number, const void* type, void* handle) = 0;
   virtual void remove(uint64_t number) = 0;

@@ -1,5 +1,6 @@
 #include "tests/ptx/engines.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <thread>
@@ -36,7 +37,9 @@ std::string Compiled::run(const std::string& kernel, Shape shape, const std::vec
   size_t index = 0;
   while (index < kernels.size() && kernels[index].name != kernel) ++index;
   if (index == kernels.size()) return "no kernel " + kernel;
-  auto entry = program_->entry(index, software::grouping_of(shape.threads, 1, 1));
+  auto grouping = software::grouping_of(shape.threads, 1, 1);
+  grouping.checked = std::getenv("OUTBOARD_CHECKED") != nullptr;
+  auto entry = program_->entry(index, grouping);
   if (!entry) return entry.error();
   software::Job job;
   software::Launch& launch = job.launch;

@@ -1,5 +1,6 @@
 // Every line of variants.txt: its forms pass the parser and the code generator, or are refused with a reason.
-// OUTBOARD_MACHINE_CODE=1 makes machine code of them, too, which takes minutes.
+// OUTBOARD_CHECKED=1: as code that asks before every access (outboard run --check). OUTBOARD_MACHINE_CODE=1 makes
+// machine code of them, too, which takes minutes.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -25,6 +26,7 @@ std::string refusal(const std::vector<std::string>& statements) {
   auto program = software::compile(std::span(&text, 1), allocate);
   if (!program) return program.error();
   auto grouping = software::grouping_of(32, 1, 1);
+  grouping.checked = std::getenv("OUTBOARD_CHECKED") != nullptr;
   if (std::getenv("OUTBOARD_MACHINE_CODE")) {
     auto entry = program.value()->entry(0, grouping);
     return entry ? "" : entry.error();

@@ -1,8 +1,14 @@
 // What the files about asynchronous copies have from each other.
 #pragma once
 #include "device/software/codegen/emitter.h"
+#include "device/software/run/warp.h"
 
 namespace software {
+
+// What the checks are told of an operation on an mbarrier object.
+constexpr Emitter::Asked mbarrier_asked(ptx::Space space) {
+  return {8, space, outboard_reads | outboard_writes | outboard_strong};
+}
 
 // emit_access.cpp: every active lane copies so many bytes, 4 or a multiple of 8.
 void copy_pieces(Emitter& emitter, llvm::Value* to, llvm::Value* from, unsigned bytes);

@@ -132,6 +132,12 @@ bool strong(const ptx::Modifiers& modifiers) {
   return modifiers.is_volatile || modifiers.has("acquire") || modifiers.has("relaxed") || modifiers.has("release");
 }
 
+// What the checks are told of a load or store.
+Emitter::Asked asked(const ptx::Modifiers& modifiers, uint32_t how) {
+  if (strong(modifiers)) how |= outboard_strong;
+  return {access_bytes(modifiers.type) * modifiers.vector, modifiers.space, how, modifiers.vector};
+}
+
 Value* offset_by(Emitter& emitter, Value* addresses, uint64_t bytes) {
   return bytes ? emitter.ir.CreateAdd(addresses, emitter.like(addresses, bytes)) : addresses;
 }
@@ -229,6 +235,7 @@ void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<V
 std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool is_strong, bool look) {
   const auto& modifiers = instruction.modifiers;
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
+  addresses = emitter.checked(addresses, asked(modifiers, outboard_reads));
   require_aligned(emitter, instruction, instruction.operands[1], addresses);
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
@@ -244,8 +251,9 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   if (is_strong) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
   std::optional<Consecutive> rows;
   std::optional<std::vector<Value*>> together;
-  if (!is_strong) together = load_together(emitter, instruction);
-  if (!is_strong && !together) rows = consecutive(emitter, instruction, instruction.operands[1], false);
+  const bool anywhere = is_strong || emitter.is_checked();
+  if (!anywhere) together = load_together(emitter, instruction);
+  if (!anywhere && !together) rows = consecutive(emitter, instruction, instruction.operands[1], false);
   std::vector<Value*> values;
   if (together) {
     values = *together;
@@ -282,13 +290,14 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   for (unsigned i = 0; i < modifiers.vector; ++i) skips = skips || skipped(i);
   auto anywhere = [&](bool look) {
     Value* addresses = emitter.address_of(instruction.operands[0], modifiers.space);
+    addresses = emitter.checked(addresses, asked(modifiers, outboard_writes), values);
     require_aligned(emitter, instruction, instruction.operands[0], addresses);
     for (unsigned i = 0; i < modifiers.vector; ++i)
       if (!skipped(i))
         store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), values[i], strong(modifiers),
               look);
   };
-  if (strong(modifiers) || skips) return anywhere(true);
+  if (strong(modifiers) || skips || emitter.is_checked()) return anywhere(true);
   std::vector<Value*> spread;
   for (Value* one : values) spread.push_back(emitter.splat(one));
   if (store_together(emitter, instruction, spread)) return;

@@ -6,6 +6,7 @@
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/narrow.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 namespace {
@@ -208,6 +209,8 @@ struct Atomic {
     if (width < 16 || (!swap && !by_loop && chosen == AtomicRMWInst::BAD_BINOP) || (width == 128 && !swap && !exchange))
       emitter.unsupported(instruction);
     Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
+    addresses = emitter.checked(addresses, {width / 8 * modifiers.vector, modifiers.space,
+                                            outboard_reads | outboard_writes | outboard_strong, modifiers.vector});
     emitter.require_aligned(addresses, width / 8 * modifiers.vector);
     for (unsigned i = 0; i < modifiers.vector; ++i) element(addresses, i);
     // Locks are built from these two: give other warps a turn.

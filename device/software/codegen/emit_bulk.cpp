@@ -53,6 +53,7 @@ namespace {
 // The mbarrier operand of a copy that completes on one; its address is in the space of the destination.
 Value* barrier_of(Emitter& emitter, const Operand& operand) {
   Value* barrier = emitter.address_of(operand, Space::shared);
+  barrier = emitter.checked(barrier, mbarrier_asked(Space::shared));
   emitter.require_aligned(barrier, 8);
   return barrier;
 }

@@ -2,6 +2,7 @@
 // begun. A shared address counts from the executing block's memory; that of another block lies so many pitches away.
 #include <cstddef>
 
+#include "device/software/codegen/copies.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/run/warp.h"
 
@@ -107,6 +108,7 @@ void emit_try_cancel(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   Value* response = emitter.address_of(instruction.operands.at(0), Space::shared);
   Value* barrier = emitter.address_of(instruction.operands.at(1), Space::shared);
+  barrier = emitter.checked(barrier, mbarrier_asked(Space::shared));
   emitter.require_aligned(response, 16);
   emitter.require_aligned(barrier, 8);
   bool all = instruction.modifiers.has("multicast::cluster::all");

@@ -4,6 +4,7 @@
 
 #include "device/software/codegen/copies.h"
 #include "device/software/codegen/emitter.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 namespace {
@@ -38,16 +39,20 @@ void emit_lane_copy(Emitter& emitter, const ptx::Instruction& instruction) {
   if (bytes != 4 && bytes != 8 && bytes != 16) emitter.unsupported(instruction, "a size that is not 4, 8 or 16");
   Value* to = emitter.address_of(instruction.operands[0], Space::shared);
   Value* from = emitter.address_of(instruction.operands[1], Space::global);
+  Value* count = bytes_to_read(emitter, instruction, bytes);
+  to = emitter.checked(to, {bytes, Space::shared, outboard_writes});
+  if (!count) from = emitter.checked(from, {bytes, Space::global, outboard_reads});
   emitter.require_aligned(to, bytes);
   emitter.require_aligned(from, bytes);
-  Value* count = bytes_to_read(emitter, instruction, bytes);
   if (!count) return copy_pieces(emitter, to, from, bytes);
   emitter.each_active_lane([&](Value* lane) {
     auto pointer = [&](Value* addresses) { return ir.CreateIntToPtr(emitter.element(addresses, lane), ir.getPtrTy()); };
     auto* piece = emitter.scratch(ir.getIntNTy(bytes * 8));
     auto* type = piece->getAllocatedType();
     ir.CreateStore(llvm::Constant::getNullValue(type), piece);
-    Value *target = pointer(to), *source = pointer(from), *some = emitter.element(count, lane);
+    Value *target = pointer(to), *some = emitter.element(count, lane);
+    Value* readable = emitter.checked_range(lane, emitter.element(from, lane), some, Space::global, outboard_reads);
+    Value* source = ir.CreateIntToPtr(readable, ir.getPtrTy());
     Value* whole = ir.CreateICmpEQ(some, ir.getInt32(bytes));
     emitter.when(whole, [&] { ir.CreateStore(ir.CreateAlignedLoad(type, source, Align(1)), piece); });
     emitter.when(ir.CreateNot(whole), [&] { ir.CreateMemCpy(piece, Align(1), source, Align(1), some); });
@@ -61,6 +66,7 @@ void emit_arrival(Emitter& emitter, const ptx::Instruction& instruction) {
   if (!instruction.modifiers.has("noinc")) return;
   auto& ir = emitter.ir;
   Value* barrier = emitter.address_of(instruction.operands[0], instruction.modifiers.space);
+  barrier = emitter.checked(barrier, mbarrier_asked(instruction.modifiers.space));
   emitter.require_aligned(barrier, 8);
   emitter.each_active_lane([&](Value* lane) {
     emitter.hook("outboard_mbarrier_arrive", ir.getInt64Ty(),
@@ -85,8 +91,11 @@ void emit_fill(Emitter& emitter, const ptx::Instruction& instruction) {
   Value* size = emitter.read(instruction.operands.at(1), ptx::Type::u64);
   emitter.require_aligned(to, 8);
   emitter.each_active_lane([&](Value* lane) {
-    Value* pointer = ir.CreateIntToPtr(emitter.element(to, lane), ir.getPtrTy());
-    ir.CreateMemSet(pointer, ir.getInt8(0), emitter.element(size, lane), llvm::MaybeAlign(1));
+    Value* bytes = emitter.element(size, lane);
+    Value* place =
+        emitter.checked_range(lane, emitter.element(to, lane), bytes, instruction.modifiers.space, outboard_writes);
+    bytes = ir.CreateSelect(ir.CreateICmpEQ(place, ir.getInt64(0)), ir.getInt64(0), bytes);
+    ir.CreateMemSet(ir.CreateIntToPtr(place, ir.getPtrTy()), ir.getInt8(0), bytes, llvm::MaybeAlign(1));
   });
 }
 

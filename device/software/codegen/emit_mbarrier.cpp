@@ -1,5 +1,6 @@
 // mbarrier objects (PTX ISA, "Parallel Synchronization and Communication Instructions: mbarrier"). What they hold is
 // the run time's (run/mbarrier.h).
+#include "device/software/codegen/copies.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/run/mbarrier.h"
 #include "device/software/run/warp.h"
@@ -15,6 +16,9 @@ using ptx::Type;
 
 Value* address(Emitter& emitter, const ptx::Instruction& instruction, size_t operand) {
   Value* made = emitter.address_of(instruction.operands.at(operand), instruction.modifiers.space);
+  Emitter::Asked asked = mbarrier_asked(instruction.modifiers.space);
+  if (instruction.modifiers.has("init")) asked.how &= ~uint32_t{outboard_reads};
+  made = emitter.checked(made, asked);
   emitter.require_aligned(made, 8);
   return made;
 }

@@ -1,6 +1,7 @@
 // ldmatrix, stmatrix, movmatrix (PTX ISA, "Warp-level matrix load instruction: ldmatrix" and its neighbours): rows of
 // 16 bytes of shared memory, whose addresses lanes hold, and registers in which four lanes hold a row.
 #include "device/software/codegen/matrix.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 namespace {
@@ -31,6 +32,9 @@ struct Rows {
     Value* addresses = emitter.splat(emitter.address_of(instruction.operands[operand], modifiers.space));
     std::vector<llvm::Constant*> used(lanes);
     for (unsigned lane = 0; lane < lanes; ++lane) used[lane] = ir.getInt1(lane < rows);
+    uint32_t how = instruction.opcode == ptx::Opcode::stmatrix ? outboard_writes : outboard_reads;
+    addresses = emitter.checked(addresses, {16, modifiers.space, how | outboard_whole_warp, 1,
+                                            ir.getInt32(rows < 32 ? (1u << rows) - 1 : ~0u)});
     Value* named = ir.CreateSelect(llvm::ConstantVector::get(used), addresses, emitter.like(addresses, 0));
     emitter.require_aligned(named, 16);
     std::vector<Value*> pointers;

@@ -86,6 +86,7 @@ void emit_tensor_copy(Emitter& emitter, const ptx::Instruction& instruction) {
   set_tensor(emitter, description, instruction, instruction.operands[store ? 0 : 1]);
   if (!store) {
     Value* barrier = emitter.address_of(instruction.operands.at(2), Space::shared);
+    barrier = emitter.checked(barrier, mbarrier_asked(Space::shared));
     emitter.require_aligned(barrier, 8);
     description.set(offsetof(TensorCopy, barrier), barrier);
     set_rest_of_load(emitter, description, instruction);

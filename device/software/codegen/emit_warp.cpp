@@ -171,7 +171,11 @@ void emit_cluster_barrier(Emitter& emitter, const ptx::Instruction& instruction)
 void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
-  if (modifiers.has("warp")) return;  // lanes of a warp are never apart here
+  if (modifiers.has("warp")) {  // lanes of a warp are never apart here
+    if (emitter.is_checked())
+      emitter.hook("outboard_check_meeting", ir.getVoidTy(), {emitter.warp(), emitter.active()});
+    return;
+  }
   if (modifiers.has("cluster")) return emit_cluster_barrier(emitter, instruction);
   auto scalar = [&](size_t i) {
     if (i >= instruction.operands.size()) return static_cast<Value*>(ir.getInt32(0));

@@ -2,6 +2,7 @@
 // matrix over the lanes is the implementation's choice; here it is that of mma: tiles of 16 (or 8) rows of A, of 8
 // columns of B, and D's tiles row by row of tiles. Registers that are more than a matrix needs hold it again.
 #include "device/software/codegen/matrix.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 namespace {
@@ -54,14 +55,17 @@ struct Wmma {
                        : ir.CreateLShr(ir.CreateMul(count, ir.getInt64(bits)), 3);
   }
 
-  // `count` elements at byte `offset` of line `line`.
-  Value* pointer(unsigned line, uint64_t offset) {
+  // So many bytes from byte `offset` of line `line` on.
+  Value* pointer(unsigned line, uint64_t offset, unsigned bytes, uint32_t how) {
     Value* at = ir.CreateAdd(base, ir.CreateMul(stride, ir.getInt64(line)));
-    return ir.CreateIntToPtr(ir.CreateAdd(at, ir.getInt64(offset)), ir.getPtrTy());
+    at = ir.CreateAdd(at, ir.getInt64(offset));
+    at = emitter.checked(at, {bytes, modifiers.space, how | outboard_whole_warp, 0});
+    return ir.CreateIntToPtr(at, ir.getPtrTy());
   }
   Value* load(unsigned line, uint64_t offset, unsigned bits, unsigned count) {
     auto* type = FixedVectorType::get(ir.getIntNTy(bits), count);
-    return ir.CreateAlignedLoad(type, pointer(line, offset), llvm::Align(bits >= 8 ? bits / 8 : 1));
+    Value* from = pointer(line, offset, bits * count / 8, outboard_reads);
+    return ir.CreateAlignedLoad(type, from, llvm::Align(bits >= 8 ? bits / 8 : 1));
   }
 
   Value* joined(std::vector<Value*> parts) {
@@ -192,7 +196,8 @@ struct Wmma {
       }
       if (!by_rows) transpose(ir, lines);
       for (unsigned i = 0; i < 8; ++i) {
-        Value* at = by_rows ? pointer(row + i, column * sum_bits() / 8) : pointer(column + i, row * sum_bits() / 8);
+        Value* at = by_rows ? pointer(row + i, column * sum_bits() / 8, sum_bits(), outboard_writes)
+                            : pointer(column + i, row * sum_bits() / 8, sum_bits(), outboard_writes);
         ir.CreateAlignedStore(lines[i], at, llvm::Align(sum_bits() / 8));
       }
     });

@@ -110,6 +110,19 @@ class Emitter {
   Value* texture_operands();              // room for TextureOperands, the function's one
   Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
   void require_aligned(Value* addresses, unsigned bytes);  // of the active lanes; else the launch fails
+  // --- code that is checked (Grouping::checked) asks before each access; in other code these give the address back.
+  struct Asked {
+    unsigned bytes;  // of a lane
+    ptx::Space space;
+    uint32_t how;            // run/warp.h: outboard_reads and its like
+    unsigned elements = 1;   // of a lane; 0: need not be aligned
+    Value* lanes = nullptr;  // i32; nullptr: the active ones
+  };
+  Value* checked(Value* addresses, const Asked& what, const std::vector<Value*>& values = {});
+  // Any number of bytes for one lane: 0, where many of them must not be touched.
+  Value* checked_range(Value* lane, Value* address, Value* bytes, ptx::Space space, uint32_t how);
+  bool is_checked() const { return grouping_.checked; }
+
   // Runs `body(lane)` for every active lane, in order; `lane` is an i32.
   void each_active_lane(const std::function<void(Value* lane)>& body);
   // Runs body only when `condition` (i1) holds.
@@ -232,6 +245,7 @@ class Emitter {
   std::vector<llvm::AllocaInst*> masks_;   // by block
   std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::AllocaInst*> areas_;
+  llvm::AllocaInst* asked_ = nullptr;            // addresses on their way to checked() and back
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block

@@ -139,11 +139,12 @@ std::string kernel_key(const ptx::Module& module, std::span<const size_t> functi
   key.hash.add(module.target);
   key.hash.add(static_cast<uint64_t>(module.version_major * 1000 + module.version_minor));
   key.hash.add(static_cast<uint64_t>(module.address_size));
-  auto [columns, threads, whole, lanes] = grouping;  // whoever adds a member must add it here
+  auto [columns, threads, whole, lanes, checked] = grouping;  // whoever adds a member must add it here
   key.hash.add(columns);
   key.hash.add(threads);
   key.hash.add(whole);
   key.hash.add(lanes);
+  key.hash.add(checked);
   for (uint32_t i = 0; i < module.variables.size(); ++i)  // isspacep looks at all of them
     if (module.variables[i].space == ptx::Space::constant) key.add_variable(i);
   for (uint32_t index : placement.pointed_at) key.hash.add(function_address(index));

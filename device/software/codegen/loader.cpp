@@ -58,6 +58,9 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_warpgroup_wait", outboard_warpgroup_wait);
   add("outboard_load_rarely", outboard_load_rarely);
   add("outboard_store_rarely", outboard_store_rarely);
+  add("outboard_check_access", outboard_check_access);
+  add("outboard_check_range", outboard_check_range);
+  add("outboard_check_meeting", outboard_check_meeting);
   add("outboard_gather", outboard_gather);
   add("outboard_scatter", outboard_scatter);
   add("outboard_texture", outboard_texture);

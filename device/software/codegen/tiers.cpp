@@ -161,7 +161,7 @@ base::Result<std::shared_ptr<TieredKernel>> make_kernel(KernelSource source) {
       return std::shared_ptr<TieredKernel>(std::make_shared<ReadyKernel>(entry));
     }
   }
-  if (tiers != Tiers::compiled) {
+  if (tiers != Tiers::compiled && !source.grouping.checked) {  // handlers know no checks
     auto stepped = std::make_shared<SteppedKernel>(source, key, tiers == Tiers::both);
     base::Status good = stepped->prepare();
     if (good) return std::shared_ptr<TieredKernel>(std::move(stepped));

@@ -1,5 +1,6 @@
 // Flat copies: checks what each function promises and hands the bytes to copy_rows().
 #include "api/window.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
 
@@ -17,7 +18,9 @@ bool valid(Side side, uint64_t address, size_t size) {
   if (size == 0) return true;
   if (side == Side::host) return address != 0;
   if (side == Side::any && !api::in_window(address)) return address != 0;
-  return accessible(address, size);
+  if (accessible(address, size)) return true;
+  report_range("a memcpy", address, size);
+  return false;
 }
 
 CUresult copy(Side to_side, uint64_t to, Side from_side, uint64_t from, size_t size, CUstream handle, Wait wait) {

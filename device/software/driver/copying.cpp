@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "device/software/driver/checking.h"
 #include "device/software/run/faults.h"
 
 namespace software {
@@ -13,6 +14,7 @@ namespace {
 constexpr uint64_t worth_a_thread = 1 << 20;  // bytes: smaller asynchronous copies run at once when they can
 
 bool move(const Rows& rows) {
+  note_copy(rows);
   bool flat = rows.height * rows.depth == 1 ||
               (rows.to_pitch == rows.width && rows.from_pitch == rows.width && rows.depth == 1) ||
               (rows.to_pitch == rows.width && rows.from_pitch == rows.width &&

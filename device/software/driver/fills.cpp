@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
 #include "device/software/run/faults.h"
@@ -23,6 +24,7 @@ struct Fill {
 bool fill_row(uint64_t address, uint32_t value, unsigned element, size_t bytes) {
   uint8_t pattern[256];
   for (size_t i = 0; i < sizeof pattern; i += element) std::memcpy(pattern + i, &value, element);
+  note_written(address, bytes);
   auto* to = reinterpret_cast<uint8_t*>(address);
   size_t filled = std::min(bytes, sizeof pattern);
   if (!guarded_copy(to, pattern, filled)) return false;
@@ -53,9 +55,12 @@ CUresult memset(const Fill& what, CUstream handle) {
   if (what.address % what.element || (what.height > 1 && (what.pitch % what.element || what.pitch < row)))
     return CUDA_ERROR_INVALID_VALUE;
   if (row == 0 || what.height == 0) return CUDA_SUCCESS;
-  if (__builtin_mul_overflow(what.height - 1, what.pitch, &extent) || __builtin_add_overflow(extent, row, &extent) ||
-      !accessible(what.address, extent))
+  if (__builtin_mul_overflow(what.height - 1, what.pitch, &extent) || __builtin_add_overflow(extent, row, &extent))
     return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(what.address, extent)) {
+    report_range("a memset", what.address, extent);
+    return CUDA_ERROR_INVALID_VALUE;
+  }
   if (extent < worth_a_thread && context->idle(stream)) return fill(what) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   context->submit(stream, [context, what] {
     if (context->error() == CUDA_SUCCESS && !fill(what)) context->fail(CUDA_ERROR_ILLEGAL_ADDRESS);

@@ -9,6 +9,7 @@
 
 #include "api/window.h"
 #include "base/log.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/interprocess.h"
 #include "device/software/driver/state.h"
@@ -137,6 +138,7 @@ CUresult cuIpcGetMemHandle(CUipcMemHandle* pHandle, CUdeviceptr dptr) {
   context->wait_all();  // its pages move
   std::optional<Memory::Shared> shared = device().memory->share(dptr);
   if (!shared) return CUDA_ERROR_OUT_OF_MEMORY;
+  note_written(allocation->address, allocation->size);
   MemoryHandle handle;
   handle.ordinal = allocation->ordinal;
   handle.token = shared->token;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/limits.h"
 #include "device/software/driver/occupancy.h"
@@ -104,14 +105,16 @@ void run(Queued& queued) {
   Job& job = queued.job;
   job.rewind();
   device().pool.run(job);
+  if (device().checker) device().checker->print();
   queued.context->print(job.take_printed(), std::move(job.complaint));
   if (CUresult error = job.error) queued.context->fail(error);
 }
 
 // The code for this shape, compiled now if it was never launched before.
 CUresult choose(Function& function, const LaunchShape& shape, Job& job) {
-  auto compiled =
-      function.module->program->entry(function.index, grouping_of(shape.block[0], shape.block[1], shape.block[2]));
+  Grouping grouping = grouping_of(shape.block[0], shape.block[1], shape.block[2]);
+  grouping.checked = device().checker != nullptr;
+  auto compiled = function.module->program->entry(function.index, grouping);
   if (!compiled) {
     base::log(base::Level::error, "kernel cannot be compiled", {{"reason", compiled.error()}});
     return CUDA_ERROR_INVALID_PTX;
@@ -136,6 +139,7 @@ void fill(Job& job, const LaunchShape& shape, const Kernel& kernel, Context& con
   launch.warps = (threads + warp_size - 1) / warp_size;
   launch.grid_id = ++device().numbers;
   launch.device = &job;
+  job.watcher = device().checker.get();
   launch.processors = static_cast<uint32_t>(device().pool.threads());
   launch.kernel_name = kernel.name.c_str();
   launch.parameter_bytes = kernel.parameter_bytes;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "api/window.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/state.h"
@@ -29,6 +30,7 @@ CUresult allocate(uint64_t& address, size_t size, MemoryKind kind) {
   if (CUresult bad = enter(context)) return bad;
   if (size == 0) return CUDA_ERROR_INVALID_VALUE;
   address = device().memory->allocate(size, kind, context.get());
+  if (address && kind == MemoryKind::device) note_allocation(address, size);
   return address ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/state.h"
@@ -64,6 +65,7 @@ void run(Context& context, const Operation& operation) {
   if (operation.operation != CU_STREAM_MEM_OP_WRITE_VALUE_32 && operation.operation != CU_STREAM_MEM_OP_WRITE_VALUE_64)
     return;  // barriers: the fence was it
   const auto& write = operation.writeValue;
+  note_written(write.address, bytes_of(operation));
   if (!guarded_copy(reinterpret_cast<void*>(write.address), &write.value64, bytes_of(operation)))
     context.fail(CUDA_ERROR_ILLEGAL_ADDRESS);
 }

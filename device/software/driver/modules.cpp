@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/log.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/functions.h"
 #include "device/software/driver/limits.h"
 #include "device/software/driver/state.h"
@@ -140,6 +141,7 @@ CUresult build(std::span<const std::string> texts, Context& context, std::shared
     function->max_dynamic_shared = std::max(0, limit::shared - static_cast<int>(function->kernel().static_shared));
     made->functions.push_back(std::move(function));
   }
+  note_module(*made->program);
   make_references(*made);
   module = std::move(made);
   return CUDA_SUCCESS;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/cuda/abi.h"
+#include "device/software/check/checker.h"
 #include "device/software/codegen/compiler.h"
 #include "device/software/driver/arrays.h"
 #include "device/software/driver/stream.h"
@@ -195,6 +196,7 @@ struct Device {
   bool is_primary(const Context* context);
 
   std::unique_ptr<Memory> memory;
+  std::unique_ptr<Checker> checker;  // nullptr: nothing is checked
   Pool pool{Pool::default_threads()};
   std::string name;
   std::atomic<uint64_t> numbers{0};  // of contexts and streams

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "device/device.h"
+#include "device/software/driver/checking.h"
 #include "device/software/driver/state.h"
 #include "device/software/run/faults.h"
 
@@ -72,6 +73,7 @@ bool create_device(uint64_t memory_bytes) {
   }
   auto* made = new Device(count);
   made->memory = std::move(memory.value());
+  made->checker = wanted_checker(*made->memory);
   made->name = "Outboard software GPU (" + processor_name() + ")";
   the_device = made;
   install_fault_handler();

@@ -13,6 +13,7 @@ struct Grouping {
   bool threads = false;   // %tid.x is linear: a row of lanes lies in one row of the block
   bool whole = false;     // no warp has lanes without a thread
   unsigned lanes = 32;    // that one call of the code runs
+  bool checked = false;   // the code asks before every access (run/watcher.h)
   unsigned rows() const { return lanes / columns; }
   bool operator==(const Grouping&) const = default;
 };

@@ -15,6 +15,7 @@ constexpr uint32_t polls_per_turn = 16;
 Block& block_of(Warp* warp) { return *static_cast<Block*>(warp->block); }
 
 Barrier& arrive(Block& block, uint32_t id, uint32_t count) {
+  if (block.watcher) block.watcher->arrive(id % 16, block.worker->current().warp.warp_index);
   Barrier& barrier = block.barriers[id % 16];
   block.met = true;
   ++barrier.arrived;
@@ -29,6 +30,7 @@ void wait(Block& block, uint32_t id) {
   fiber.state = Fiber::waiting;
   block.release(id % 16);
   if (fiber.state == Fiber::waiting) block.worker->hand_over();
+  if (block.watcher) block.watcher->leave(id % 16, fiber.warp.warp_index);
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ void Block::release(uint32_t number) {
   bool whole = barrier.expected == 0 || barrier.expected >= warps;
   uint32_t arrived = barrier.arrived + (whole ? exited : 0);
   if (barrier.arrived == 0 || arrived < (whole ? warps : barrier.expected)) return;
+  if (watcher) watcher->complete(number, whole);
   for (Fiber* fiber : fibers) {
     if (fiber->state != Fiber::waiting || fiber->barrier != number) continue;
     fiber->state = Fiber::ready;
@@ -180,6 +181,8 @@ void Worker::assign(Block& block, uint64_t index) {
   }
   block.index = index;
   block.next_warp = block.exited = 0;
+  if (job_->watcher && !block.watcher) block.watcher = job_->watcher->watch_block();
+  if (block.watcher) block.watcher->begin(launch.total_shared, launch.warps);
   if (!block.met) return;
   for (Barrier& barrier : block.barriers) barrier = Barrier{};
   block.alone.arrived = 0;
@@ -317,6 +320,7 @@ void Worker::run_warps(Fiber& fiber) {
       next_warp(fiber);
       entry(&fiber.warp);
       ++block.exited;
+      if (block.watcher) block.watcher->exit(fiber.warp.warp_index);
       ++block.progress;
       if (block.met) block.release_after_exit(fiber);
     }

@@ -9,6 +9,7 @@
 #include "device/software/run/cluster.h"
 #include "device/software/run/fiber.h"
 #include "device/software/run/job.h"
+#include "device/software/run/watcher.h"
 
 namespace software {
 
@@ -37,6 +38,7 @@ struct Fiber {
   Reduced reduced;          // what that barrier's reduction gave
   Meeting meeting;          // what the warp did at its cluster's barrier
   Arena local;
+  alignas(64) uint8_t nowhere[128];  // where accesses go that were refused (watched.cpp)
 };
 
 // One of the 16 barriers of a block. Counts in warps: PTX ISA, "bar": a warp counts with all its threads.
@@ -62,6 +64,7 @@ struct Block {
   uint32_t rank = 0;           // in its cluster
   Cluster alone;               // where it meets itself, if it asks to
   std::string printed;
+  std::unique_ptr<BlockWatcher> watcher;  // nullptr: nobody watches
 
   bool done() const { return exited == job->launch.warps; }
   bool may_go_on() const;  // some warp does not wait

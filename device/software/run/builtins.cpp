@@ -51,9 +51,6 @@ void record_misaligned(Warp* warp, uint32_t lane, uint64_t address, uint64_t at)
   job.fail(CUDA_ERROR_MISALIGNED_ADDRESS);
 }
 
-// The call that brought us here.
-#define CALL_SITE (reinterpret_cast<uint64_t>(__builtin_return_address(0)) - 1)
-
 bool record_bad_free(Warp* warp, void* pointer) {
   Job& job = *block_of(warp).job;
   if (job.heap && job.heap->free(pointer)) return false;
@@ -101,7 +98,9 @@ void outboard_misaligned(Warp* warp, uint32_t lane, uint64_t address) {
 
 void* outboard_malloc(Warp* warp, uint64_t size) {
   Job& job = *block_of(warp).job;
-  return job.heap ? job.heap->allocate(size) : nullptr;
+  void* given = job.heap ? job.heap->allocate(size) : nullptr;
+  if (given && job.watcher) job.watcher->allocated(reinterpret_cast<uint64_t>(given), size);
+  return given;
 }
 
 void outboard_free(Warp* warp, void* pointer) {

@@ -58,9 +58,11 @@ void Cluster::release() {
   if (counted < expected) return;
   arrived = 0;
   ++phase;
-  for (Block* block : blocks)
+  for (Block* block : blocks) {
+    if (block->watcher) block->watcher->complete(barrier, true);
     for (Fiber* fiber : block->fibers)
       if (fiber->state == Fiber::waiting && fiber->barrier == barrier) fiber->state = Fiber::ready;
+  }
 }
 
 Cluster* Worker::get_cluster() {
@@ -106,6 +108,7 @@ void outboard_cluster_arrive(Warp* warp, uint32_t lanes) {
   Fiber& fiber = block.worker->current();
   block.met = true;
   ++block.progress;
+  if (block.watcher) block.watcher->arrive(Cluster::barrier, warp->warp_index);
   block.its_cluster().arrive(fiber.meeting, lanes, warp->lanes, false);
 }
 
@@ -114,10 +117,12 @@ void outboard_cluster_wait(Warp* warp) {
   Fiber& fiber = block.worker->current();
   Cluster& cluster = block.its_cluster();
   cluster.arrive(fiber.meeting, 0, warp->lanes, true);
-  if (fiber.meeting.phase != cluster.phase) return;
-  fiber.barrier = Cluster::barrier;
-  fiber.state = Fiber::waiting;
-  block.worker->hand_over();
+  if (fiber.meeting.phase == cluster.phase) {
+    fiber.barrier = Cluster::barrier;
+    fiber.state = Fiber::waiting;
+    block.worker->hand_over();
+  }
+  if (block.watcher) block.watcher->leave(Cluster::barrier, warp->warp_index);
 }
 
 // The response: the first of the cancelled blocks, and whether there is one (codegen/emit_cluster.cpp reads it).

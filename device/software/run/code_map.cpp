@@ -27,6 +27,10 @@ const KernelCode* find_code(uint64_t address) {
 
 CodePlace find_place(const Warp& warp, uint64_t address, uint64_t frame) {
   if (warp.step) return {warp.launch->steps->place(*warp.step), warp.addresses != nullptr};
+  return find_place(address, frame);
+}
+
+CodePlace find_place(uint64_t address, uint64_t frame) {
   const KernelCode* code = find_code(address);
   if (!code) return {};
   if (!code->is_shared(address)) return {code->line(address), false};

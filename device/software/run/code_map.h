@@ -33,6 +33,10 @@ struct CodePlace {
   std::string line;
   bool shared = false;  // in a function that goes lane by lane
 };
+// In a function that generated code calls: the call.
+#define CALL_SITE (reinterpret_cast<uint64_t>(__builtin_return_address(0)) - 1)
+// Where machine code at `address` was; `frame`: what the frame pointer held there.
+CodePlace find_place(uint64_t address, uint64_t frame);
 // Where that warp's code was at `address`; `frame`: what the frame pointer held there.
 CodePlace find_place(const Warp& warp, uint64_t address, uint64_t frame);
 

@@ -14,11 +14,13 @@
 namespace software {
 
 class Heap;
+class Watcher;
 
 struct Job {
   Launch launch{};
   KernelEntry entry = nullptr;
   Heap* heap = nullptr;         // nullptr: malloc answers nullptr
+  Watcher* watcher = nullptr;   // nullptr: nothing is checked
   const void* owner = nullptr;  // on whose behalf it runs: a context
   int priority = 0;             // of its stream; the lowest number goes first
   uint64_t blocks = 0;

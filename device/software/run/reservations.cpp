@@ -69,6 +69,7 @@ bool Memory::map(uint64_t address, uint64_t size, int descriptor, uint64_t offse
                   static_cast<off_t>(offset));
   if (at == MAP_FAILED) return false;
   allocations_[address] = {address, size, MemoryKind::mapped, nullptr, ordinal, ++numbers_, false};
+  note_change();
   return true;
 }
 
@@ -96,6 +97,7 @@ bool Memory::unmap(uint64_t address, uint64_t size) {
   return each_mapping(address, size, [this](Allocations::iterator mapping) {
     const Allocation gone = mapping->second;
     allocations_.erase(mapping);
+    note_change();
     void* at = mmap(pointer(gone.address), gone.size, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     return at != MAP_FAILED;
@@ -104,10 +106,11 @@ bool Memory::unmap(uint64_t address, uint64_t size) {
 
 bool Memory::protect(uint64_t address, uint64_t size, bool read, bool write) {
   std::lock_guard hold(lock_);
-  return each_mapping(address, size, [=](Allocations::iterator mapping) {
+  return each_mapping(address, size, [=, this](Allocations::iterator mapping) {
     int protection = (read ? PROT_READ : 0) | (write ? PROT_WRITE : 0);
     if (mprotect(pointer(mapping->second.address), mapping->second.size, protection) != 0) return false;
     mapping->second.open = read;
+    note_change();
     return true;
   });
 }

@@ -7,7 +7,9 @@
 
 #include "api/cuda/tensor_map.h"
 #include "device/software/run/bulk_copy.h"
+#include "device/software/run/code_map.h"
 #include "device/software/run/reduction.h"
+#include "device/software/run/watcher.h"
 
 namespace software {
 namespace {
@@ -60,7 +62,8 @@ Element element_of(api::TensorType type) {
 
 class Copy {
  public:
-  explicit Copy(const TensorCopy& what) : what_(what), map_(*reinterpret_cast<const TensorMap*>(what.map)) {}
+  Copy(Warp& warp, const TensorCopy& what, uint64_t place)
+      : warp_(warp), place_(place), what_(what), map_(*reinterpret_cast<const TensorMap*>(what.map)) {}
 
   const char* complaint() const {
     if (map_.magic != TensorMap::mark) return "no tensor map at the address that a tensor copy gives";
@@ -151,6 +154,7 @@ class Copy {
     auto* shared = reinterpret_cast<uint8_t*>(swizzled(shared_, map_.swizzle));
     auto* tensor = reinterpret_cast<uint8_t*>(global);
     shared_ += bytes;
+    if (!may_move(reinterpret_cast<uint64_t>(shared), global, bytes, inside)) return;
     if (!what_.store) {
       if (inside)
         std::memcpy(shared, tensor, bytes);
@@ -163,6 +167,14 @@ class Copy {
     }
   }
 
+  bool may_move(uint64_t shared, uint64_t global, unsigned bytes, bool inside) {
+    const uint32_t from = outboard_reads | outboard_whole_warp, to = outboard_writes | outboard_whole_warp;
+    bool good = may_touch(warp_, 0, shared, bytes, what_.store ? from : to, place_);
+    return good && (!inside || may_touch(warp_, 0, global, bytes, what_.store ? to : from, place_));
+  }
+
+  Warp& warp_;
+  const uint64_t place_;
   const TensorCopy& what_;
   const TensorMap& map_;
   uint64_t shared_ = 0;
@@ -172,10 +184,13 @@ class Copy {
 }  // namespace software
 
 extern "C" void outboard_tensor_copy(software::Warp* warp, const software::TensorCopy* what) {
-  software::Copy copy(*what);
+  const uint64_t place = CALL_SITE;
+  software::Copy copy(*warp, *what, place);
   if (const char* complaint = copy.complaint()) outboard_trap(warp, 0, complaint);
   software::each_block(*warp, what->shared, what->barrier, what->blocks, [&](uint64_t shared, uint64_t barrier) {
     copy.run(shared);
-    if (barrier) outboard_mbarrier_complete(warp, barrier, copy.bytes());
+    if (!barrier) return;
+    software::may_touch(*warp, 0, barrier, 8, outboard_reads | outboard_writes | outboard_strong, place);
+    outboard_mbarrier_complete(warp, barrier, copy.bytes());
   });
 }

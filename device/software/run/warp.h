@@ -121,6 +121,24 @@ void outboard_gather(uint32_t mask, uint32_t bytes, const uint64_t* addresses, u
 void outboard_scatter(uint32_t mask, uint32_t bytes, const uint64_t* addresses, const uint8_t* values);
 void outboard_load_rarely(software::Warp*, const software::RareAccess*);
 void outboard_store_rarely(software::Warp*, const software::RareAccess*);
+// Only called by code whose accesses are checked (Grouping::checked; run/watched.cpp). `how`: bits of these, the state
+// space (software::AccessSpace) and the number of elements of a lane.
+enum : uint32_t {
+  outboard_reads = 1,
+  outboard_writes = 2,
+  outboard_strong = 4,        // volatile, relaxed and stronger: such accesses do not race with each other
+  outboard_whole_warp = 8,    // of the warp as a whole (.aligned): its lanes are not told apart
+  outboard_one_address = 16,  // addresses[0] is every lane's
+  outboard_own_frame = 32,    // the warp's local memory is divided among its lanes
+  outboard_space_bits = 8,    // where these fields begin
+  outboard_element_bits = 16,
+};
+// An access of `bytes` for each lane. Lanes that must not do it find another address in their place.
+void outboard_check_access(software::Warp*, uint64_t* addresses, uint32_t lanes, uint32_t bytes, uint32_t how,
+                           const uint8_t* values);
+// The same for one lane: returns the address to use, 0: none, since there are too many bytes to have a place for them.
+uint64_t outboard_check_range(software::Warp*, uint32_t lane, uint64_t address, uint64_t bytes, uint32_t how);
+void outboard_check_meeting(software::Warp*, uint32_t lanes);  // bar.warp.sync
 // Device heap.
 void* outboard_malloc(software::Warp*, uint64_t size);
 void outboard_free(software::Warp*, void* pointer);

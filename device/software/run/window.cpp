@@ -45,31 +45,48 @@ Memory::~Memory() { munmap(pointer(base_), size_); }
 uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment) {
   std::lock_guard hold(lock_);
   if (size == 0 || size > limit_) return 0;
-  uint64_t room = up(size, granule);
+  uint64_t room = room_of(size);
   const unsigned ordinal = owner ? owner->ordinal : 0;
   uint64_t& used = used_.at(ordinal);
   if (room > limit_ - used) return 0;
   if (alignment < granule) alignment = granule;
   if (room >= huge_page && alignment < huge_page) alignment = huge_page;
-  uint64_t address = free_.take(room, alignment);
+  uint64_t address = free_.take(room + gap_, alignment);
+  while (!address && !freed_.empty()) {
+    const Allocation oldest = freed_.front();
+    freed_.pop_front();
+    freed_bytes_ -= oldest.size;
+    give_back(oldest.address, oldest.size);
+    address = free_.take(room + gap_, alignment);
+  }
   if (!address) return 0;
   uint64_t begin = down(address, page), end = up(address + room, page);
   // ENOMEM: too many separate mappings (vm.max_map_count).
   if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) {
-    free_.give(address, address + room);
+    free_.give(address, address + room + gap_);
     return 0;
   }
   if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
   allocations_[address] = {address, size, kind, owner, ordinal, ++numbers_, true};
   used += room;
+  note_change();
   return address;
 }
 
 void Memory::release(Allocations::iterator at) {
-  uint64_t address = at->first, room = up(at->second.size, granule);
-  used_[at->second.ordinal] -= room;
+  const Allocation gone = at->second;
+  used_[gone.ordinal] -= room_of(gone.size);
   allocations_.erase(at);
-  auto [begin, end] = free_.give(address, address + room);
+  note_change();
+  if (gap_)
+    put_aside(gone);
+  else
+    give_back(gone.address, gone.size);
+}
+
+void Memory::give_back(uint64_t address, uint64_t size) {
+  const uint64_t room = room_of(size);
+  auto [begin, end] = free_.give(address, address + room + gap_);
   // Of the pages this allocation touched, close those that no other one shares.
   uint64_t first = down(address, page), last = up(address + room, page);
   if (first < begin) first += page;

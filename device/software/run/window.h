@@ -1,7 +1,9 @@
 // The software GPU's memory: reserves the device part of the address window and hands out pieces of it.
 // Addresses it gave are native pointers; whatever it did not give faults.
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -81,6 +83,18 @@ class Memory {
   // meanwhile. Empty: no such allocation, no memory, or its pages are shared in part already.
   std::optional<Shared> share(uint64_t address);
 
+  // --- for checking (freed.cpp). Before the first allocation: every allocation is followed by `gap` bytes of nothing,
+  // a multiple of the granule, and what was freed is handed out again late.
+  void keep_apart(uint64_t gap) { gap_ = gap; }
+  // The freed allocation that `address` lies in, as long as its addresses are not in use again.
+  std::optional<Allocation> find_freed(uint64_t address) const;
+  // The allocation with the smallest distance from `address`.
+  std::optional<Allocation> nearest(uint64_t address) const;
+  std::vector<Allocation> all() const;
+  // Another number whenever an allocation has come, gone or been protected.
+  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  void note_change() { changes_.fetch_add(1, std::memory_order_acq_rel); }
+
   uint64_t limit() const { return limit_; }
   uint64_t used(unsigned ordinal = 0) const;
 
@@ -92,7 +106,10 @@ class Memory {
     base::SharedMemory memory;
   };
   void release(Allocations::iterator at);
+  void put_aside(const Allocation& gone);
+  void give_back(uint64_t address, uint64_t size);
   void close_pages(uint64_t first, uint64_t last);
+  uint64_t room_of(uint64_t size) const { return (size + granule - 1) / granule * granule; }
   SharedRange* make_shared_range(uint64_t begin, uint64_t end);
   template <class Visit>
   bool each_mapping(uint64_t address, uint64_t size, const Visit& visit);
@@ -105,6 +122,10 @@ class Memory {
   std::map<uint64_t, SharedRange> shared_ranges_;  // by begin
   std::vector<uint64_t> used_;                     // by ordinal
   uint64_t numbers_ = 0;
+  uint64_t gap_ = 0;
+  std::deque<Allocation> freed_;  // with gap_: the oldest first
+  uint64_t freed_bytes_ = 0;
+  std::atomic<uint64_t> changes_{0};
 };
 
 }  // namespace software
