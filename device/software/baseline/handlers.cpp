@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <unordered_map>
 
+#include "device/software/codegen/background.h"
 #include "device/software/codegen/kernel_cache.h"
 #include "device/software/codegen/kernel_key.h"
 #include "device/software/codegen/loader.h"
@@ -83,6 +85,7 @@ base::Result<std::vector<Handlers>> make(std::span<const Form* const> forms) {
   std::optional<std::string> object;
   if (!key.empty()) object = cache.read(key);
   if (!object) {
+    std::shared_lock compiling(compiler_in_use());
     llvm::LLVMContext context;
     llvm::Module module("handlers", context);
     TRY(emit_handlers(module, forms));

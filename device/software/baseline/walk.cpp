@@ -9,8 +9,7 @@
 namespace software {
 namespace {
 
-constexpr uint64_t counted_at_once = 1024;   // steps of a loop
-constexpr uint64_t stuck_after = 2'000'000;  // steps of a warp while there is machine code
+constexpr uint64_t counted_at_once = 1024;  // steps of a loop
 
 uint32_t word_at(const uint8_t* frame, uint32_t offset) {
   uint32_t word;
@@ -49,29 +48,30 @@ class Walk {
   uint8_t* const frame_;
   const uint64_t local_;    // lane 0's local memory of this function
   uint32_t* waiting_;       // lanes, by block
-  uint64_t late_ = 0;       // steps while there was machine code
   bool called_ = false;     // by another function
   uint32_t elsewhere_ = 0;  // blocks where some wait
 };
 
 void Walk::count(uint64_t steps) {
   KernelSteps& kernel = *warp_->launch->steps;
-  uint64_t before = kernel.spent.fetch_add(steps, std::memory_order_relaxed);
-  if (before < kernel.worth && before + steps >= kernel.worth) kernel.wanted();
+  auto passes = [&](std::atomic<uint64_t>& counter) {
+    uint64_t before = counter.fetch_add(steps, std::memory_order_relaxed);
+    return before < kernel.worth && before + steps >= kernel.worth;
+  };
+  if (kernel.made.load(std::memory_order_relaxed)) {
+    if (passes(kernel.late)) kernel.resumption_wanted();
+  } else if (passes(kernel.spent)) {
+    kernel.wanted();
+  }
 }
 
 // Lanes begin another turn of a loop: machine code can go on from there.
 bool Walk::resume(uint32_t at, uint32_t lanes) {
-  KernelSteps& kernel = *warp_->launch->steps;
-  if (called_ || !kernel.compiled.load(std::memory_order_relaxed)) return false;
-  if (Resumption resumption = kernel.resumption.load(std::memory_order_acquire)) {
-    warp_->step = nullptr;
-    resumption(warp_, frame_, at, lanes);
-    return true;
-  }
-  late_ += counted_at_once;
-  if (late_ > stuck_after && !kernel.stuck.exchange(true)) kernel.resumption_wanted();
-  return false;
+  Resumption resumption = warp_->launch->steps->resumption.load(std::memory_order_acquire);
+  if (called_ || !resumption) return false;
+  warp_->step = nullptr;
+  resumption(warp_, frame_, at, lanes);
+  return true;
 }
 
 uint32_t Walk::chosen(const StepBlock& block, uint32_t lanes) const {
@@ -86,6 +86,7 @@ void Walk::run(uint32_t lanes, const Prepare& prepare) {
   for (uint32_t lane = 0; lane < warp_size; ++lane)
     lanes_of(code_.local)[lane] = local_ + uint64_t{lane} * code_.local_bytes;
   prepare();
+  if (resume(0, lanes)) return;
   uint32_t at = 0;
   uint64_t steps = 0;
   while (at != StepBlock::end && !code_.blocks.empty()) {

@@ -99,18 +99,21 @@ void Emitter::take_over(const FunctionSteps& steps) {
     ir.CreateStore(ir.CreateLoad(ir.getInt32Ty(), at(steps.waiting + 4 * place)), masks_[layout_.order[place]]);
 }
 
-// To the header of the loop where lanes are.
+// To the block where lanes are: the first, or the header of a loop.
 void Emitter::go_on() {
   parts_ = true;
   auto* nowhere = block("nowhere");
   auto* choice = ir.CreateSwitch(target_->getArg(2), nowhere);
-  for (const Region& region : layout_.regions) {
+  auto enter = [&](uint32_t header) {
+    if (choice->findCaseValue(ir.getInt32(position_[header])) != choice->case_default()) return;
     auto* here = block("resume");
-    choice->addCase(ir.getInt32(position_[region.header]), here);
+    choice->addCase(ir.getInt32(position_[header]), here);
     ir.SetInsertPoint(here);
-    ir.CreateStore(target_->getArg(3), masks_[region.header]);
-    ir.CreateBr(check_[position_[region.header]]);
-  }
+    ir.CreateStore(target_->getArg(3), masks_[header]);
+    ir.CreateBr(check_[position_[header]]);
+  };
+  enter(layout_.order[0]);
+  for (const Region& region : layout_.regions) enter(region.header);
   ir.SetInsertPoint(nowhere);
   ir.CreateUnreachable();
 }

@@ -254,7 +254,7 @@ class Emitter {
   Value* guard_ = nullptr;
   bool rare_ = false;
   Value* texture_operands_ = nullptr;
-  const bool whole_;    // every call is for all lanes
+  const bool whole_;  // every call is for all lanes
   bool resumes_ = false;
   bool parts_ = false;  // somewhere lanes may part: there is masked code
 };

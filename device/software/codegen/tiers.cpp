@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
+#include <shared_mutex>
 #include <string_view>
 
 #include "base/log.h"
@@ -18,12 +19,16 @@
 namespace software {
 namespace {
 
-enum class Tiers { both, baseline, compiled };
+enum class Tiers { both, eager, baseline, compiled };
+
+constexpr uint64_t eager_worth = 1000;
 
 Tiers allowed_tiers() {
   const char* name = std::getenv("OUTBOARD_TIERS");
   std::string_view word = name ? name : "";
-  return word == "baseline" ? Tiers::baseline : word == "compiled" ? Tiers::compiled : Tiers::both;
+  if (word == "baseline") return Tiers::baseline;
+  if (word == "compiled") return Tiers::compiled;
+  return word == "eager" ? Tiers::eager : Tiers::both;
 }
 
 const ptx::Function& kernel_of(const KernelSource& source) { return source.module->functions[source.functions[0]]; }
@@ -64,10 +69,17 @@ std::string key_of(const KernelSource& source) {
                                    : "";
 }
 
-base::Result<Entry> compile_now(const KernelSource& source, const std::string& key) {
-  Report report("kernel compiled", source);
+// Kept on disk, too.
+base::Result<MachineCode> translate_and_keep(const KernelSource& source, const std::string& key) {
   MachineCode code = TRY(translate(*source.module, source.functions, source.placement, source.grouping));
   if (!key.empty()) KernelCache::users().write(key, code.pack());
+  return code;
+}
+
+base::Result<Entry> compile_now(const KernelSource& source, const std::string& key) {
+  Report report("kernel compiled", source);
+  std::shared_lock compiling(compiler_in_use());
+  MachineCode code = TRY(translate_and_keep(source, key));
   Entry entry = TRY(load(source, code));
   report.say(key, code.text_bytes);
   return entry;
@@ -84,13 +96,14 @@ class ReadyKernel : public TieredKernel {
 
 class SteppedKernel : public TieredKernel, public KernelSteps, public std::enable_shared_from_this<SteppedKernel> {
  public:
-  SteppedKernel(KernelSource source, std::string key, bool compiles)
-      : source_(std::move(source)), key_(std::move(key)), compiles_(compiles) {}
+  SteppedKernel(KernelSource source, std::string key, Tiers tiers)
+      : source_(std::move(source)), key_(std::move(key)), tiers_(tiers) {}
 
   base::Status prepare() {
     Report report("kernel made into steps", source_);
     TRY(translate_to_steps(*source_.module, source_.functions, source_.placement, source_.variables_at, *this));
     local_bytes = static_cast<uint32_t>(software::local_bytes(*source_.module, source_.functions, source_.placement));
+    if (tiers_ == Tiers::eager) worth = eager_worth;
     report.say();
     return base::Done{};
   }
@@ -102,11 +115,17 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
   }
 
   void wanted() override {
-    if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile(); });
+    if (tiers_ == Tiers::baseline) return;
+    auto kernel = shared_from_this();
+    compile_in_background([kernel] { return packed(translate_and_keep(kernel->source_, kernel->key_)); },
+                          [kernel](const std::string& bytes) { kernel->take(bytes); });
   }
 
   void resumption_wanted() override {
-    if (compiles_) compile_in_background([kernel = shared_from_this()] { kernel->compile_resumption(); });
+    if (tiers_ == Tiers::baseline) return;
+    auto kernel = shared_from_this();
+    compile_in_background([kernel] { return packed(kernel->translate_way_on()); },
+                          [kernel](const std::string& bytes) { kernel->take_resumption(bytes); });
   }
 
   std::string place(const KernelStep& step) const override {
@@ -120,30 +139,40 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
   // Blocks that are under way have the stacks of a kernel of steps: larger frames are for later launches.
   static constexpr uint64_t most_stack_under_way = 64 << 10;
 
-  void compile() {
-    auto made = compile_now(source_, key_);
-    if (!made) {
-      base::log(base::Level::warn, "kernel stays as steps, which are slower", {{"reason", made.error()}});
-      return;
-    }
-    if (made.value().stack_bytes <= most_stack_under_way) compiled.store(made.value().code, std::memory_order_release);
-    std::lock_guard hold(lock_);
-    ready_ = made.value();
+  static std::string packed(const base::Result<MachineCode>& code) { return code ? code.value().pack() : ""; }
+
+  base::Result<MachineCode> translate_way_on() const {
+    return translate_resumption(*source_.module, source_.functions, source_.placement, *functions[0]);
   }
 
-  void compile_resumption() {
+  void take(const std::string& bytes) {
+    Report report("kernel compiled meanwhile", source_);
+    auto code = MachineCode::unpack(bytes);
+    auto entry = code ? load(source_, *code) : base::Result<Entry>(base::Error{"it could not be compiled"});
+    if (!entry)
+      return base::log(base::Level::warn, "kernel stays as steps, which are slower",
+                       {{"kernel", kernel_of(source_).name}, {"reason", entry.error()}});
+    if (entry.value().stack_bytes <= most_stack_under_way)
+      compiled.store(entry.value().code, std::memory_order_release);
+    report.say(key_, code->text_bytes);
+    std::lock_guard hold(lock_);
+    ready_ = entry.value();
+    made.store(true, std::memory_order_relaxed);
+  }
+
+  void take_resumption(const std::string& bytes) {
     Report report("kernel compiled to go on from its steps", source_);
-    auto code = translate_resumption(*source_.module, source_.functions, source_.placement, *functions[0]);
-    if (!code || code.value().stack_bytes > most_stack_under_way) return;
-    auto made = place_code(source_, code.value());
-    if (!made) return;
-    resumption.store(reinterpret_cast<Resumption>(made.value()), std::memory_order_release);
-    report.say("", code.value().text_bytes);
+    auto code = MachineCode::unpack(bytes);
+    if (!code || code->stack_bytes > most_stack_under_way) return;
+    auto place = place_code(source_, *code);
+    if (!place) return;
+    resumption.store(reinterpret_cast<Resumption>(place.value()), std::memory_order_release);
+    report.say("", code->text_bytes);
   }
 
   const KernelSource source_;
   const std::string key_;
-  const bool compiles_;
+  const Tiers tiers_;
   mutable std::mutex lock_;
   Entry ready_;  // once its code is there
 };
@@ -162,7 +191,7 @@ base::Result<std::shared_ptr<TieredKernel>> make_kernel(KernelSource source) {
     }
   }
   if (tiers != Tiers::compiled && !source.grouping.checked) {  // handlers know no checks
-    auto stepped = std::make_shared<SteppedKernel>(source, key, tiers == Tiers::both);
+    auto stepped = std::make_shared<SteppedKernel>(source, key, tiers);
     base::Status good = stepped->prepare();
     if (good) return std::shared_ptr<TieredKernel>(std::move(stepped));
     base::log(base::Level::debug, "kernel cannot run as steps",

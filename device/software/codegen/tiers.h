@@ -28,7 +28,8 @@ class TieredKernel {
   virtual Entry entry() const = 0;
 };
 
-// From disk, as steps, or compiled now. OUTBOARD_TIERS: "compiled" makes no steps, "baseline" nothing else.
+// From disk, as steps, or compiled now. OUTBOARD_TIERS: "compiled" makes no steps, "baseline" nothing else;
+// "eager", for tests, compiles at the first opportunity, so that kernels change over under way.
 base::Result<std::shared_ptr<TieredKernel>> make_kernel(KernelSource source);
 
 }  // namespace software

@@ -58,8 +58,8 @@ struct StepBlock {
   std::vector<uint32_t> headers;     // of regions that end behind this block, inner ones first: places
 };
 
-// A kernel's machine code that goes on where its steps stopped: with the registers and waiting lanes in `frame`, at the
-// header of a loop, by its place, where the lanes in the mask are.
+// A kernel's machine code that goes on where its steps stopped: with the registers and waiting lanes in `frame`, where
+// the lanes in the mask are: at the header of a loop, by its place, or at place 0 at the kernel's beginning.
 using Resumption = void (*)(Warp*, uint8_t* frame, uint32_t at, uint32_t lanes);
 
 struct FunctionSteps {
@@ -83,15 +83,17 @@ struct KernelSteps {
   uint32_t local_bytes = 0;                               // per lane, as the machine code will want it
   uint64_t worth = 0;                                     // steps after which machine code is worth its making
 
-  std::atomic<uint64_t> spent{0};               // steps
-  std::atomic<KernelEntry> compiled{nullptr};   // once it is there
-  std::atomic<Resumption> resumption{nullptr};  // likewise
-  std::atomic<bool> stuck{false};               // a warp would have needed it
+  std::atomic<uint64_t> spent{0};  // steps
+  std::atomic<bool> made{false};   // there is machine code, for later launches at least
+  std::atomic<uint64_t> late{0};   // steps since then
+  // What warps of launches that are under way can take up, once it is there.
+  std::atomic<KernelEntry> compiled{nullptr};   // when they start
+  std::atomic<Resumption> resumption{nullptr};  // when they start or begin a loop's turn
 
   virtual ~KernelSteps() = default;
   // Called once, when `spent` passes `worth`. Any thread.
   virtual void wanted() {}
-  // Called once: a warp runs on and on in steps though there is machine code.
+  // Called once, when `late` passes `worth`: a launch goes on and on in steps.
   virtual void resumption_wanted() {}
   // The step's line as people write it: see KernelCode::line (run/code_map.h).
   virtual std::string place(const KernelStep& step) const = 0;
