@@ -47,6 +47,8 @@ std::string Compiled::run(const std::string& kernel, Shape shape, const std::vec
   launch.grid[1] = launch.grid[2] = launch.block[1] = launch.block[2] = 1;
   launch.total_shared = kernels[index].static_shared;
   launch.local_bytes = entry.value().local_bytes;
+  launch.kept_bytes = entry.value().kept_bytes;
+  launch.lanes = entry.value().lanes;
   launch.warps = (shape.threads + 31) / 32;
   launch.kernel_name = kernel.c_str();
   launch.device = &job;

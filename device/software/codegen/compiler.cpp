@@ -17,6 +17,7 @@
 #include "device/software/codegen/kernel_cache.h"
 #include "device/software/codegen/kernel_key.h"
 #include "device/software/codegen/loader.h"
+#include "device/software/codegen/processor.h"
 #include "device/software/ptx/link.h"
 #include "device/software/ptx/parser.h"
 
@@ -292,18 +293,30 @@ class CompiledProgram : public Program {
                  {"bytes", std::to_string(code->text_bytes)},
                  {"key", key}});
     }
-    return Entry{reinterpret_cast<KernelEntry>(entry), code->local_bytes, code->stack_bytes};
+    return Entry{reinterpret_cast<KernelEntry>(entry), code->local_bytes, code->kept_bytes, code->lanes,
+                 code->stack_bytes};
   }
 
   struct Emitted {
     std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
     std::unique_ptr<llvm::Module> module = std::make_unique<llvm::Module>("kernel", *context);
-    uint64_t local = 0;
+    uint64_t local = 0, kept = 0;
+    unsigned lanes = warp_size;
   };
+
+  // Fewer lanes at once where their values would not fit into the processor's registers.
+  Grouping fitting(const std::vector<size_t>& functions, Grouping grouping) const {
+    if (functions.size() > 1 || !grouping.threads) return grouping;
+    grouping.lanes = lanes_at_once(module_, module_.functions[functions[0]], vector_registers());
+    grouping.columns = std::min(grouping.columns, grouping.lanes);
+    return grouping;
+  }
 
   base::Result<Emitted> emitted(const std::vector<size_t>& functions, const Placement& placement,
                                 Grouping grouping) const {
     Emitted made;
+    grouping = fitting(functions, grouping);
+    made.lanes = grouping.lanes;
     auto* address = llvm::Type::getInt64Ty(*made.context);
     auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
                                           llvm::ConstantInt::get(address, 0), variables_symbol);
@@ -318,6 +331,7 @@ class CompiledProgram : public Program {
         Emitter emitter(*made.module, module_, function, placement, grouping);
         emitter.emit();
         made.local += emitter.frame_bytes();
+        made.kept += emitter.kept_bytes();
       } catch (const Unsupported& refusal) {
         return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                            std::to_string(refusal.line) + ": " + refusal.text};
@@ -338,6 +352,8 @@ class CompiledProgram : public Program {
     made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
     MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
     code.local_bytes = static_cast<uint32_t>(made.local);
+    code.kept_bytes = static_cast<uint32_t>(made.kept);
+    code.lanes = made.lanes;
     return code;
   }
 

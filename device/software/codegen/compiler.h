@@ -30,6 +30,8 @@ struct Kernel {  // one .entry
 struct Entry {
   KernelEntry code = nullptr;
   uint32_t local_bytes = 0;  // per lane
+  uint32_t kept_bytes = 0;   // of each warp, where the kernel runs in stages
+  uint32_t lanes = 32;       // that one call of the code runs
   uint64_t stack_bytes = 0;  // of the machine code's frames, one of each function
 };
 

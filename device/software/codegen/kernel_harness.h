@@ -54,6 +54,8 @@ struct Kernel {
     launch.block[1] = threads_y;
     launch.total_shared = program->kernels()[0].static_shared;
     launch.local_bytes = entry.value().local_bytes;
+    launch.kept_bytes = entry.value().kept_bytes;
+    launch.lanes = entry.value().lanes;
     launch.warps = (threads * threads_y + 31) / 32;
     launch.kernel_name = "k";
     launch.device = &job;

@@ -119,6 +119,8 @@ CUresult choose(Function& function, const LaunchShape& shape, Job& job) {
   const Entry& entry = compiled.value();
   job.entry = entry.code;
   function.local_bytes = job.launch.local_bytes = entry.local_bytes;
+  job.launch.kept_bytes = entry.kept_bytes;
+  job.launch.lanes = entry.lanes;
   job.stack_bytes += entry.stack_bytes;
   return CUDA_SUCCESS;
 }
