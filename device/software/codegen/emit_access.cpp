@@ -150,6 +150,11 @@ Value* row(Emitter& emitter, Value* values, unsigned index) {
   return Emitter::varying(values) ? emitter.ir.CreateExtractElement(values, uint64_t{index}) : values;
 }
 
+Value* start(Emitter& emitter, const LinearAddress& address, unsigned index) {
+  return emitter.ir.CreateAdd(row(emitter, address.base, index),
+                              emitter.ir.getInt64(static_cast<uint64_t>(address.offset)));
+}
+
 // One vector access per row of lanes will do: consecutive elements, or (loads) one element for the row.
 struct Consecutive {
   LinearAddress address;
@@ -176,8 +181,8 @@ std::optional<Consecutive> consecutive(Emitter& emitter, const ptx::Instruction&
   // A multiple of the size is added from lane to lane, so that the bases tell whether a lane can be misaligned.
   uint64_t size = uint64_t{made.bytes} * made.vector;
   if (size > 1) {
-    Value* low = row(emitter, address->base, 0);
-    for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, row(emitter, address->base, r));
+    Value* low = start(emitter, *address, 0);
+    for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, start(emitter, *address, r));
     require(ir.CreateICmpEQ(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0)));
   }
   if (!made.holds) made.holds = ir.getTrue();
@@ -193,7 +198,7 @@ std::vector<Value*> load_rows(Emitter& emitter, const Consecutive& access) {
     for (unsigned i = 0; i < access.vector; ++i) {
       Value* bases = llvm::PoisonValue::get(FixedVectorType::get(element, emitter.grouping().rows()));
       for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
-        Value* at = ir.CreateAdd(row(emitter, access.address.base, r), ir.getInt64(i * access.bytes));
+        Value* at = ir.CreateAdd(start(emitter, access.address, r), ir.getInt64(i * access.bytes));
         Value* loaded = ir.CreateAlignedLoad(element, ir.CreateIntToPtr(at, ir.getPtrTy()), Align(1));
         bases = ir.CreateInsertElement(bases, loaded, uint64_t{r});
       }
@@ -204,7 +209,7 @@ std::vector<Value*> load_rows(Emitter& emitter, const Consecutive& access) {
   std::vector<Value*> parts;
   auto* type = FixedVectorType::get(element, count);
   for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
-    Value* at = ir.CreateIntToPtr(row(emitter, access.address.base, r), ir.getPtrTy());
+    Value* at = ir.CreateIntToPtr(start(emitter, access.address, r), ir.getPtrTy());
     if (access.vector > 1)
       parts.push_back(ir.CreateAlignedLoad(type, at, Align(1)));
     else
@@ -223,7 +228,7 @@ void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<V
   unsigned columns = emitter.grouping().columns, count = access.elements(emitter);
   Value* whole = interleaved(emitter, values);
   for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
-    Value* at = ir.CreateIntToPtr(row(emitter, access.address.base, r), ir.getPtrTy());
+    Value* at = ir.CreateIntToPtr(start(emitter, access.address, r), ir.getPtrTy());
     Value* piece = part(emitter, whole, r * count, count);
     if (access.vector > 1)
       ir.CreateAlignedStore(piece, at, Align(1));
@@ -314,8 +319,7 @@ void emit_cvta(Emitter& emitter, const ptx::Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   Value* address = emitter.read(instruction.operands[1], modifiers.type);
   if (modifiers.space == Space::shared) {
-    Value* base = ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()),
-                                    address->getType()->getScalarType());
+    Value* base = ir.CreateZExtOrTrunc(emitter.shared_memory(), address->getType()->getScalarType());
     emitter.unify(address, base);
     address = modifiers.to ? ir.CreateSub(address, base) : ir.CreateAdd(address, base);
   }

@@ -1,6 +1,7 @@
 // Floating-point arithmetic and approximate functions (PTX ISA, "Floating Point Instructions").
 #include <llvm/IR/Intrinsics.h>
 
+#include "device/software/codegen/approximate.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/processor.h"
 #include "device/software/run/tensor_copy.h"
@@ -76,6 +77,12 @@ struct Float {
     return ir.CreateBinaryIntrinsic(llvm::Intrinsic::minnum, value, number(value, 1));
   }
   Value* unary(llvm::Intrinsic::ID id, Value* value) { return ir.CreateUnaryIntrinsic(id, value); }
+  // Approximated, or by the C library's function.
+  Value* curve(llvm::Intrinsic::ID id) {
+    Value* value = source(1);
+    Value* made = approximated(emitter, instruction.opcode, value);
+    return made ? made : unary(id, value);
+  }
 
   void smaller_or_larger() {
     bool min = instruction.opcode == Opcode::min;
@@ -180,11 +187,11 @@ bool emit(Float& floats) {
     case Opcode::sqrt: floats.result(floats.unary(Intrinsic::sqrt, source(1))); return true;
     case Opcode::rcp: floats.result(one_over(source(1))); return true;
     case Opcode::rsqrt: floats.result(one_over(floats.unary(Intrinsic::sqrt, source(1)))); return true;
-    case Opcode::ex2: floats.result(floats.unary(Intrinsic::exp2, source(1))); return true;
-    case Opcode::lg2: floats.result(floats.unary(Intrinsic::log2, source(1))); return true;
-    case Opcode::sin: floats.result(floats.unary(Intrinsic::sin, source(1))); return true;
-    case Opcode::cos: floats.result(floats.unary(Intrinsic::cos, source(1))); return true;
-    case Opcode::tanh: floats.result(floats.unary(Intrinsic::tanh, source(1))); return true;
+    case Opcode::ex2: floats.result(floats.curve(Intrinsic::exp2)); return true;
+    case Opcode::lg2: floats.result(floats.curve(Intrinsic::log2)); return true;
+    case Opcode::sin: floats.result(floats.curve(Intrinsic::sin)); return true;
+    case Opcode::cos: floats.result(floats.curve(Intrinsic::cos)); return true;
+    case Opcode::tanh: floats.result(floats.curve(Intrinsic::tanh)); return true;
     case Opcode::copysign:  // PTX: the sign of a on the magnitude of b
       floats.result(ir.CreateBinaryIntrinsic(Intrinsic::copysign, source(2), source(1)));
       return true;

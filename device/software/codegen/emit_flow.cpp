@@ -30,6 +30,7 @@ void Emitter::emit_flow() {
   }
   check_.push_back(block("end"));
   body_.push_back(check_.back());
+  begin_stages();
   if (layout_.order.empty()) {
     ir.CreateBr(check_.back());
   } else if (resumes_) {
@@ -56,7 +57,7 @@ void Emitter::emit_flow() {
   }
   ir.SetInsertPoint(check_.back());
   if (parts_) come_back();
-  ir.CreateRetVoid();
+  end_stages();
 }
 
 BasicBlock* Emitter::block(const char* name) { return BasicBlock::Create(ir.getContext(), name, target_); }
@@ -104,9 +105,11 @@ void Emitter::emit_together(uint32_t position) {
   auto [taken, next, conditional] = ways(range);
   if (!conditional) return go_together(next);
   Value* yes = condition(last);
-  if (varying(yes)) return part(position, mask_of(yes), taken, next);
   auto *there = block("taken"), *here = block("not_taken");
-  ir.CreateCondBr(yes, there, here);
+  if (varying(yes))
+    part(position, yes, there, here);
+  else
+    ir.CreateCondBr(yes, there, here);
   ir.SetInsertPoint(there);
   go_together(taken);
   ir.SetInsertPoint(here);
@@ -124,18 +127,24 @@ void Emitter::go_together(uint32_t to) {
   }
 }
 
-// Lanes of the mask `yes` go to `taken`, the others to `next`; mostly they are all of one mind.
-void Emitter::part(uint32_t position, Value* yes, uint32_t taken, uint32_t next) {
-  auto *mixed = block("mixed"), *all = block("all"), *none = block("none"), *parted = block("parted");
-  ir.CreateCondBr(ir.CreateICmpEQ(yes, every_lane()), all, mixed);
+// Mostly the lanes are all of one mind, whether to take the branch: `all`, or not: `none`.
+void Emitter::part(uint32_t position, Value* yes, BasicBlock* all, BasicBlock* none) {
+  const Block& range = flow_.blocks[layout_.order[position]];
+  auto *mixed = block("mixed"), *parted = block("parted");
+  if (auto foresight = foresee(range)) {
+    auto *agreed = block("agreed"), *look = block("look");
+    ir.CreateCondBr(foresight->agree, agreed, look);
+    ir.SetInsertPoint(agreed);
+    ir.CreateCondBr(foresight->outcome, all, none);
+    ir.SetInsertPoint(look);
+  }
+  Value* mask = mask_of(yes);
+  ir.CreateCondBr(ir.CreateICmpEQ(mask, every_lane()), all, mixed);
   ir.SetInsertPoint(mixed);
-  ir.CreateCondBr(ir.CreateICmpEQ(yes, ir.getInt32(0)), none, parted);
-  ir.SetInsertPoint(all);
-  go_together(taken);
-  ir.SetInsertPoint(none);
-  go_together(next);
+  ir.CreateCondBr(ir.CreateICmpEQ(mask, ir.getInt32(0)), none, parted);
   ir.SetInsertPoint(parted);
-  emit_parting(position, yes, taken, next);
+  auto [taken, next, conditional] = ways(range);
+  emit_parting(position, mask, taken, next);
 }
 
 // --- some lanes run

@@ -236,20 +236,22 @@ std::optional<Emitter::LinearAddress> Emitter::linear_address(const Operand& ope
     auto stride = static_cast<int64_t>(static_cast<int32_t>(shape.stride));
     if (stride < 0 || stride * (grouping_.columns - 1) >= int64_t{1} << 31) return std::nullopt;
     Value* start = read_linear(base, ptx::Type::b32).base;
-    start = ir.CreateAdd(start, like(start, offset));
-    Value* fits = all_rows(ir.CreateICmpSGE(start, like(start, 0)));
-    Value* memory = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
+    Value* fits = all_rows(ir.CreateICmpSGE(ir.CreateAdd(start, like(start, offset)), like(start, 0)));
+    Value* memory = shared_memory();
     if (varying(start)) memory = rows(memory);
-    return LinearAddress{ir.CreateAdd(ir.CreateSExt(start, start->getType()->getWithNewBitWidth(64)), memory), stride,
-                         stride ? fits : nullptr, nullptr, 0};
+    return LinearAddress{ir.CreateAdd(ir.CreateSExt(start, start->getType()->getWithNewBitWidth(64)), memory),
+                         static_cast<int32_t>(offset),
+                         stride,
+                         stride ? fits : nullptr,
+                         nullptr,
+                         0};
   }
   if (ptx::bits(function.registers[operand.index].type) != 64) return std::nullopt;
   Linear value = read_linear(base, ptx::Type::b64);
   Value* fits = nullptr;
   if (shape.correction && value.wrap)
     fits = all_rows(ir.CreateICmpUGE(value.wrap, like(value.wrap, grouping_.columns)));
-  return LinearAddress{ir.CreateAdd(value.base, like(value.base, offset)), shape.stride, fits,
-                       fits ? value.wrap : nullptr, shape.correction};
+  return LinearAddress{value.base, operand.value, shape.stride, fits, fits ? value.wrap : nullptr, shape.correction};
 }
 
 }  // namespace software

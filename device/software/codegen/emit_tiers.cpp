@@ -18,6 +18,8 @@ using llvm::Type;
 void Emitter::emit_handler(bool all_lanes) {
   ir.SetInsertPoint(block("entry"));
   warp_ = target_->getArg(0);
+  stages_ = {};
+  begin_warps();
   Value* frame = target_->getArg(2);
   given_ = target_->getArg(3);
   launch_ = warp_field(offsetof(Warp, launch), ir.getPtrTy());
@@ -63,6 +65,8 @@ Emitter::Value* Emitter::displacement(const Operand& operand) {
 void Emitter::emit_resumption(const FunctionSteps& steps) {
   ir.SetInsertPoint(block("entry"));
   warp_ = target_->getArg(0);
+  stages_ = {};
+  begin_warps();
   launch_ = warp_field(offsetof(Warp, launch), ir.getPtrTy());
   entry_mask_ = warp_field(offsetof(Warp, lanes), ir.getInt32Ty());
   keep_lanes_apart();

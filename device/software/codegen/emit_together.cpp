@@ -35,18 +35,18 @@ struct Together {
   Value* row(Value* values, unsigned r) {
     return Emitter::varying(values) ? ir.CreateExtractElement(values, uint64_t{r}) : values;
   }
-  Value* pointer(unsigned r, int64_t offset = 0) {
-    Value* at = ir.CreateAdd(row(address.base, r), ir.getInt64(static_cast<uint64_t>(offset)));
-    return ir.CreateIntToPtr(at, ir.getPtrTy());
+  Value* start(unsigned r, int64_t offset = 0) {
+    return ir.CreateAdd(row(address.base, r), ir.getInt64(static_cast<uint64_t>(address.offset + offset)));
   }
+  Value* pointer(unsigned r, int64_t offset = 0) { return ir.CreateIntToPtr(start(r, offset), ir.getPtrTy()); }
   bool consecutive() const { return address.stride == static_cast<int64_t>(bytes) * vector; }
 
   // i1: not every address is aligned. A multiple of the size lies between lanes, or each lane has to be looked at.
   Value* misaligned() {
     uint64_t size = uint64_t{bytes} * vector;
     if (size == 1) return nullptr;
-    Value* low = row(address.base, 0);
-    for (unsigned r = 1; r < rows; ++r) low = ir.CreateOr(low, row(address.base, r));
+    Value* low = start(0);
+    for (unsigned r = 1; r < rows; ++r) low = ir.CreateOr(low, start(r));
     low = ir.CreateOr(low, ir.getInt64(static_cast<uint64_t>(address.stride) & (size - 1)));
     return ir.CreateICmpNE(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0));
   }
@@ -58,7 +58,7 @@ struct Together {
       ir.CreateStore(value, ir.CreateConstGEP1_32(ir.getInt8Ty(), access, static_cast<unsigned>(offset)));
     };
     for (unsigned r = 0; r < rows; ++r) {
-      keep(offsetof(RareAccess, base) + 8 * r, row(address.base, r));
+      keep(offsetof(RareAccess, base) + 8 * r, start(r));
       keep(offsetof(RareAccess, wrap) + 8 * r, address.wrap ? row(address.wrap, r) : ir.getInt64(columns));
     }
     keep(offsetof(RareAccess, stride), ir.getInt64(static_cast<uint64_t>(address.stride)));

@@ -129,7 +129,7 @@ struct Wgmma {
 
   Value* scalar(Value* value) { return Emitter::varying(value) ? ir.CreateExtractElement(value, uint64_t{0}) : value; }
   Value* shared_memory() {
-    return ir.CreatePtrToInt(emitter.warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
+    return emitter.shared_memory();
   }
 
   Registers bring_a(bool mn_major, bool negative) {

@@ -91,11 +91,13 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Fun
     spins_ = find_spins(function, flow_, layout_);
   }
   shape_ = uniformity(function, flow_, grouping, spins_.exits);
+  if (!grouping.checked) stages_ = find_stages(source, function, flow_, shape_, spins_);
 }
 
 void Emitter::emit() {
   ir.SetInsertPoint(BasicBlock::Create(ir.getContext(), "entry", target_));
   warp_ = target_->getArg(0);
+  begin_warps();
   launch_ = warp_field(offsetof(Warp, launch), ir.getPtrTy());
   entry_mask_ = function.is_entry ? warp_field(offsetof(Warp, lanes), ir.getInt32Ty()) : target_->getArg(1);
   prepare_frame();
@@ -130,7 +132,7 @@ void Emitter::prepare_frame() {
   frame_ = function.is_entry ? ir.CreatePtrToInt(warp_field(offsetof(Warp, local), ir.getPtrTy()), ir.getInt64Ty())
                              : target_->getArg(2);
   if (!uses_stack(function)) return;
-  stack_end_ = ir.CreateAlloca(ir.getInt64Ty());
+  stack_end_ = room(ir.getInt64Ty());
   ir.CreateStore(ir.CreateAdd(frame_, ir.getInt64(frame_bytes() * lanes)), stack_end_);
 }
 
@@ -142,22 +144,22 @@ void Emitter::prepare_registers() {
     if (shape.kind == Shape::linear) type = row_type(type);
     wraps_.push_back(nullptr);
     if (shape.kind == Shape::linear && shape.correction) {
-      wraps_.back() = ir.CreateAlloca(row_type(ir.getInt64Ty()));
+      wraps_.back() = room(row_type(ir.getInt64Ty()));
       ir.CreateStore(rows(ir.getInt64(grouping_.columns)), wraps_.back());
     }
-    registers_.push_back({ir.CreateAlloca(type), type});
+    registers_.push_back({room(type), type});
     ir.CreateStore(llvm::Constant::getNullValue(type), registers_.back().at);
   }
   for (size_t i = 0; i < flow_.blocks.size(); ++i) {
-    masks_.push_back(ir.CreateAlloca(ir.getInt32Ty()));
+    masks_.push_back(room(ir.getInt32Ty()));
     ir.CreateStore(ir.getInt32(0), masks_.back());
   }
   for (size_t i = 0; i < layout_.regions.size(); ++i) {
-    rounds_.push_back(spins(i) ? ir.CreateAlloca(ir.getInt32Ty()) : nullptr);
+    rounds_.push_back(spins(i) ? room(ir.getInt32Ty()) : nullptr);
     if (spins(i)) ir.CreateStore(ir.getInt32(0), rounds_[i]);
   }
   auto* flags = FixedVectorType::get(ir.getInt1Ty(), lanes);
-  carry = ir.CreateAlloca(flags);
+  carry = room(flags);
   ir.CreateStore(llvm::Constant::getNullValue(flags), carry);
 }
 
@@ -209,6 +211,7 @@ void Emitter::emit_instruction(const Instruction& instruction) {
   if (auto* scope = target_->getSubprogram())
     ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), instruction.line,
                                                      placement_.text[&function - source.functions.data()], scope));
+  for (auto& [type, scratch] : scratch_) scratch.used = 0;
   guard_ = nullptr;
   active_ = block_mask_;
   if (instruction.guard.reg >= 0) {

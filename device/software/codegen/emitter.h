@@ -5,13 +5,16 @@
 #include <llvm/IR/Module.h>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "device/software/pass/cfg.h"
 #include "device/software/pass/layout.h"
+#include "device/software/pass/liveness.h"
 #include "device/software/pass/spinning.h"
+#include "device/software/pass/stages.h"
 #include "device/software/pass/uniformity.h"
 #include "device/software/ptx/ast.h"
 #include "device/software/run/steps.h"
@@ -69,6 +72,8 @@ class Emitter {
   // The kernel as a Resumption (run/steps.h). Its grouping has no rows of threads.
   void emit_resumption(const FunctionSteps& steps);
   uint64_t frame_bytes() const { return layout_of_frame_.bytes; }  // per lane, of this function alone; after emit()
+  // Of each warp, where the kernel runs in stages; else 0. After emit().
+  uint64_t kept_bytes() const { return stages_.any ? kept_bytes_ : 0; }
   static llvm::Function* declare(llvm::Module& target, const ptx::Function& function);
 
   // --- used by the emit_*.cpp families
@@ -106,6 +111,7 @@ class Emitter {
   Value* warp_field(unsigned offset, llvm::Type* type);    // Warp::...
   Value* launch_field(unsigned offset, llvm::Type* type);  // Launch::...
   Value* warp() const { return warp_; }
+  Value* shared_memory();                 // where the block's begins: i64
   Value* handle(const Operand& operand);  // of a texture, sampler or surface: i64 or <32 x i64>
   Value* texture_operands();              // room for TextureOperands, the function's one
   Value* hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments);
@@ -127,8 +133,9 @@ class Emitter {
   void each_active_lane(const std::function<void(Value* lane)>& body);
   // Runs body only when `condition` (i1) holds.
   void when(Value* condition, const std::function<void()>& body);
-  Value* element(Value* value, Value* lane);    // of a varying value; a scalar is every lane's
-  llvm::AllocaInst* scratch(llvm::Type* type);  // in the entry block
+  Value* element(Value* value, Value* lane);  // of a varying value; a scalar is every lane's
+  // In the entry block; the next instruction gets the same ones.
+  llvm::AllocaInst* scratch(llvm::Type* type);
   // One of a few areas of 4 KiB that instructions use for a moment, all of them the same ones.
   llvm::AllocaInst* area(unsigned number);
   llvm::Module& module() const { return *target_->getParent(); }
@@ -136,6 +143,7 @@ class Emitter {
   // An address that counts up by `stride` from lane to lane of a row: one base per row (i64, or a vector of them).
   struct LinearAddress {
     Value* base;
+    int64_t offset;  // to be added to the bases, last: so it becomes part of an instruction's address
     int64_t stride;
     Value* fits;  // i1; nullptr: always. Where it is false, only address_of() tells the addresses.
     Value* wrap;  // per row: the column from which `correction` is added; nullptr: none
@@ -154,6 +162,8 @@ class Emitter {
   Value* stack_end();
   void move_stack(Value* end);
   Value* entry_mask() const { return entry_mask_; }
+  bool in_stages() const { return stages_.any; }
+  void end_stage(const Instruction& barrier, uint32_t number);
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -174,7 +184,12 @@ class Emitter {
   void emit_body(uint32_t position);
   void emit_instruction(const Instruction& instruction);
   void go_together(uint32_t to);
-  void part(uint32_t position, Value* yes, uint32_t taken, uint32_t next);
+  void part(uint32_t position, Value* yes, llvm::BasicBlock* all, llvm::BasicBlock* none);
+  struct Foresight {
+    Value *agree, *outcome;
+  };
+  const Instruction* deciding_comparison(const Block& range) const;
+  std::optional<Foresight> foresee(const Block& range);
   void emit_parting(uint32_t position, Value* yes, uint32_t taken, uint32_t next);
   struct Ways {  // on from a block's end; no_block: the function ends
     uint32_t taken, next;
@@ -184,6 +199,7 @@ class Emitter {
   uint32_t successor_at(const Block& block, uint32_t instruction) const;
   Value* condition(const Instruction& instruction);
   llvm::BasicBlock* block(const char* name);
+  llvm::AllocaInst* room(llvm::Type* type);
   void emit_call(const Instruction& instruction);
   void emit_indirect_call(const Instruction& instruction, const Operand& callee);
   std::vector<Value*> call_arguments(const Instruction& instruction, Value* mask);
@@ -198,6 +214,18 @@ class Emitter {
   Value* may_enter(uint32_t block);
   Value* named_members(const Instruction& instruction);
   void come_back();
+  struct Kept {
+    Value* place;
+    llvm::IntegerType* flags;  // predicates are kept as the bits of such a number
+    llvm::Align alignment;
+  };
+  void begin_warps();
+  void begin_stages();
+  void end_stages();
+  void set_stage(Value* stage);
+  Kept kept_place(llvm::AllocaInst* variable, size_t number);
+  void keep(llvm::AllocaInst* variable, size_t number);
+  void restore(llvm::AllocaInst* variable, size_t number);
   Value* variables();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
@@ -228,8 +256,11 @@ class Emitter {
   Layout layout_;
   Spins spins_;
   Uniformity shape_;
+  Stages stages_;
   llvm::Function* target_;
   Value* warp_ = nullptr;
+  Value* first_warp_ = nullptr;  // that the call is for; in all of them, what belongs to the block is the same
+  llvm::BasicBlock* next_warp_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
   Value* given_ = nullptr;  // pointer to what a handler's step gives it; nullptr: this is no handler
@@ -246,6 +277,11 @@ class Emitter {
   std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::AllocaInst*> areas_;
   llvm::AllocaInst* asked_ = nullptr;            // addresses on their way to checked() and back
+  struct Scratch {
+    std::vector<llvm::AllocaInst*> made;
+    size_t used = 0;  // by the current instruction
+  };
+  std::map<llvm::Type*, Scratch> scratch_;
   std::vector<llvm::BasicBlock*> check_, body_;  // by position in the layout, and one past the end
   std::vector<llvm::BasicBlock*> together_;      // by position; nullptr: there is masked code alone
   std::vector<uint32_t> position_;               // by block
@@ -254,8 +290,13 @@ class Emitter {
   Value* guard_ = nullptr;
   bool rare_ = false;
   Value* texture_operands_ = nullptr;
-  const bool whole_;  // every call is for all lanes
   bool resumes_ = false;
+  Value* kept_ = nullptr;          // what the warp keeps from stage to stage; first, the lanes that go on
+  std::vector<uint64_t> kept_at_;  // by register, twice: itself and where it wraps round
+  uint64_t kept_bytes_ = 64;
+  llvm::SwitchInst* resumed_ = nullptr;  // by stage
+  uint32_t stage_count_ = 0;
+  const bool whole_;    // every call is for all lanes
   bool parts_ = false;  // somewhere lanes may part: there is masked code
 };
 

@@ -148,6 +148,8 @@ struct Taking {
 std::string MachineCode::pack() const {
   std::string bytes;
   put(bytes, local_bytes);
+  put(bytes, kept_bytes);
+  put(bytes, lanes);
   put(bytes, stack_bytes);
   put(bytes, text_bytes);
   put(bytes, entry_offset);
@@ -161,6 +163,8 @@ std::optional<MachineCode> MachineCode::unpack(std::string_view bytes) {
   MachineCode code;
   Taking from{bytes};
   from.take(code.local_bytes);
+  from.take(code.kept_bytes);
+  from.take(code.lanes);
   from.take(code.stack_bytes);
   from.take(code.text_bytes);
   from.take(code.entry_offset);

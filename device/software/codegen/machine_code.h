@@ -26,6 +26,8 @@ struct MachineCode {
 
   std::string object;                                           // ELF, relocatable
   uint32_t local_bytes = 0;                                     // per lane
+  uint32_t kept_bytes = 0;                                      // per warp, from stage to stage
+  uint32_t lanes = 32;                                          // that one call runs
   uint64_t stack_bytes = 0;                                     // of the frames of all its functions together
   uint64_t text_bytes = 0;                                      // of the section the kernel is in
   uint64_t entry_offset = 0;                                    // the kernel's, in it

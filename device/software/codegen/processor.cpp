@@ -82,4 +82,11 @@ bool has_lane_masks() {
   return has;
 }
 
+VectorRegisters vector_registers() {
+  auto machine = target_machine();
+  if (!machine || !machine.value()->getTargetTriple().isX86()) return {32, 16};
+  if (has_instructions("avx512vl")) return {32, 64};
+  return {16, has_instructions("avx2") ? 32u : 16u};
+}
+
 }  // namespace software

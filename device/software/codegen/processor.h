@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "device/software/pass/width.h"
 
 namespace software {
 
@@ -19,5 +20,6 @@ const std::string& processor_identity();
 bool has_instructions(const char* name);
 // Whether it reads and writes memory under masks, one bit for each lane (AVX-512).
 bool has_lane_masks();
+VectorRegisters vector_registers();
 
 }  // namespace software

@@ -70,11 +70,22 @@ Emitter::Value* Emitter::intrinsic(llvm::Intrinsic::ID id, std::initializer_list
 }
 
 Emitter::Value* Emitter::warp_field(unsigned offset, Type* type) {
-  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), warp_, offset));
+  bool of_block = offset == offsetof(Warp, launch) || offset == offsetof(Warp, shared) ||
+                  (offset >= offsetof(Warp, block_index) && offset < offsetof(Warp, warp_index));
+  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), of_block ? first_warp_ : warp_, offset));
 }
 
 Emitter::Value* Emitter::launch_field(unsigned offset, Type* type) {
   return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), launch_, offset));
+}
+
+Emitter::Value* Emitter::shared_memory() {
+  auto* base = llvm::cast<llvm::LoadInst>(warp_field(offsetof(Warp, shared), ir.getPtrTy()));
+  llvm::MDBuilder metadata(ir.getContext());
+  auto number = [&](uint64_t value) { return metadata.createConstant(ir.getInt64(value)); };
+  base->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
+  base->setMetadata(llvm::LLVMContext::MD_align, llvm::MDNode::get(ir.getContext(), {number(shared_alignment)}));
+  return ir.CreatePtrToInt(base, ir.getInt64Ty());
 }
 
 Emitter::Value* Emitter::lane_numbers() {
@@ -106,13 +117,19 @@ Emitter::Value* Emitter::lanes_of(Value* mask) {
 }
 
 llvm::AllocaInst* Emitter::scratch(Type* type) {
+  Scratch& scratch = scratch_[type];
+  if (scratch.used == scratch.made.size()) scratch.made.push_back(room(type));
+  return scratch.made[scratch.used++];
+}
+
+llvm::AllocaInst* Emitter::room(Type* type) {
   llvm::IRBuilder<> at(&target_->getEntryBlock(), target_->getEntryBlock().begin());
   return at.CreateAlloca(type);
 }
 
 llvm::AllocaInst* Emitter::area(unsigned number) {
   while (areas_.size() <= number) {
-    areas_.push_back(scratch(llvm::ArrayType::get(ir.getInt8Ty(), 4096)));
+    areas_.push_back(room(llvm::ArrayType::get(ir.getInt8Ty(), 4096)));
     areas_.back()->setAlignment(llvm::Align(64));
   }
   return areas_[number];
@@ -326,7 +343,12 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
     base.kind = Operand::reg;
     base.index = operand.index;
     address = read(base, ptx::Type::b64);
-    address = ir.CreateAdd(address, varying(address) ? splat(displacement(operand)) : displacement(operand));
+    Value* offset = displacement(operand);
+    if (space == Space::shared) {
+      address = resized(ir, resized(ir, address, 32, false), 64, true);
+      offset = resized(ir, resized(ir, offset, 32, false), 64, true);
+    }
+    address = ir.CreateAdd(address, varying(address) ? splat(offset) : offset);
   } else if (operand.base_kind == Operand::symbol) {
     address = symbol_address(operand);
   } else {
@@ -334,8 +356,9 @@ Emitter::Value* Emitter::address_of(const Operand& operand, Space space) {
   }
   if (space != Space::shared) return address;
   // Addresses in shared memory have 32 bits: -4 plus 8 is 4. Those of a cluster's earlier blocks are negative.
-  address = resized(ir, resized(ir, address, 32, false), 64, true);
-  Value* base = ir.CreatePtrToInt(warp_field(offsetof(Warp, shared), ir.getPtrTy()), ir.getInt64Ty());
+  // (Beyond 2^31, where nothing is, they do not wrap round here: so the offset becomes part of an instruction.)
+  if (operand.base_kind != Operand::reg) address = resized(ir, resized(ir, address, 32, false), 64, true);
+  Value* base = shared_memory();
   unify(address, base);
   return ir.CreateAdd(address, base);
 }
@@ -357,9 +380,9 @@ Emitter::Value* Emitter::handle(const Operand& operand) {
 
 Emitter::Value* Emitter::texture_operands() {
   if (texture_operands_) return texture_operands_;
-  auto* room = scratch(llvm::ArrayType::get(ir.getInt8Ty(), sizeof(TextureOperands)));
-  room->setAlignment(llvm::Align(64));
-  return texture_operands_ = room;
+  auto* operands = room(llvm::ArrayType::get(ir.getInt8Ty(), sizeof(TextureOperands)));
+  operands->setAlignment(llvm::Align(64));
+  return texture_operands_ = operands;
 }
 
 // --- special registers (PTX ISA, "Special Registers")

@@ -1,76 +1,27 @@
-// Liveness by the usual backward fixed point; then, for one branch, the blocks that more than one of its sides reach.
+// For one branch, the blocks that more than one of its sides reach.
 #include "device/software/pass/mixing.h"
 
 namespace software {
-namespace {
 
-using ptx::Instruction;
-using ptx::Operand;
-
-void each_register(const Operand& operand, const std::function<void(uint32_t)>& visit) {
-  if (operand.kind == Operand::reg) visit(operand.index);
-  if (operand.kind == Operand::address && operand.base_kind == Operand::reg) visit(operand.index);
-  for (const Operand& element : operand.elements) each_register(element, visit);
-}
-
-}  // namespace
-
-void each_source(const Instruction& instruction, const std::function<void(uint32_t)>& visit) {
-  for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i)
-    each_register(instruction.operands[i], visit);
-  for (const Operand& operand : instruction.arguments) each_register(operand, visit);
-  if (instruction.guard.reg >= 0) visit(static_cast<uint32_t>(instruction.guard.reg));
-}
-
-void each_definition(const Instruction& instruction, const std::function<void(uint32_t)>& visit) {
-  for (size_t i = 0; i < instruction.destinations; ++i) each_register(instruction.operands[i], visit);
-  for (const Operand& operand : instruction.results) each_register(operand, visit);
-}
-
-Mixing::Mixing(const ptx::Function& function, const ControlFlow& flow) : function_(function), flow_(flow) {
+Mixing::Mixing(const ptx::Function& function, const ControlFlow& flow)
+    : function_(function), flow_(flow), live_(function, flow) {
   std::vector<uint32_t> place(flow.blocks.size(), no_block);
   for (uint32_t i = 0; i < flow.order.size(); ++i) place[flow.order[i]] = i;
   for (uint32_t from : flow.order)
     for (uint32_t to : flow.blocks[from].successors)
       if (place[to] <= place[from] && !flow.dominates(to, from)) reducible_ = false;
-  if (reducible_) find_live();
+  find_definitions();
 }
 
-void Mixing::find_live() {
-  size_t words = (function_.registers.size() + 63) / 64;
-  size_t count = flow_.blocks.size();
-  std::vector<Bits> used(count, Bits(words)), written(count, Bits(words));
-  live_.assign(count, Bits(words));
-  definitions_.resize(count);
-  auto set = [](Bits& bits, uint32_t reg) { bits[reg / 64] |= uint64_t{1} << (reg % 64); };
-  auto has = [](const Bits& bits, uint32_t reg) { return (bits[reg / 64] >> (reg % 64) & 1) != 0; };
-  for (uint32_t block : flow_.order) {
-    Bits any(words);
-    for (uint32_t i = flow_.blocks[block].first; i < flow_.blocks[block].last; ++i) {
-      const Instruction& instruction = function_.body[i];
-      each_source(instruction, [&](uint32_t reg) {
-        if (!has(written[block], reg)) set(used[block], reg);
+void Mixing::find_definitions() {
+  definitions_.resize(flow_.blocks.size());
+  std::vector<uint32_t> seen_in(function_.registers.size(), no_block);
+  for (uint32_t block : flow_.order)
+    for (uint32_t i = flow_.blocks[block].first; i < flow_.blocks[block].last; ++i)
+      each_definition(function_.body[i], [&](uint32_t reg) {
+        if (seen_in[reg] != block) definitions_[block].push_back(reg);
+        seen_in[reg] = block;
       });
-      each_definition(instruction, [&](uint32_t reg) {
-        if (instruction.guard.reg < 0) set(written[block], reg);
-        if (!has(any, reg)) definitions_[block].push_back(reg);
-        set(any, reg);
-      });
-    }
-  }
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (auto at = flow_.order.rbegin(); at != flow_.order.rend(); ++at) {
-      Bits out(words);
-      for (uint32_t next : flow_.blocks[*at].successors)
-        for (size_t w = 0; w < words; ++w) out[w] |= live_[next][w];
-      for (size_t w = 0; w < words; ++w) {
-        uint64_t in = used[*at][w] | (out[w] & ~written[*at][w]);
-        changed |= in != live_[*at][w];
-        live_[*at][w] = in;
-      }
-    }
-  }
 }
 
 // By block: the sides of the branch that lead there before they meet, a bit for each; the last bit is for all sides
@@ -108,7 +59,7 @@ void Mixing::mixed_by(uint32_t branch, const std::vector<bool>& region, uint32_t
       if (!reached[to] || !several(reached[from] | reached[to])) continue;
       if (!repeats && from != to && flow_.dominates(from, to)) continue;
       for (uint32_t reg : definitions_[from])
-        if (live_at(to, reg)) visit(reg);
+        if (live_.at_start(to, reg)) visit(reg);
     }
   }
 }

@@ -6,14 +6,9 @@
 #include <functional>
 #include <vector>
 
-#include "device/software/pass/cfg.h"
-#include "device/software/ptx/ast.h"
+#include "device/software/pass/liveness.h"
 
 namespace software {
-
-// Calls visit(register) for everything that the instruction reads, its guard included, or writes.
-void each_source(const ptx::Instruction& instruction, const std::function<void(uint32_t)>& visit);
-void each_definition(const ptx::Instruction& instruction, const std::function<void(uint32_t)>& visit);
 
 class Mixing {
  public:
@@ -27,15 +22,13 @@ class Mixing {
                 const std::function<void(uint32_t)>& visit) const;
 
  private:
-  using Bits = std::vector<uint64_t>;
-  void find_live();
+  void find_definitions();
   std::vector<uint64_t> sides(uint32_t branch, uint32_t meeting) const;
-  bool live_at(uint32_t block, uint32_t reg) const { return live_[block][reg / 64] >> (reg % 64) & 1; }
 
   const ptx::Function& function_;
   const ControlFlow& flow_;
   bool reducible_ = true;
-  std::vector<Bits> live_;                          // by block: wanted where it begins
+  Liveness live_;
   std::vector<std::vector<uint32_t>> definitions_;  // by block
 };
 

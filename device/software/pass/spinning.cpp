@@ -3,7 +3,7 @@
 // lock-free update, in which some lane always succeeds), an exchange of a fixed value, a test of an mbarrier.
 #include "device/software/pass/spinning.h"
 
-#include "device/software/pass/mixing.h"
+#include "device/software/pass/liveness.h"
 
 namespace software {
 namespace {

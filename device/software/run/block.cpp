@@ -227,15 +227,17 @@ bool Worker::step(Block& block) {
   sweep(block);
   // A fiber that went on to the next block may wait there for warps that only the next step starts.
   bool started = block.next_warp >= job_->launch.warps;
-  if (started && !block.done() && !job_->failed() && !may_go_on(block)) {
-    base::log(base::Level::error, "kernel deadlocks at a barrier",
-              {{"kernel", job_->launch.kernel_name},
-               {"block", std::to_string(block.index)},
-               {"waiting", std::to_string(block.fibers.size())},
-               {"exited", std::to_string(block.exited)}});
-    job_->fail(CUDA_ERROR_LAUNCH_FAILED);
-  }
+  if (started && !block.done() && !job_->failed() && !may_go_on(block)) report_deadlock(block);
   return block.progress != before;
+}
+
+void Worker::report_deadlock(const Block& block) {
+  base::log(base::Level::error, "kernel deadlocks at a barrier",
+            {{"kernel", job_->launch.kernel_name},
+             {"block", std::to_string(block.index)},
+             {"waiting", std::to_string(block.fibers.size())},
+             {"exited", std::to_string(block.exited)}});
+  job_->fail(CUDA_ERROR_LAUNCH_FAILED);
 }
 
 bool Worker::may_go_on(const Block& block) const {
@@ -292,9 +294,11 @@ void Worker::report(Fiber& fiber) {
   const char* what = overflow                                           ? "kernel overflows its stack"
                      : fault.signal == SIGFPE || fault.signal == SIGILL ? "kernel executes an illegal instruction"
                                                                         : "kernel touches an illegal address";
-  CodePlace place = find_place(fiber.warp, fault.code, fault.frame);
-  complain(*job_, what, fiber.warp, {"address", hexadecimal(fault.address)},
-           faulty_thread(fiber.warp, fault, place.shared), place.line);
+  Warp warp = fiber.warps.empty() ? fiber.warp : *fiber.warps[0].running;
+  if (!fiber.warps.empty()) warp.addresses = fiber.warps[0].addresses;
+  CodePlace place = find_place(warp, fault.code, fault.frame);
+  complain(*job_, what, warp, {"address", hexadecimal(fault.address)}, faulty_thread(warp, fault, place.shared),
+           place.line);
   job_->fail(overflow ? CUDA_ERROR_HARDWARE_STACK_ERROR : result_of(fault.signal));
 }
 
@@ -312,6 +316,7 @@ void Worker::fiber_main(void* argument) {
 
 void Worker::run_warps(Fiber& fiber) {
   if (!begin(fiber)) return;
+  if (job_->launch.kept_bytes) return run_stages(fiber);
   Block& block = *fiber.block;
   const uint32_t warps = job_->launch.warps;
   const KernelEntry entry = job_->entry;
@@ -339,6 +344,7 @@ bool Worker::begin(Fiber& fiber) {
   warp.block = fiber.block;
   warp.cluster_rank = fiber.block->rank;
   warp.cluster_shared = warp.shared - warp.cluster_rank * launch.shared_pitch;
+  fiber.warps.clear();
   if (!warp.local) job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
   if (!warp.local) return false;
   warp.local += launch.frame_bytes;
@@ -350,12 +356,13 @@ void Worker::next_warp(Fiber& fiber) {
   const Launch& launch = job_->launch;
   Warp& warp = fiber.warp;
   uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
-  warp.warp_index = fiber.block->next_warp++;
+  warp.first_thread = fiber.block->next_warp++ * launch.lanes;
+  warp.warp_index = warp.first_thread / warp_size;
   fiber.meeting = Meeting{};
-  warp.first_thread = warp.warp_index * warp_size;
   warp.products = 0;
   warp.step = nullptr;
   uint32_t rest = threads - warp.first_thread;
+  if (rest > launch.lanes) rest = launch.lanes;
   warp.lanes = rest >= warp_size ? UINT32_MAX : (1u << rest) - 1;
   if (warp.first_thread < launch.block[0]) {
     warp.thread[0] = warp.first_thread;

@@ -1,5 +1,6 @@
 // Runs blocks of a launch on one thread: warps are fibers, so that one may wait for another. Warps that never
-// wait run one after another on a single fiber.
+// wait, or only where their code can be left and entered again (run/stages.cpp), run one after another on a single
+// fiber.
 #pragma once
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ struct Fiber {
   Fiber(size_t stack_bytes, Worker* owner) : stack(stack_bytes), worker(owner) {}
 
   Warp warp{};
+  std::vector<Warp> warps;  // of a block whose kernel runs in stages; else none
   Stack stack;
   Worker* worker;
   Block* block = nullptr;
@@ -37,7 +39,7 @@ struct Fiber {
   size_t position = 0;      // in Block::fibers
   Reduced reduced;          // what that barrier's reduction gave
   Meeting meeting;          // what the warp did at its cluster's barrier
-  Arena local;
+  Arena local, kept;
   alignas(64) uint8_t nowhere[128];  // where accesses go that were refused (watched.cpp)
 };
 
@@ -99,6 +101,10 @@ class Worker {
  private:
   static void fiber_main(void* fiber);
   void run_warps(Fiber& fiber);
+  void run_stages(Fiber& fiber);
+  bool run_stage(Fiber& fiber);
+  bool gather_warps(Fiber& fiber);
+  void report_deadlock(const Block& block);
   bool begin(Fiber& fiber);
   void next_warp(Fiber& fiber);
   bool next_block(Fiber& fiber);

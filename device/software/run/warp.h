@@ -2,7 +2,9 @@
 // field offset, and the functions it may call. Changing this file changes the kernel cache's version.
 //
 // A compiled kernel is `void kernel(Warp*)`. One call runs all 32 lanes of one warp from the start of
-// the kernel to its end. At a barrier the code calls `outboard_barrier`, which may switch fibers.
+// the kernel to its end. At a barrier the code calls `outboard_barrier`, which may switch fibers. Or the kernel runs in
+// stages: then a call is for all warps of a block, which lie side by side; it runs each of them up to a barrier or to
+// the kernel's end, and the next call goes on behind the barrier.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +16,13 @@ struct KernelStep;   // run/steps.h
 struct KernelSteps;  // run/steps.h
 
 inline constexpr unsigned warp_size = 32;
+inline constexpr unsigned shared_alignment = 128;  // of a block's shared memory, at least
+
+// A kernel's stages are named by a number and the barrier before them (0 to 15).
+constexpr uint32_t stage_number(uint32_t count, uint32_t barrier) { return count << 4 | barrier % 16; }
+constexpr uint32_t barrier_of(uint32_t stage) { return stage % 16; }
+inline constexpr uint32_t no_stage = ~uint32_t{0};
+inline constexpr unsigned kept_alignment = 64;
 
 // What all warps of one launch share. Filled once per launch, constant while it runs.
 struct Launch {
@@ -36,16 +45,18 @@ struct Launch {
   uint64_t shared_pitch = uint64_t{1} << 31;  // from one block's shared memory to the next one's in a cluster
   KernelSteps* steps = nullptr;               // of a kernel whose machine code is not there yet; it outlives the launch
   uint32_t frame_bytes = 0;                   // that those need in front of each warp's local memory
+  uint32_t kept_bytes = 0;                    // of each warp, from stage to stage; 0: the kernel has no stages
+  uint32_t lanes = warp_size;                 // that one call runs; fewer than a warp only where there are stages
 };
 
-// One warp of one block. The runtime fills it before the call.
+// One warp of one block, or the part of one that one call runs. The runtime fills it before the call.
 struct Warp {
   const Launch* launch;
   uint8_t* shared;  // this block's shared memory; `total_shared` bytes; native pointer, 128-aligned
   uint8_t* local;   // this warp's local memory: 32 lanes × local_bytes; lane l starts at local + l * local_bytes
   uint32_t block_index[3];    // ctaid
   uint32_t warp_index;        // warpid within the block
-  uint32_t first_thread;      // linear thread index of lane 0 = warp_index * 32
+  uint32_t first_thread;      // linear thread index of lane 0
   uint32_t thread[3];         // tid of lane 0
   uint32_t lanes;             // mask of the lanes that exist (the last warp of a block may be partial)
   uint32_t worker;            // index of the worker thread: smid
@@ -55,6 +66,10 @@ struct Warp {
   uint32_t products;          // of its warpgroup that it has computed its part of (wgmma)
   const uint64_t* addresses;  // of an access that goes lane by lane: all lanes', while it runs
   const KernelStep* step;     // that runs; nullptr: machine code does
+  uint8_t* kept;              // the kernel's, from stage to stage: `kept_bytes`, aligned to kept_alignment
+  uint32_t stage;             // where a kernel in stages goes on: 0 at first, at its end no_stage
+  uint32_t more;              // whether the next one is for the same call
+  const Warp* running;        // of the first one: whose turn it is
 };
 
 using KernelEntry = void (*)(Warp*);

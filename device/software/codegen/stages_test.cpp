@@ -1,0 +1,171 @@
+// Kernels with barriers: those that run in stages (pass/stages.h), and those that must not.
+#include "device/software/codegen/kernel_harness.h"
+
+namespace {
+
+using test::at;
+using test::Kernel;
+
+constexpr uint32_t blocks = 3;
+
+// Shared memory `s` of a word per thread, whose place is in %r10; thread %r3 of %r2; what each thread has at the end in
+// %r20 goes to its element of the parameter.
+std::string with_shared(const std::string& body) {
+  return ".visible .entry k(.param .u64 p)\n{ .shared .align 4 .b32 s[1024]; .reg .b32 %t<64>; .reg .pred %q<8>;\n" +
+         std::string(test::prologue) + "shl.b32 %r10, %r3, 2; mov.u32 %r11, s; add.u32 %r10, %r10, %r11;\n" + body +
+         "\nst.global.u32 [%d2], %r20;\nret;\n}\n";
+}
+
+bool in_stages(Kernel& kernel, uint32_t threads) {
+  auto entry = kernel.program->entry(0, software::grouping_of(threads, 1, 1));
+  return entry && entry.value().kept_bytes > 0;
+}
+
+std::vector<uint32_t> run(Kernel& kernel, uint32_t threads) {
+  std::vector<uint32_t> data(blocks * threads);
+  for (uint32_t i = 0; i < data.size(); ++i) data[i] = 7 * i + 1;
+  EXPECT_EQ(kernel.run(blocks, threads, {at(data.data())}), CUDA_SUCCESS);
+  return data;
+}
+
+TEST(Stages, ALoopWithTwoBarriersPassesValuesRound) {
+  Kernel kernel(with_shared(R"(
+    ld.global.u32 %r20, [%d2]; mov.u32 %r12, 0;
+    add.u32 %r13, %r3, 1; rem.u32 %r13, %r13, %r2; shl.b32 %r13, %r13, 2; add.u32 %r13, %r13, %r11;
+    LOOP:
+    st.shared.u32 [%r10], %r20;
+    bar.sync 0;
+    ld.shared.u32 %r14, [%r13]; mad.lo.u32 %r20, %r14, 3, %r12;
+    bar.sync 0;
+    add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 5; @%p1 bra LOOP;)"));
+  EXPECT_TRUE(in_stages(kernel, 64));
+  for (uint32_t threads : {32u, 64u, 72u, 256u, 1000u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t block = 0; block < blocks; ++block) {
+      std::vector<uint32_t> value(threads), next(threads);
+      for (uint32_t i = 0; i < threads; ++i) value[i] = 7 * (block * threads + i) + 1;
+      for (uint32_t turn = 0; turn < 5; ++turn, value = next)
+        for (uint32_t i = 0; i < threads; ++i) next[i] = 3 * value[(i + 1) % threads] + turn;
+      for (uint32_t i = 0; i < threads; ++i) ASSERT_EQ(got[block * threads + i], value[i]) << threads << " " << i;
+    }
+  }
+}
+
+// Odd blocks take one arm, even ones the other; each has a barrier of its own.
+TEST(Stages, BothArmsOfABranchHaveABarrier) {
+  Kernel kernel(with_shared(R"(
+    mov.u32 %r12, %ctaid.x; and.b32 %r13, %r12, 1; setp.eq.u32 %p1, %r13, 0;
+    sub.u32 %r15, %r2, %r3; sub.u32 %r15, %r15, 1; shl.b32 %r15, %r15, 2; add.u32 %r15, %r15, %r11;
+    @%p1 bra EVEN;
+    st.shared.u32 [%r10], %r3; bar.sync 1; ld.shared.u32 %r20, [%r15]; bra END;
+    EVEN:
+    add.u32 %r16, %r3, 1000; st.shared.u32 [%r10], %r16; bar.sync 2; ld.shared.u32 %r20, [%r15];
+    END:
+    bar.sync 0; add.u32 %r20, %r20, %r12;)"));
+  EXPECT_TRUE(in_stages(kernel, 96));
+  for (uint32_t threads : {96u, 100u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      uint32_t block = i / threads, other = threads - 1 - i % threads;
+      ASSERT_EQ(got[i], other + block + (block % 2 ? 0 : 1000)) << i;
+    }
+  }
+}
+
+// Of 96 threads the first 40 go on: a warp is gone, and some lanes of another one.
+TEST(Stages, LanesThatReturnedAreNotWaitedFor) {
+  Kernel kernel(with_shared(R"(
+    mov.u32 %r20, 5;
+    setp.ge.u32 %p1, %r3, 40; @%p1 ret;
+    st.shared.u32 [%r10], %r3; bar.sync 0;
+    xor.b32 %r12, %r3, 7; shl.b32 %r12, %r12, 2; add.u32 %r12, %r12, %r11; ld.shared.u32 %r20, [%r12];
+    bar.sync 0; st.shared.u32 [%r10], %r20; bar.sync 0; ld.shared.u32 %r21, [%r12]; mad.lo.u32 %r20, %r21, 100, %r20;)"));
+  EXPECT_TRUE(in_stages(kernel, 96));
+  auto got = run(kernel, 96);
+  for (uint32_t i = 0; i < got.size(); ++i) {
+    uint32_t thread = i % 96;
+    ASSERT_EQ(got[i], thread < 40 ? 100 * thread + (thread ^ 7) : 7 * i + 1) << i;
+  }
+}
+
+TEST(Stages, RegistersOfAllKindsAndLocalMemoryAreKept) {
+  Kernel kernel(".visible .entry k(.param .u64 p)\n{ .local .align 4 .b32 mine[4]; .reg .b32 %r20;\n" +
+                std::string(test::prologue) + R"(
+    setp.gt.u32 %p1, %r3, 17; setp.gt.u32 %p2, %r2, 50; cvt.u16.u32 %h1, %r3; cvt.u64.u32 %d4, %r3;
+    mul.lo.u64 %d4, %d4, 5000000001; cvt.rn.f64.u32 %g1, %r3; mul.wide.u32 %d5, %r3, 3;
+    mov.u64 %d6, mine; st.local.u32 [%d6], %r3; st.local.u32 [%d6+4], %r2;
+    bar.sync 0;
+    cvt.u32.u16 %r21, %h1; cvt.rzi.u32.f64 %r22, %g1; cvt.u32.u64 %r23, %d5; shr.u64 %d4, %d4, 32;
+    bar.sync 0;
+    cvt.u32.u64 %r24, %d4; ld.local.u32 %r25, [%d6]; ld.local.u32 %r26, [%d6+4];
+    selp.u32 %r20, 1, 0, %p1; @%p2 add.u32 %r20, %r20, 2;
+    add.u32 %r20, %r20, %r21; add.u32 %r20, %r20, %r22; add.u32 %r20, %r20, %r23; add.u32 %r20, %r20, %r24;
+    add.u32 %r20, %r20, %r25; add.u32 %r20, %r20, %r26;
+    st.global.u32 [%d2], %r20; ret; })");
+  EXPECT_TRUE(in_stages(kernel, 72));
+  for (uint32_t threads : {40u, 72u}) {
+    auto got = run(kernel, threads);
+    for (uint64_t i = 0; i < got.size(); ++i) {
+      uint64_t thread = i % threads;
+      uint64_t sum = (thread > 17) + (threads > 50 ? 2 : 0) + thread * 6 + threads + (thread * 5000000001 >> 32);
+      ASSERT_EQ(got[i], static_cast<uint32_t>(sum)) << threads << " " << i;
+    }
+  }
+}
+
+// A warp of its own barrier with a count, and one that reduces: those need warps that can wait.
+TEST(Stages, BarriersOfSomeWarpsAndReductionsAreNoStages) {
+  Kernel kernel(with_shared(R"(
+    setp.lt.u32 %p1, %r3, 64; st.shared.u32 [%r10], %r3; mov.u32 %r20, 0;
+    @!%p1 bra REST;
+    bar.sync 1, 64; xor.b32 %r12, %r3, 33; shl.b32 %r12, %r12, 2; add.u32 %r12, %r12, %r11; ld.shared.u32 %r20, [%r12];
+    REST:
+    setp.gt.u32 %p2, %r20, 10; bar.red.popc.u32 %r13, 0, %p2; mad.lo.u32 %r20, %r13, 1000, %r20;)"));
+  EXPECT_FALSE(in_stages(kernel, 128));
+  auto got = run(kernel, 128);
+  for (uint32_t i = 0; i < got.size(); ++i) {
+    uint32_t thread = i % 128;
+    ASSERT_EQ(got[i], 53000 + (thread < 64 ? thread ^ 33 : 0)) << i;
+  }
+}
+
+TEST(Stages, WarpsAtDifferentBarriersAreDeadlocked) {
+  Kernel kernel(with_shared(R"(
+    mov.u32 %r20, %warpid; setp.eq.u32 %p1, %r20, 0; @%p1 bra ONE; bar.sync 2; bra END; ONE: bar.sync 1; END:)"));
+  std::vector<uint32_t> data(64);
+  EXPECT_EQ(kernel.run(1, 64, {at(data.data())}), CUDA_ERROR_LAUNCH_FAILED);
+}
+
+// Twenty sums per thread: more than the registers hold for 32 lanes.
+TEST(Stages, ManySumsRunFewerLanesAtOnce) {
+  constexpr uint32_t sums = 20, turns = 9;
+  std::string start, step, end;
+  for (uint32_t i = 0; i < sums; ++i) {
+    auto sum = "%t" + std::to_string(i);
+    start += "mov.u32 " + sum + ", " + std::to_string(i) + "; ";
+    step += "mad.lo.u32 " + sum + ", " + sum + ", %r14, %r15;\n";
+    end += "xor.b32 %r20, %r20, " + sum + "; ";
+  }
+  Kernel kernel(
+      with_shared("mov.u32 %r12, 0; mov.u32 %r20, 0; xor.b32 %r13, %r3, 9; shl.b32 %r13, %r13, 2;"
+                  "add.u32 %r13, %r13, %r11;" +
+                  start +
+                  "LOOP: add.u32 %r16, %r3, %r12; st.shared.u32 [%r10], %r16; bar.sync 0;"
+                  "ld.shared.u32 %r14, [%r13]; ld.shared.u32 %r15, [%r10];" +
+                  step + "bar.sync 0; add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 9; @%p1 bra LOOP;" + end));
+  EXPECT_TRUE(in_stages(kernel, 256));
+  for (uint32_t threads : {32u, 80u, 256u, 496u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      uint32_t thread = i % threads, expected = 0;
+      for (uint32_t k = 0; k < sums; ++k) {
+        uint32_t sum = k;
+        for (uint32_t turn = 0; turn < turns; ++turn) sum = sum * ((thread ^ 9) + turn) + thread + turn;
+        expected ^= sum;
+      }
+      ASSERT_EQ(got[i], expected) << threads << " " << i;
+    }
+  }
+}
+
+}  // namespace

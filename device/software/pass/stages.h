@@ -1,0 +1,21 @@
+// Kernels that run in stages, from one barrier to the next: all warps of the block come to each barrier together, so
+// that a warp's code can end there and be entered again behind it, and no warp needs a stack of its own.
+#pragma once
+#include <vector>
+
+#include "device/software/pass/cfg.h"
+#include "device/software/pass/spinning.h"
+#include "device/software/pass/uniformity.h"
+#include "device/software/ptx/ast.h"
+
+namespace software {
+
+struct Stages {
+  bool any = false;                         // the kernel runs in stages
+  std::vector<std::vector<uint32_t>> kept;  // by instruction, where it is a barrier: registers wanted behind it
+};
+
+Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
+                   const Uniformity& uniformity, const Spins& spins);
+
+}  // namespace software

@@ -1,0 +1,133 @@
+// Counts the vectors that are wanted at once in loops. Narrow code repeats what is the same for the whole warp, and has
+// less to do between two results that depend on each other: so a little too much is no reason yet.
+#include "device/software/pass/width.h"
+
+#include <algorithm>
+
+#include "device/software/pass/layout.h"
+#include "device/software/pass/liveness.h"
+#include "device/software/pass/stages.h"
+
+namespace software {
+namespace {
+
+using ptx::Instruction;
+using ptx::Opcode;
+using ptx::Operand;
+using ptx::Special;
+
+constexpr unsigned full = 32;
+constexpr unsigned too_many = 4;  // times as many vectors as there are registers
+
+// Programs may count on the lanes of a warp meeting even where the ISA does not say so: with volatile accesses.
+bool minds_its_own_lane(const Instruction& instruction) {
+  const auto& modifiers = instruction.modifiers;
+  for (const Operand& operand : instruction.operands)
+    if (operand.kind == Operand::special_register &&
+        (operand.special == Special::laneid || operand.special == Special::warpid ||
+         (operand.special >= Special::lanemask_eq && operand.special <= Special::lanemask_gt)))
+      return false;
+  switch (instruction.opcode) {
+    case Opcode::bar:
+    case Opcode::barrier: return !modifiers.has("warp");
+    case Opcode::ld:
+    case Opcode::st:
+      return !modifiers.is_volatile && !modifiers.has("relaxed") && !modifiers.has("acquire") &&
+             !modifiers.has("release");
+    case Opcode::add:
+    case Opcode::sub:
+    case Opcode::mul:
+    case Opcode::mad:
+    case Opcode::fma:
+    case Opcode::div:
+    case Opcode::rem:
+    case Opcode::abs:
+    case Opcode::neg:
+    case Opcode::min:
+    case Opcode::max:
+    case Opcode::rcp:
+    case Opcode::sqrt:
+    case Opcode::rsqrt:
+    case Opcode::ex2:
+    case Opcode::lg2:
+    case Opcode::and_:
+    case Opcode::or_:
+    case Opcode::xor_:
+    case Opcode::not_:
+    case Opcode::shl:
+    case Opcode::shr:
+    case Opcode::setp:
+    case Opcode::selp:
+    case Opcode::mov:
+    case Opcode::cvt:
+    case Opcode::cvta:
+    case Opcode::bra:
+    case Opcode::ret:
+    case Opcode::exit: return true;
+    default: return false;
+  }
+}
+
+bool is_shared(const Instruction& instruction, Opcode opcode) {
+  return instruction.opcode == opcode && instruction.modifiers.space == ptx::Space::shared;
+}
+
+// Shared memory is written and then read with no barrier between: lanes of a warp may count on each other.
+bool reads_behind_writes(const ptx::Function& kernel, const ControlFlow& flow) {
+  std::vector<bool> written(flow.blocks.size(), false);  // where the block begins
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t block : flow.order) {
+      bool now = written[block];
+      for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
+        const Instruction& instruction = kernel.body[i];
+        if (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier) now = false;
+        if (is_shared(instruction, Opcode::st)) now = true;
+        if (now && is_shared(instruction, Opcode::ld)) return true;
+      }
+      for (uint32_t next : flow.blocks[block].successors) {
+        if (!now || written[next]) continue;
+        written[next] = changed = true;
+      }
+    }
+  }
+  return false;
+}
+
+// The most words that a lane has in registers of its own within a loop.
+unsigned most_words(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout,
+                    const Uniformity& uniformity) {
+  std::vector<bool> inside(flow.blocks.size(), false);
+  for (const Region& region : layout.regions)
+    for (uint32_t at = region.first; at < region.last; ++at) inside[layout.order[at]] = true;
+  Liveness liveness(kernel, flow);
+  unsigned most = 0;
+  for (uint32_t block : flow.order) {
+    if (!inside[block]) continue;
+    unsigned words = 0;
+    auto change = [&](uint32_t reg, bool wanted) {
+      if (uniformity.shapes[reg].kind != Shape::varying) return;
+      unsigned size = (ptx::bits(kernel.registers[reg].type) + 31) / 32;
+      words = wanted ? words + size : words - size;
+    };
+    liveness.walk(block, change, [&] { most = std::max(most, words); });
+  }
+  return most;
+}
+
+}  // namespace
+
+unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, VectorRegisters registers) {
+  unsigned narrow = registers.bytes / 4;
+  if (narrow >= full || !std::ranges::all_of(kernel.body, minds_its_own_lane)) return full;
+  ControlFlow flow = control_flow(kernel);
+  Layout layout = lay_out(flow);
+  if (layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
+  Spins spins = find_spins(kernel, flow, layout);
+  Uniformity shapes = uniformity(kernel, flow, Grouping{narrow, true, true, narrow}, spins.exits);
+  if (!find_stages(module, kernel, flow, shapes, spins).any) return full;
+  unsigned vectors = most_words(kernel, flow, layout, shapes) * full / narrow;
+  return vectors > too_many * registers.count ? narrow : full;
+}
+
+}  // namespace software

@@ -1,0 +1,15 @@
+// How many lanes one call of a kernel's code runs: a whole warp; or, where the values that 32 lanes want at once are
+// many times what the processor's registers hold, a part of one. Only for kernels in stages (pass/stages.h), none of
+// whose instructions look at other lanes.
+#pragma once
+#include "device/software/ptx/ast.h"
+
+namespace software {
+
+struct VectorRegisters {
+  unsigned count, bytes;
+};
+
+unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, VectorRegisters registers);
+
+}  // namespace software

@@ -1,0 +1,61 @@
+// Kernels in stages: one fiber runs all warps of a block, or parts of warps, from barrier to barrier.
+#include <bit>
+
+#include "base/log.h"
+#include "device/software/run/block.h"
+
+namespace software {
+
+// All warps of a block, as far as they are the same in all blocks.
+bool Worker::gather_warps(Fiber& fiber) {
+  const Launch& launch = job_->launch;
+  uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
+  size_t parts = (threads + launch.lanes - 1) / launch.lanes;
+  size_t local_bytes = size_t{launch.local_bytes} * launch.lanes;
+  size_t kept_bytes = (size_t{launch.kept_bytes} + kept_alignment - 1) / kept_alignment * kept_alignment;
+  uint8_t* local = fiber.local.get(local_bytes * parts);
+  uint8_t* kept = fiber.kept.get(kept_bytes * parts);
+  if (!local || !kept) {
+    job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+    return false;
+  }
+  fiber.warps.resize(parts);
+  for (size_t i = 0; i < parts; ++i) {
+    next_warp(fiber);
+    fiber.warps[i] = fiber.warp;
+    fiber.warps[i].local = local + i * local_bytes;
+    fiber.warps[i].kept = kept + i * kept_bytes;
+    fiber.warps[i].more = i + 1 < parts;
+  }
+  fiber.warps[0].running = fiber.warps.data();
+  return true;
+}
+
+void Worker::run_stages(Fiber& fiber) {
+  if (!gather_warps(fiber)) return;
+  Block& block = *fiber.block;
+  do {
+    block.next_warp = job_->launch.warps;
+    for (Warp& warp : fiber.warps) {
+      for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
+      warp.stage = 0;
+    }
+    while (run_stage(fiber)) ++block.progress;
+    block.exited = job_->launch.warps;
+    ++block.progress;
+  } while (next_block(fiber));
+}
+
+// Every warp goes on to its next barrier; false: all have come to the kernel's end. Those that have count as having
+// come to every barrier (PTX ISA, "bar").
+bool Worker::run_stage(Fiber& fiber) {
+  job_->entry(fiber.warps.data());
+  uint32_t barriers = 0;
+  for (const Warp& warp : fiber.warps)
+    if (warp.stage != no_stage) barriers |= 1u << barrier_of(warp.stage);
+  if (std::popcount(barriers) > 1) report_deadlock(*fiber.block);
+  if (job_->failed()) abandon();
+  return barriers != 0;
+}
+
+}  // namespace software
