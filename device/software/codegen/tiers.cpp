@@ -61,7 +61,7 @@ base::Result<void*> place_code(const KernelSource& source, const MachineCode& co
 
 base::Result<Entry> load(const KernelSource& source, const MachineCode& code) {
   void* place = TRY(place_code(source, code));
-  return Entry{reinterpret_cast<KernelEntry>(place), code.local_bytes, code.stack_bytes};
+  return Entry{reinterpret_cast<KernelEntry>(place), code.local_bytes, code.kept_bytes, code.lanes, code.stack_bytes};
 }
 
 std::string key_of(const KernelSource& source) {
@@ -111,7 +111,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
   Entry entry() const override {
     std::lock_guard hold(lock_);
     if (ready_.code) return ready_;
-    return {run_steps, local_bytes, 0, const_cast<SteppedKernel*>(this)};
+    return {run_steps, local_bytes, 0, warp_size, 0, const_cast<SteppedKernel*>(this)};
   }
 
   void wanted() override {
@@ -152,7 +152,9 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
     if (!entry)
       return base::log(base::Level::warn, "kernel stays as steps, which are slower",
                        {{"kernel", kernel_of(source_).name}, {"reason", entry.error()}});
-    if (entry.value().stack_bytes <= most_stack_under_way)
+    // Nor can they go over to stages or to fewer lanes: for those there is the resumption.
+    bool alike = code->kept_bytes == 0 && code->lanes == warp_size;
+    if (alike && code->stack_bytes <= most_stack_under_way)
       compiled.store(entry.value().code, std::memory_order_release);
     report.say(key_, code->text_bytes);
     std::lock_guard hold(lock_);

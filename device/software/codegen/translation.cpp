@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "device/software/codegen/processor.h"
+#include "device/software/pass/width.h"
+
 namespace software {
 namespace {
 
@@ -51,10 +54,20 @@ uint64_t local_bytes(const ptx::Module& module, std::span<const size_t> function
 
 namespace {
 
+// Fewer lanes at once where their values would not fit into the processor's registers.
+Grouping fitting(const ptx::Module& module, std::span<const size_t> functions, Grouping grouping) {
+  if (functions.size() > 1 || !grouping.threads || grouping.checked) return grouping;
+  grouping.lanes = lanes_at_once(module, module.functions[functions[0]], vector_registers());
+  grouping.columns = std::min(grouping.columns, grouping.lanes);
+  return grouping;
+}
+
 // `steps`: the kernel goes on from those; nullptr: it begins.
 base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> functions, const Placement& placement,
                            Grouping grouping, const FunctionSteps* steps) {
   Emitted made;
+  grouping = fitting(module, functions, grouping);
+  made.lanes = grouping.lanes;
   auto* address = llvm::Type::getInt64Ty(*made.context);
   auto* cell = new llvm::GlobalVariable(*made.module, address, false, llvm::GlobalValue::ExternalLinkage,
                                         llvm::ConstantInt::get(address, 0), variables_symbol);
@@ -68,6 +81,7 @@ base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> fu
         emitter.emit_resumption(*steps);
       else
         emitter.emit();
+      made.kept += emitter.kept_bytes();
     } catch (const Unsupported& refusal) {
       return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                          std::to_string(refusal.line) + ": " + refusal.text};
@@ -82,6 +96,8 @@ base::Result<MachineCode> finish(Emitted made, const ptx::Module& module, std::s
   made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
   MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
   code.local_bytes = static_cast<uint32_t>(local_bytes(module, functions, placement));
+  code.kept_bytes = static_cast<uint32_t>(made.kept);
+  code.lanes = made.lanes;
   return code;
 }
 
