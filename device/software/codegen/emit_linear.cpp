@@ -215,8 +215,8 @@ void Emitter::write_linear(const Operand& operand, Linear value) {
       value.base, value.base->getType()->getWithNewBitWidth(slot->getAllocatedType()->getScalarSizeInBits()));
   bool linear = shape_.shapes[operand.index].kind == Shape::linear;
   keep(slot, linear ? rows(value.base) : value.base);
-  if (!wraps_[operand.index]) return;
-  keep(wraps_[operand.index], rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
+  if (auto* wrap = wraps_[operand.index]) keep(wrap, rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
+  keep_written(operand.index);
 }
 
 Emitter::Value* Emitter::all_rows(Value* conditions) {
