@@ -161,6 +161,7 @@ struct Consecutive {
   unsigned bytes, vector;
   bool same = false;       // the row's lanes share one element
   Value* holds = nullptr;  // i1
+  bool blends = false;     // a store: what it leaves alone is written again as it was
 
   unsigned elements(Emitter& emitter) const { return emitter.grouping().columns * vector; }
 };
@@ -184,6 +185,16 @@ std::optional<Consecutive> consecutive(Emitter& emitter, const ptx::Instruction&
     Value* low = start(emitter, *address, 0);
     for (unsigned r = 1; r < emitter.grouping().rows(); ++r) low = ir.CreateOr(low, start(emitter, *address, r));
     require(ir.CreateICmpEQ(ir.CreateAnd(low, ir.getInt64(size - 1)), ir.getInt64(0)));
+  }
+  // A processor without masks takes dozens of cycles for a masked store; nobody else has the block's shared memory at
+  // the same time. The row must not reach beyond its end.
+  made.blends = is_store && modifiers.space == Space::shared && made.vector == 1 && !has_lane_masks();
+  for (unsigned r = 0; made.blends && r < emitter.grouping().rows(); ++r) {
+    Value* offset = ir.CreateSub(start(emitter, *address, r), emitter.shared_memory());
+    Value* end = ir.CreateAdd(offset, ir.getInt64(uint64_t{made.bytes} * emitter.grouping().columns));
+    Value* size = emitter.launch_field(offsetof(Launch, total_shared), ir.getInt32Ty());
+    size = ir.CreateZExt(size, ir.getInt64Ty());
+    require(ir.CreateAnd(ir.CreateICmpULT(offset, size), ir.CreateICmpULE(end, size)));
   }
   if (!made.holds) made.holds = ir.getTrue();
   return made;
@@ -230,10 +241,12 @@ void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<V
   for (unsigned r = 0; r < emitter.grouping().rows(); ++r) {
     Value* at = ir.CreateIntToPtr(start(emitter, access.address, r), ir.getPtrTy());
     Value* piece = part(emitter, whole, r * count, count);
-    if (access.vector > 1)
+    Value* written = part(emitter, emitter.active_lanes(), r * columns, columns);
+    if (access.blends) piece = ir.CreateSelect(written, piece, ir.CreateAlignedLoad(piece->getType(), at, Align(1)));
+    if (access.vector > 1 || access.blends)
       ir.CreateAlignedStore(piece, at, Align(1));
     else
-      ir.CreateMaskedStore(piece, at, Align(1), part(emitter, emitter.active_lanes(), r * columns, columns));
+      ir.CreateMaskedStore(piece, at, Align(1), written);
   }
 }
 

@@ -85,13 +85,15 @@ Emitter::Ways Emitter::ways(const Block& range) const {
   return found;
 }
 
-Emitter::Value* Emitter::condition(const Instruction& instruction) {
+Emitter::Operand Emitter::guard_of(const Instruction& instruction) {
   Operand guard;
   guard.kind = Operand::reg;
   guard.index = static_cast<uint32_t>(instruction.guard.reg);
   guard.negated = instruction.guard.negated;
-  return read_predicate(guard);
+  return guard;
 }
+
+Emitter::Value* Emitter::condition(const Instruction& instruction) { return read_predicate(guard_of(instruction)); }
 
 // --- all lanes run
 
@@ -131,7 +133,7 @@ void Emitter::go_together(uint32_t to) {
 void Emitter::part(uint32_t position, Value* yes, BasicBlock* all, BasicBlock* none) {
   const Block& range = flow_.blocks[layout_.order[position]];
   auto *mixed = block("mixed"), *parted = block("parted");
-  if (auto foresight = foresee(range)) {
+  if (auto foresight = foresee(guard_of(function.body[range.last - 1]), range.first, range.last - 1)) {
     auto *agreed = block("agreed"), *look = block("look");
     ir.CreateCondBr(foresight->agree, agreed, look);
     ir.SetInsertPoint(agreed);

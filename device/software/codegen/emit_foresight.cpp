@@ -28,39 +28,60 @@ CmpInst::Predicate predicate_of(Compare compare, bool is_signed) {
 
 }  // namespace
 
-// The comparison that decides about the branch at the block's end, if it stands in the block and could be made again
-// at its end.
-const ptx::Instruction* Emitter::deciding_comparison(const Block& range) const {
-  const Instruction& branch = function.body[range.last - 1];
-  auto changes = [&](const Instruction& instruction, uint32_t reg) {
+// The instruction before `end` that made the predicate, if it stands in the block behind `first` and what it was made
+// from is still the same at `end`.
+const ptx::Instruction* Emitter::made_by(uint32_t reg, uint32_t first, uint32_t end) const {
+  auto changes = [&](const Instruction& instruction, uint32_t changed) {
     bool found = false;
-    each_definition(instruction, [&](uint32_t written) { found = found || written == reg; });
+    each_definition(instruction, [&](uint32_t written) { found = found || written == changed; });
     return found;
   };
-  for (uint32_t i = range.last - 1; i-- > range.first;) {
+  for (uint32_t i = end; i-- > first;) {
     const Instruction& made = function.body[i];
-    if (!changes(made, static_cast<uint32_t>(branch.guard.reg))) continue;
-    bool plain = made.opcode == Opcode::setp && made.guard.reg < 0 && made.destinations == 1 &&
-                 made.modifiers.boolean == ptx::Boolean::none;
-    if (!plain) return nullptr;
-    for (uint32_t k = i + 1; k < range.last; ++k)
-      for (size_t source : {1, 2}) {
-        const Operand& operand = made.operands[source];
-        if (operand.kind == Operand::reg && changes(function.body[k], operand.index)) return nullptr;
-      }
-    return &made;
+    if (!changes(made, reg)) continue;
+    bool plain = made.guard.reg < 0 && made.destinations == 1 && made.modifiers.boolean == ptx::Boolean::none;
+    bool same = true;
+    each_source(made, [&](uint32_t source) {
+      for (uint32_t k = i; k < end; ++k) same = same && !changes(function.body[k], source);
+    });
+    return plain && same ? &made : nullptr;
   }
   return nullptr;
 }
 
-// Whether all lanes are of one mind about the branch at the block's end, and what they say (both i1).
-std::optional<Emitter::Foresight> Emitter::foresee(const Block& range) {
-  const Instruction* made = deciding_comparison(range);
-  if (!made || grouping_.rows() != 1) return std::nullopt;
-  Type type = made->modifiers.type;
-  const Operand *counts = &made->operands[1], *fixed = &made->operands[2];
-  Compare compare = made->modifiers.compare;
-  auto predicate = predicate_of(compare, ptx::is_signed(type));
+// Whether all lanes are of one mind about a predicate at the end of [first, end), and what they say (both i1).
+std::optional<Emitter::Foresight> Emitter::foresee(const Operand& predicate, uint32_t first, uint32_t end) {
+  if (predicate.kind != Operand::reg || grouping_.rows() != 1) return std::nullopt;
+  std::optional<Foresight> found;
+  if (shape_.shapes[predicate.index].kind == Shape::uniform) {
+    Operand plain = predicate;
+    plain.negated = false;
+    found = Foresight{ir.getTrue(), read_predicate(plain)};
+  } else if (const Instruction* made = made_by(predicate.index, first, end)) {
+    if (made->opcode == Opcode::setp) found = foresee_comparison(*made);
+    if (made->opcode == Opcode::or_ || made->opcode == Opcode::and_) {
+      auto a = foresee(made->operands[1], first, end), b = foresee(made->operands[2], first, end);
+      if (a && b) found = both(*a, *b, made->opcode == Opcode::and_);
+    }
+  }
+  if (found && predicate.negated) found->outcome = ir.CreateNot(found->outcome);
+  return found;
+}
+
+// One that decides alone is enough: false of `and`, true of `or`.
+Emitter::Foresight Emitter::both(const Foresight& a, const Foresight& b, bool conjunction) {
+  auto decides = [&](const Foresight& one) {
+    return ir.CreateAnd(one.agree, conjunction ? ir.CreateNot(one.outcome) : one.outcome);
+  };
+  Value* decided = ir.CreateOr(decides(a), decides(b));
+  Value* agree = ir.CreateOr(decided, ir.CreateAnd(a.agree, b.agree));
+  return {agree, conjunction ? ir.CreateNot(decided) : decided};
+}
+
+std::optional<Emitter::Foresight> Emitter::foresee_comparison(const Instruction& made) {
+  Type type = made.modifiers.type;
+  const Operand *counts = &made.operands[1], *fixed = &made.operands[2];
+  auto predicate = predicate_of(made.modifiers.compare, ptx::is_signed(type));
   Shape shape = shape_of_operand(*counts), other = shape_of_operand(*fixed);
   bool known = ptx::bits(type) == 32 && !ptx::is_float(type) && predicate != CmpInst::BAD_ICMP_PREDICATE &&
                shape.kind == Shape::linear && other.kind == Shape::uniform && shape.stride > 0 &&
@@ -80,7 +101,6 @@ std::optional<Emitter::Foresight> Emitter::foresee(const Block& range) {
     outcome = ir.CreateICmp(predicate, first, bound);
     agree = ir.CreateICmpEQ(outcome, ir.CreateICmp(predicate, last, bound));
   }
-  if (function.body[range.last - 1].guard.negated) outcome = ir.CreateNot(outcome);
   return Foresight{ir.CreateAnd(straight, agree), outcome};
 }
 

@@ -215,8 +215,8 @@ void Emitter::write_linear(const Operand& operand, Linear value) {
       ir.CreateZExtOrTrunc(value.base, value.base->getType()->getWithNewBitWidth(slot.type->getScalarSizeInBits()));
   bool linear = shape_.shapes[operand.index].kind == Shape::linear;
   keep(slot.at, linear ? rows(value.base) : value.base);
-  if (!wraps_[operand.index]) return;
-  keep(wraps_[operand.index], rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
+  if (auto* wrap = wraps_[operand.index]) keep(wrap, rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
+  keep_written(operand.index);
 }
 
 Emitter::Value* Emitter::all_rows(Value* conditions) {

@@ -86,6 +86,13 @@ void Emitter::restore(llvm::AllocaInst* variable, size_t number) {
   ir.CreateStore(kept.flags ? ir.CreateBitCast(value, type) : value, variable);
 }
 
+// A register that is kept where it is written has just been written.
+void Emitter::keep_written(uint32_t reg) {
+  if (!stages_.any || !stages_.once[reg]) return;
+  keep(registers_[reg], 2 * reg);
+  if (wraps_[reg]) keep(wraps_[reg], 2 * reg + 1);
+}
+
 // A barrier whose number is `barrier`: the warp's part in this call ends, in the next one it goes on behind it.
 void Emitter::end_stage(const Instruction& instruction, uint32_t barrier) {
   const auto& registers = stages_.kept[static_cast<size_t>(&instruction - function.body.data())];
@@ -95,7 +102,9 @@ void Emitter::end_stage(const Instruction& instruction, uint32_t barrier) {
       if (wraps_[reg]) visit(wraps_[reg], 2 * reg + 1);
     }
   };
-  each([&](llvm::AllocaInst* variable, size_t number) { keep(variable, number); });
+  each([&](llvm::AllocaInst* variable, size_t number) {
+    if (!stages_.once[number / 2]) keep(variable, number);
+  });
   bool some = block_mask_ != every_lane();
   if (some) ir.CreateStore(block_mask_, kept_);
   auto* stage = ir.getInt32(stage_number(++stage_count_, barrier));

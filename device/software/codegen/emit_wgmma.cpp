@@ -128,9 +128,7 @@ struct Wgmma {
   }
 
   Value* scalar(Value* value) { return Emitter::varying(value) ? ir.CreateExtractElement(value, uint64_t{0}) : value; }
-  Value* shared_memory() {
-    return emitter.shared_memory();
-  }
+  Value* shared_memory() { return emitter.shared_memory(); }
 
   Registers bring_a(bool mn_major, bool negative) {
     Value* words = emitter.area(area_a);

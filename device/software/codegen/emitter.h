@@ -188,8 +188,10 @@ class Emitter {
   struct Foresight {
     Value *agree, *outcome;
   };
-  const Instruction* deciding_comparison(const Block& range) const;
-  std::optional<Foresight> foresee(const Block& range);
+  const Instruction* made_by(uint32_t reg, uint32_t first, uint32_t end) const;
+  std::optional<Foresight> foresee(const Operand& predicate, uint32_t first, uint32_t end);
+  std::optional<Foresight> foresee_comparison(const Instruction& made);
+  Foresight both(const Foresight& a, const Foresight& b, bool conjunction);
   void emit_parting(uint32_t position, Value* yes, uint32_t taken, uint32_t next);
   struct Ways {  // on from a block's end; no_block: the function ends
     uint32_t taken, next;
@@ -197,6 +199,7 @@ class Emitter {
   };
   Ways ways(const Block& range) const;
   uint32_t successor_at(const Block& block, uint32_t instruction) const;
+  static Operand guard_of(const Instruction& instruction);
   Value* condition(const Instruction& instruction);
   llvm::BasicBlock* block(const char* name);
   llvm::AllocaInst* room(llvm::Type* type);
@@ -225,6 +228,7 @@ class Emitter {
   void set_stage(Value* stage);
   Kept kept_place(llvm::AllocaInst* variable, size_t number);
   void keep(llvm::AllocaInst* variable, size_t number);
+  void keep_written(uint32_t reg);
   void restore(llvm::AllocaInst* variable, size_t number);
   Value* variables();
   Value* symbol_address(const Operand& operand);

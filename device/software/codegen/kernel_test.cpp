@@ -151,7 +151,8 @@ TEST(kernel, shared_addresses_wrap_at_32_bits) {
   for (uint32_t i = 0; i < 32; ++i) ASSERT_EQ(out[i], 31 - i) << i;
 }
 
-// Every warp's stack is made as large as the code says: 200 vectors of 256 bytes live across a barrier.
+// Every warp's stack is made as large as the code says: 200 vectors of 256 bytes live across a barrier with a count,
+// where warps wait on their stacks.
 TEST(kernel, says_how_large_its_frame_is) {
   std::string body, sum;
   for (int i = 0; i < 200; ++i) {
@@ -159,7 +160,7 @@ TEST(kernel, says_how_large_its_frame_is) {
     body += "ld.global.u64 " + reg + ", [%d2+" + std::to_string(8 * 32 * i) + "];\n";
     sum += "add.u64 %d6, %d6, " + reg + ";\n";
   }
-  Kernel kernel(one("add.s64 %d2, %d2, %d3; mov.u64 %d6, 0; .reg .b64 %x<200>;\n" + body + "bar.sync 0;\n" + sum +
+  Kernel kernel(one("add.s64 %d2, %d2, %d3; mov.u64 %d6, 0; .reg .b64 %x<200>;\n" + body + "bar.sync 0, 32;\n" + sum +
                     "st.global.u64 [%d2], %d6;"));
   std::vector<uint64_t> data(32 * 200, 3);
   ASSERT_EQ(kernel.run(1, 32, {at(data.data())}), CUDA_SUCCESS);

@@ -168,4 +168,21 @@ TEST(Stages, ManySumsRunFewerLanesAtOnce) {
   }
 }
 
+// The last row of lanes ends with shared memory; a masked store must leave its neighbours alone.
+TEST(Stages, StoresOfSomeLanesLeaveSharedMemoryAlone) {
+  Kernel kernel(with_shared(R"(
+    mul.lo.u32 %r12, %r3, 11; st.shared.u32 [%r10], %r12; bar.sync 0;
+    and.b32 %r13, %r3, 5; setp.eq.u32 %p1, %r13, 4; @!%p1 bra ON; st.shared.u32 [%r10], %r3;
+    ON: bar.sync 0;
+    sub.u32 %r14, %r2, %r3; sub.u32 %r14, %r14, 1; shl.b32 %r14, %r14, 2; add.u32 %r14, %r14, %r11;
+    ld.shared.u32 %r20, [%r14];)"));
+  for (uint32_t threads : {32u, 100u, 1000u, 1024u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      uint32_t other = threads - 1 - i % threads;
+      ASSERT_EQ(got[i], (other & 5) == 4 ? other : 11 * other) << threads << " " << i;
+    }
+  }
+}
+
 }  // namespace

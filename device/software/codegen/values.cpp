@@ -288,6 +288,7 @@ void Emitter::write(const Operand& operand, Value* value, ptx::Type type) {
     value = ir.CreateSelect(chosen, value, old);
   }
   ir.CreateStore(value, slot);
+  keep_written(operand.index);
 }
 
 // The value of a symbol: an offset for shared variables, a native address for all others.

@@ -58,6 +58,17 @@ bool uses_stack_or_carry(const Instruction& instruction) {
          instruction.opcode == Opcode::stackrestore || instruction.modifiers.cc;
 }
 
+// The registers that are kept somewhere and that one instruction writes.
+std::vector<bool> written_once(const ptx::Function& function, const Stages& stages) {
+  std::vector<uint32_t> writes(function.registers.size(), 0);
+  for (const Instruction& instruction : function.body)
+    each_definition(instruction, [&](uint32_t reg) { ++writes[reg]; });
+  std::vector<bool> once(function.registers.size(), false);
+  for (const auto& kept : stages.kept)
+    for (uint32_t reg : kept) once[reg] = writes[reg] == 1;
+  return once;
+}
+
 }  // namespace
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
@@ -81,6 +92,7 @@ Stages find_stages(const ptx::Module& module, const ptx::Function& function, con
       kept += std::ranges::count_if(stages.kept[i], [&](uint32_t reg) { return uniformity.varying(reg); });
     }
   if (kept > most_kept) return {};
+  stages.once = written_once(function, stages);
   return stages;
 }
 

@@ -13,6 +13,7 @@ namespace software {
 struct Stages {
   bool any = false;                         // the kernel runs in stages
   std::vector<std::vector<uint32_t>> kept;  // by instruction, where it is a barrier: registers wanted behind it
+  std::vector<bool> once;  // by register: kept where it is written, which is at one place, not at barriers
 };
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
