@@ -89,7 +89,7 @@ void Emitter::restore(llvm::AllocaInst* variable, size_t number) {
 // A register that is kept where it is written has just been written.
 void Emitter::keep_written(uint32_t reg) {
   if (!stages_.any || !stages_.once[reg]) return;
-  keep(registers_[reg], 2 * reg);
+  keep(llvm::cast<llvm::AllocaInst>(registers_[reg].at), 2 * reg);
   if (wraps_[reg]) keep(wraps_[reg], 2 * reg + 1);
 }
 
