@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <stdexcept>
 
 #include "base/log.h"
 #include "device/software/codegen/emitter.h"
@@ -321,6 +322,9 @@ class CompiledProgram : public Program {
       } catch (const Unsupported& refusal) {
         return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                            std::to_string(refusal.line) + ": " + refusal.text};
+      } catch (const std::out_of_range&) {  // one of the analyses, which know no lines
+        return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", from line " +
+                           std::to_string(function.line) + " on: an instruction lacks an operand"};
       }
     }
     return made;
