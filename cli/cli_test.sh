@@ -13,6 +13,12 @@ fail() { echo "FAILED: $1"; exit 1; }
 for wrong in 8 4.0 14.0 x.y; do
   "$outboard" run --cc $wrong -- true 2>/dev/null; [ $? -eq 2 ] || fail "--cc $wrong is refused"
 done
+"$outboard" run --check=everything -- true 2>&1 | grep -q 'what can be checked is memory' || fail "an unknown check is named"
+[ "$("$outboard" run --on cpu --check=races -- sh -c 'echo $OUTBOARD_CHECK' 2>/dev/null)" = races ] || fail "--check reaches the program's driver"
+"$outboard" run --on cpu --check -- sh -c 'exit 7' 2>/dev/null; [ $? -eq 7 ] || fail "the exit code of a program without errors"
+"$outboard" run --on cpu --check -- sh -c 'kill -TERM $$' 2>/dev/null; [ $? -eq 143 ] || fail "the signal that ended a program"
+"$outboard" run --on cpu --check -- true 2>&1 | grep -q 'ERROR SUMMARY: 0 errors' || fail "the summary"
+"$outboard" run --on cpu --check -- no-such-program 2>/dev/null; [ $? -eq 127 ] || fail "127 for a program that is not there, checked"
 "$outboard" help serve | grep -q -- --stdio || fail "help of a command"
 "$outboard" help nothing 2>/dev/null; [ $? -eq 2 ] || fail "help of no command"
 "$outboard" serve --listen tcp:0.0.0.0:9 2>&1 | grep -q 'neither encrypted' || fail "tcp beyond this machine is refused"

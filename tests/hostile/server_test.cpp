@@ -110,7 +110,7 @@ std::vector<std::byte> call_of(uint32_t opcode, size_t parameter_bytes = 0) {
 TEST_F(Server, RefusesOtherVersionsWithASentence) {
   links::Link link = connect();
   wire::Writer hello;
-  write(hello, wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", ""});
+  write(hello, wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", "", ""});
   ASSERT_TRUE(send(link, Kind::hello, 0, hello.bytes()));
   wire::FrameHead head{};
   links::Input input(link);
@@ -123,6 +123,14 @@ TEST_F(Server, RefusesOtherVersionsWithASentence) {
   EXPECT_EQ(welcome.value().version, 0u);
   EXPECT_NE(welcome.value().refusal.find("update Outboard on the server"), std::string::npos)
       << welcome.value().refusal;
+  expect_served();
+}
+
+TEST_F(Server, RefusesChecksThatThereAreNot) {
+  auto greeted = client::greet(target_, "next", 10000, "everything");
+  ASSERT_FALSE(greeted.ok());
+  EXPECT_NE(greeted.error().find("cannot check kernels like that"), std::string::npos) << greeted.error();
+  EXPECT_TRUE(client::greet(target_, "next", 10000, "memory,races").ok());
   expect_served();
 }
 

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "device/software/codegen/compiler.h"
+#include "device/software/ptx/ast.h"
 #include "tests/ptx/variants.h"
 
 namespace {
@@ -50,6 +51,53 @@ TEST(variants, are_compiled) {
   }
   std::printf("%zu forms in %zu lines\n", forms, lines);
   EXPECT_GT(forms, 9000u);
+}
+
+// "add.s32 %r0, {%r1, %r2}, %r3;" as its opcode and its operands.
+std::vector<std::string> parts_of(const std::string& statement) {
+  std::vector<std::string> parts;
+  size_t begin = statement.find(' ', statement.starts_with('@') ? statement.find(' ') + 1 : 0);
+  parts.push_back(statement.substr(0, begin));
+  int depth = 0;
+  for (size_t at = begin; at < statement.size(); ++at) {
+    char c = statement[at];
+    depth += (c == '[' || c == '{' || c == '(') - (c == ']' || c == '}' || c == ')');
+    if (depth > 0 || (c != ',' && c != ';')) continue;
+    parts.push_back(statement.substr(begin, at - begin));
+    begin = at + 1;
+  }
+  return parts;
+}
+
+// With operands missing at the end an instruction is another form of itself, or refused with its line.
+TEST(variants, that_lack_operands_are_refused) {
+  size_t refused = 0;
+  for (const Line& line : read_variants(VARIANTS)) {
+    if (!line.refusal.empty()) continue;
+    const std::string whole = forms_of(line).front();
+    if (whole.find(';') != whole.size() - 1 || whole.find(' ') == whole.npos) continue;
+    std::vector<std::string> parts = parts_of(whole);
+    for (; parts.size() > 1; parts.pop_back()) {
+      std::string cut = parts[0];
+      for (size_t i = 1; i + 1 < parts.size(); ++i) cut += (i > 1 ? "," : "") + parts[i];
+      std::string why = refusal({cut + ";"});
+      if (why.empty()) continue;
+      ++refused;
+      EXPECT_NE(why.find("line "), std::string::npos) << cut << ": " << why;
+    }
+  }
+  EXPECT_GT(refused, 1000u);
+}
+
+// Every row of the table of instructions.
+TEST(variants, that_lack_all_operands_are_refused_as_the_table_says) {
+  for (uint16_t i = 0; i < static_cast<uint16_t>(ptx::Opcode::count); ++i) {
+    auto opcode = static_cast<ptx::Opcode>(i);
+    std::string why = refusal({std::string(ptx::word(opcode)) + ";"});
+    if (ptx::fewest_operands(opcode) == 0) continue;
+    EXPECT_NE(why.find("line "), std::string::npos) << ptx::word(opcode);
+    EXPECT_NE(why.find("operand"), std::string::npos) << ptx::word(opcode) << ": " << why;
+  }
 }
 
 // The sentence names the kernel and the line of the text.

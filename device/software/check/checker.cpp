@@ -60,6 +60,11 @@ struct Recent {
   void add(const MemoryRange& place) { places[next++ % 4] = place; }
 };
 
+Recent& recent() {
+  static thread_local Recent the;
+  return the;
+}
+
 }  // namespace
 
 // Where the access of one lane goes.
@@ -108,9 +113,32 @@ Checker::Checker(api::Checks checks, Memory& memory) : checks_(checks), memory_(
 
 std::unique_ptr<BlockWatcher> Checker::watch_block() { return std::make_unique<CheckedBlock>(checks_); }
 
+// Most accesses are those of aligned lanes to one allocation that was found before: looked at all at once. False: look
+// at each lane.
+bool Checker::plain(const Access& access) {
+  const bool anywhere = access.space() == AccessSpace::generic || access.space() == AccessSpace::global;
+  if (!anywhere || access.elements() == 0 || access.is(outboard_one_address)) return false;
+  uint64_t first = ~uint64_t{0}, last = 0, low = 0;
+  bool consecutive = true;
+  for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
+    const uint64_t address = access.addresses[__builtin_ctz(rest)];
+    consecutive = consecutive && (last == 0 || address == last + access.bytes);
+    first = std::min(first, address), last = std::max(last, address), low |= address;
+  }
+  const MemoryRange* place = recent().find(places_, first);
+  if (!place || last + access.bytes > place->end || low % access.bytes) return false;
+  if (!written_ || !place->tracked) return true;
+  const uint64_t bytes = last + access.bytes - first;
+  if (access.is(outboard_reads) && !written_->all(first, bytes)) return false;
+  if (access.is(outboard_writes) && !consecutive) return false;
+  if (access.is(outboard_writes)) written_->set(first, bytes);
+  return true;
+}
+
 uint32_t Checker::access(Warp& warp, const Access& access) {
   CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
   if (checks_.races) block.races.next_instruction(warp.warp_index);
+  if (plain(access)) return access.lanes;
   uint32_t good = 0;
   uint64_t passed = ~uint64_t{0};  // where what is known was passed on last
   for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
@@ -135,18 +163,17 @@ uint32_t Checker::access(Warp& warp, const Access& access) {
 }
 
 bool Checker::in_device_memory(Warp& warp, const Access& access, Lane& at) {
-  static thread_local Recent recent;
   const uint64_t address = at.address;
   auto fits = [&](const MemoryRange& place) {
     at.tracked = place.tracked;
     return access.bytes <= place.end - address;
   };
   at.area = Lane::global;
-  if (const MemoryRange* place = recent.find(places_, address)) return fits(*place);
+  if (const MemoryRange* place = recent().find(places_, address)) return fits(*place);
   const Block& block = *static_cast<const Block*>(warp.block);
   std::optional<MemoryRange> place = places_.find(address, *block.job);
   if (!place) return false;
-  if (address - api::window_base < api::device_area_size) recent.add(*place);
+  if (address - api::window_base < api::device_area_size) recent().add(*place);
   return fits(*place);
 }
 

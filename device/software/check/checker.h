@@ -37,6 +37,7 @@ class Checker final : public Watcher {
 
  private:
   struct Lane;
+  bool plain(const Access& access);
   bool allowed(Warp& warp, const Access& access, uint32_t lane, Lane& at);
   bool inside(Warp& warp, const Access& access, uint32_t lane, Lane& at);
   bool in_device_memory(Warp& warp, const Access& access, Lane& at);

@@ -3,6 +3,7 @@
 #include <llvm/IR/DIBuilder.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "device/software/codegen/processor.h"
 #include "device/software/pass/width.h"
@@ -85,6 +86,9 @@ base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> fu
     } catch (const Unsupported& refusal) {
       return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                          std::to_string(refusal.line) + ": " + refusal.text};
+    } catch (const std::out_of_range&) {  // one of the analyses, which know no lines
+      return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", from line " +
+                         std::to_string(function.line) + " on: an instruction lacks an operand"};
     }
   }
   return made;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/log.h"
@@ -50,6 +51,12 @@ void note_host_memory(uint64_t address, uint64_t size) {
     device().checker->places().remove_host(address);
 }
 
+// Of one allocation at most: the size is a client's word.
+void note_written_by_client(uint64_t address, uint64_t size) {
+  std::optional<Allocation> found = device().memory->find(address);
+  if (found) note_written(address, std::min(size, found->size - (address - found->address)));
+}
+
 uint64_t finish() {
   wait_for_kernels();
   return device().checker->finish();
@@ -57,7 +64,7 @@ uint64_t finish() {
 
 constexpr ::device::Checks checks{
     .host_memory = note_host_memory,
-    .written = note_written,
+    .written = note_written_by_client,
     .bad_free = [](const char* function, uint64_t address) { device().checker->bad_free(function, address); },
     .finish = finish,
 };

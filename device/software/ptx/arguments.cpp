@@ -27,7 +27,7 @@ Instruction transfer(Opcode opcode, Type type, uint32_t variable, const Operand&
   Operand address = symbol_of(variable);
   address.kind = Operand::address;
   address.base_kind = Operand::symbol;
-  made.operands = opcode == Opcode::ld ? std::vector{value, address} : std::vector{address, value};
+  made.operands = opcode == Opcode::ld ? Operands{value, address} : Operands{address, value};
   made.destinations = opcode == Opcode::ld ? 1 : 0;
   return made;
 }

@@ -105,10 +105,18 @@ bool is_signed(Type type) {
 
 const char* word(Opcode opcode) {
   static constexpr const char* words[] = {
-#define INSTRUCTION(name, word) word,
+#define INSTRUCTION(name, word, operands) word,
 #include "device/software/ptx/instructions.def"
   };
   return opcode < Opcode::count ? words[static_cast<size_t>(opcode)] : "?";
+}
+
+unsigned fewest_operands(Opcode opcode) {
+  static constexpr uint8_t counts[] = {
+#define INSTRUCTION(name, word, operands) operands,
+#include "device/software/ptx/instructions.def"
+  };
+  return opcode < Opcode::count ? counts[static_cast<size_t>(opcode)] : 0;
 }
 
 bool Modifiers::has(const char* modifier) const {

@@ -71,11 +71,12 @@ enum class Space : uint8_t { none, reg, sreg, constant, global, local, param, sh
 // One value per opcode word, made from instructions.def: Opcode::add, Opcode::ld, ...
 // Words that are C++ keywords or macros carry a trailing underscore (and_, or_, xor_, not_).
 enum class Opcode : uint16_t {
-#define INSTRUCTION(name, word) name,
+#define INSTRUCTION(name, word, operands) name,
 #include "device/software/ptx/instructions.def"
   count,
 };
-const char* word(Opcode opcode);  // "add"
+const char* word(Opcode opcode);          // "add"
+unsigned fewest_operands(Opcode opcode);  // of any of its forms
 
 enum class Special : uint8_t {  // PTX ISA, "Special Registers"
   none,
@@ -219,16 +220,25 @@ struct Guard {  // @p, @!p
   bool negated = false;
 };
 
+// Of an instruction. What is written for a form with more of them than there are finds out by an exception: the emitter
+// says which instruction it was.
+class Operands : public std::vector<Operand> {
+ public:
+  using std::vector<Operand>::vector;
+  Operand& operator[](size_t i) { return at(i); }
+  const Operand& operator[](size_t i) const { return at(i); }
+};
+
 struct Instruction {
   Opcode opcode{};
   Modifiers modifiers;
   Guard guard;
-  uint32_t line = 0;              // 1-based line of the PTX text
-  std::vector<Operand> operands;  // in source order, destination first; setp p|q gives two destinations
-  uint8_t destinations = 0;       // how many of `operands` are written (0 for st, bra, bar, ...)
+  uint32_t line = 0;         // 1-based line of the PTX text
+  Operands operands;         // in source order, destination first; setp p|q gives two destinations
+  uint8_t destinations = 0;  // how many of `operands` are written (0 for st, bra, bar, ...)
   // call only
-  std::vector<Operand> results;  // (ret, ...): symbols of Function::variables in .param space, or registers
-  std::vector<Operand> arguments;
+  Operands results;  // (ret, ...): symbols of Function::variables in .param space, or registers
+  Operands arguments;
   int32_t prototype = -1;  // call through a register: Function::prototypes or label table index
 };
 

@@ -266,6 +266,10 @@ void Parsing::instruction(Guard guard) {
     } while (accept(',') && !failed_);
   }
   expect(';');
+  const unsigned fewest = fewest_operands(instruction.opcode);
+  if (!failed_ && instruction.operands.size() < fewest)
+    return fail("'" + text + "' has at least " + std::to_string(fewest) + " operands, here " +
+                std::to_string(instruction.operands.size()));
   // wgmma adds to its first operand: as a source, it stands beside itself.
   if (instruction.opcode == Opcode::wgmma && instruction.modifiers.has("mma_async") && !instruction.operands.empty())
     instruction.operands.insert(instruction.operands.begin(), Operand(instruction.operands[0]));
