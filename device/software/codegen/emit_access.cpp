@@ -38,7 +38,10 @@ Value* neighbours(Emitter& emitter, Value* addresses, unsigned size) {
   return ir.CreateICmpEQ(emitter.mask_of(wrong), ir.getInt32(0));
 }
 
-void either(Emitter& emitter, Value* condition, const std::function<void()>& yes, const std::function<void()>& no) {
+// What `yes` or `no` computes, by `condition`. The values meet in phi nodes rather than in variables: library kernels
+// have thousands of accesses, and LLVM's promotion of variables takes time by variables times blocks.
+std::vector<Value*> either(Emitter& emitter, Value* condition, const std::function<std::vector<Value*>()>& yes,
+                           const std::function<std::vector<Value*>()>& no) {
   auto& ir = emitter.ir;
   auto* parent = ir.GetInsertBlock()->getParent();
   auto* then = llvm::BasicBlock::Create(ir.getContext(), "neighbours", parent);
@@ -46,12 +49,21 @@ void either(Emitter& emitter, Value* condition, const std::function<void()>& yes
   auto* after = llvm::BasicBlock::Create(ir.getContext(), "after", parent);
   ir.CreateCondBr(condition, then, otherwise);
   ir.SetInsertPoint(then);
-  yes();
+  auto values = yes();
+  auto* then_ends = ir.GetInsertBlock();
   ir.CreateBr(after);
   ir.SetInsertPoint(otherwise);
-  no();
+  auto others = no();
+  auto* otherwise_ends = ir.GetInsertBlock();
   ir.CreateBr(after);
   ir.SetInsertPoint(after);
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto* met = ir.CreatePHI(values[i]->getType(), 2);
+    met->addIncoming(values[i], then_ends);
+    met->addIncoming(others[i], otherwise_ends);
+    values[i] = met;
+  }
+  return values;
 }
 
 // PTX ISA, "Addresses as Operands": an access is aligned to its size, or fails.
@@ -68,7 +80,7 @@ Value* gather(Emitter& emitter, Value* addresses, llvm::Type* vector) {
   Value* nothing = llvm::Constant::getNullValue(vector);
   if (emitter.all_run() || has_lane_masks())
     return ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing);
-  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(vector);
+  auto *places = emitter.area(0), *values = emitter.area(1);
   ir.CreateStore(addresses, places);
   ir.CreateStore(nothing, values);
   emitter.hook("outboard_gather", ir.getVoidTy(),
@@ -82,7 +94,7 @@ void scatter(Emitter& emitter, Value* addresses, Value* value) {
     ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes());
     return;
   }
-  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(value->getType());
+  auto *places = emitter.area(0), *values = emitter.area(1);
   ir.CreateStore(addresses, places);
   ir.CreateStore(value, values);
   emitter.hook("outboard_scatter", ir.getVoidTy(),
@@ -98,15 +110,12 @@ Value* load(Emitter& emitter, Value* addresses, ptx::Type type, bool is_volatile
   auto* vector = FixedVectorType::get(element, emitter.lanes);
   Value* nothing = llvm::Constant::getNullValue(vector);
   if (!look) return gather(emitter, addresses, vector);
-  auto* result = emitter.scratch(vector);
-  either(
-      emitter, neighbours(emitter, addresses, bytes),
-      [&] {
-        Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
-        ir.CreateStore(ir.CreateMaskedLoad(vector, first, Align(1), emitter.active_lanes(), nothing), result);
-      },
-      [&] { ir.CreateStore(gather(emitter, addresses, vector), result); });
-  return ir.CreateLoad(vector, result);
+  auto neighbouring = [&]() -> std::vector<Value*> {
+    Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
+    return {ir.CreateMaskedLoad(vector, first, Align(1), emitter.active_lanes(), nothing)};
+  };
+  auto scattered = [&]() -> std::vector<Value*> { return {gather(emitter, addresses, vector)}; };
+  return either(emitter, neighbours(emitter, addresses, bytes), neighbouring, scattered)[0];
 }
 
 void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, bool look = true) {
@@ -119,13 +128,13 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, b
   }
   value = emitter.splat(value);
   if (!look) return scatter(emitter, addresses, value);
-  either(
-      emitter, neighbours(emitter, addresses, bytes),
-      [&] {
-        Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
-        ir.CreateMaskedStore(value, first, Align(1), emitter.active_lanes());
-      },
-      [&] { scatter(emitter, addresses, value); });
+  auto neighbouring = [&]() -> std::vector<Value*> {
+    Value* first = ir.CreateIntToPtr(ir.CreateExtractElement(addresses, uint64_t{0}), ir.getPtrTy());
+    ir.CreateMaskedStore(value, first, Align(1), emitter.active_lanes());
+    return {};
+  };
+  auto scattered = [&]() -> std::vector<Value*> { return scatter(emitter, addresses, value), std::vector<Value*>(); };
+  either(emitter, neighbours(emitter, addresses, bytes), neighbouring, scattered);
 }
 
 bool strong(const ptx::Modifiers& modifiers) {
@@ -278,16 +287,16 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   } else if (!rows) {
     values = load_anywhere(emitter, instruction, is_strong, true);
   } else {
-    auto* type = FixedVectorType::get(ir.getIntNTy(rows->bytes * 8), emitter.lanes);
-    std::vector<llvm::AllocaInst*> results;
-    for (unsigned i = 0; i < modifiers.vector; ++i) results.push_back(emitter.scratch(type));
-    auto keep = [&](const std::vector<Value*>& loaded) {
-      for (size_t i = 0; i < loaded.size(); ++i) ir.CreateStore(loaded[i], results[i]);
+    auto anywhere = [&] {
+      std::vector<Value*> loaded;
+      emitter.rarely([&] {
+        for (Value* value : load_anywhere(emitter, instruction, false, rows->same))
+          loaded.push_back(emitter.splat(value));
+      });
+      return loaded;
     };
-    either(
-        emitter, rows->holds, [&] { keep(load_rows(emitter, *rows)); },
-        [&] { emitter.rarely([&] { keep(load_anywhere(emitter, instruction, false, rows->same)); }); });
-    for (auto* result : results) values.push_back(ir.CreateLoad(type, result));
+    values = either(
+        emitter, rows->holds, [&] { return load_rows(emitter, *rows); }, anywhere);
   }
   if (modifiers.has("acquire")) ir.CreateFence(llvm::AtomicOrdering::Acquire);
   const auto& destination = instruction.operands[0];
@@ -321,9 +330,12 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   if (store_together(emitter, instruction, spread)) return;
   auto rows = consecutive(emitter, instruction, instruction.operands[0], true);
   if (!rows) return anywhere(true);
-  either(
-      emitter, rows->holds, [&] { store_rows(emitter, *rows, spread); },
-      [&] { emitter.rarely([&] { anywhere(false); }); });
+  auto in_rows = [&]() -> std::vector<Value*> { return store_rows(emitter, *rows, spread), std::vector<Value*>(); };
+  auto elsewhere = [&]() -> std::vector<Value*> {
+    emitter.rarely([&] { anywhere(false); });
+    return {};
+  };
+  either(emitter, rows->holds, in_rows, elsewhere);
 }
 
 // Only shared memory has addresses of its own (offsets); all other spaces use generic ones.
