@@ -80,7 +80,7 @@ Value* gather(Emitter& emitter, Value* addresses, llvm::Type* vector) {
   Value* nothing = llvm::Constant::getNullValue(vector);
   if (emitter.all_run() || has_lane_masks())
     return ir.CreateMaskedGather(vector, pointers(emitter, addresses), Align(1), emitter.active_lanes(), nothing);
-  auto *places = emitter.area(0), *values = emitter.area(1);
+  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(vector);
   ir.CreateStore(addresses, places);
   ir.CreateStore(nothing, values);
   emitter.hook("outboard_gather", ir.getVoidTy(),
@@ -94,7 +94,7 @@ void scatter(Emitter& emitter, Value* addresses, Value* value) {
     ir.CreateMaskedScatter(value, pointers(emitter, addresses), Align(1), emitter.active_lanes());
     return;
   }
-  auto *places = emitter.area(0), *values = emitter.area(1);
+  auto *places = emitter.scratch(addresses->getType()), *values = emitter.scratch(value->getType());
   ir.CreateStore(addresses, places);
   ir.CreateStore(value, values);
   emitter.hook("outboard_scatter", ir.getVoidTy(),

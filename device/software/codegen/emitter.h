@@ -280,7 +280,7 @@ class Emitter {
   std::vector<llvm::AllocaInst*> masks_;   // by block
   std::vector<llvm::AllocaInst*> rounds_;  // by region that spins: rounds since lanes outside had their turn
   std::vector<llvm::AllocaInst*> areas_;
-  llvm::AllocaInst* asked_ = nullptr;            // addresses on their way to checked() and back
+  llvm::AllocaInst* asked_ = nullptr;  // addresses on their way to checked() and back
   struct Scratch {
     std::vector<llvm::AllocaInst*> made;
     size_t used = 0;  // by the current instruction

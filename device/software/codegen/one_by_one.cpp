@@ -122,7 +122,8 @@ class Writing {
   bool is_store_, scattered_;
 };
 
-llvm::Function* shared_function(llvm::Module& module, const Access& access, llvm::CallingConv::ID convention) {
+llvm::Function* shared_function(llvm::Module& module, const Access& access, llvm::CallingConv::ID convention,
+                                const std::string& features) {
   std::string name = std::string(lane_access_prefix) + (access.is_store ? "store." : "load.") +
                      (access.scattered ? "scattered." : "row.") + std::to_string(access.type->getNumElements()) + "." +
                      std::to_string(access.type->getScalarSizeInBits());
@@ -132,6 +133,8 @@ llvm::Function* shared_function(llvm::Module& module, const Access& access, llvm
   auto* type = llvm::FunctionType::get(Type::getVoidTy(context), {pointer, pointer, pointer, mask}, false);
   auto* made = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module);
   made->setCallingConv(convention);
+  // LLVM 19 ends a function that used long vectors with vzeroupper, even where they are the caller's (PreserveAll).
+  if (convention == llvm::CallingConv::PreserveAll) made->addFnAttr("target-features", features + ",-vzeroupper");
   Writing(made, access).write();
   return made;
 }
@@ -139,7 +142,7 @@ llvm::Function* shared_function(llvm::Module& module, const Access& access, llvm
 // One function's accesses; what goes through memory has one place per type, since it lives from store to call only.
 class Sharing {
  public:
-  explicit Sharing(llvm::Function& function) : function_(function) {
+  Sharing(llvm::Function& function, std::string features) : function_(function), features_(std::move(features)) {
     bool x86 = llvm::Triple(function.getParent()->getTargetTriple()).isX86();
     convention_ = x86 ? llvm::CallingConv::PreserveAll : llvm::CallingConv::C;
   }
@@ -155,7 +158,7 @@ class Sharing {
     }
     unsigned lanes = access.type->getNumElements();
     Value* mask = ir.CreateZExt(ir.CreateBitCast(access.mask, ir.getIntNTy(lanes)), ir.getInt64Ty());
-    llvm::Function* callee = shared_function(*function_.getParent(), access, convention_);
+    llvm::Function* callee = shared_function(*function_.getParent(), access, convention_, features_);
     ir.CreateCall(callee, {note(), addresses, values, mask})->setCallingConv(convention_);
     if (!access.is_store) access.call->replaceAllUsesWith(ir.CreateLoad(access.type, values));
     access.call->eraseFromParent();
@@ -180,6 +183,7 @@ class Sharing {
   }
 
   llvm::Function& function_;
+  const std::string features_;  // the processor's
   llvm::CallingConv::ID convention_;
   Value* note_ = nullptr;
   std::map<Type*, Value*> places_;
@@ -193,7 +197,7 @@ void share_lane_accesses(llvm::Module& module, llvm::TargetMachine& machine) {
     if (!function.isDeclaration()) functions.push_back(&function);
   for (llvm::Function* function : functions) {
     llvm::TargetTransformInfo processor = machine.getTargetTransformInfo(*function);
-    Sharing sharing(*function);
+    Sharing sharing(*function, machine.getTargetFeatureString().str());
     for (llvm::Instruction& instruction : llvm::make_early_inc_range(llvm::instructions(*function))) {
       Access access;
       auto* call = llvm::dyn_cast<IntrinsicInst>(&instruction);
