@@ -12,6 +12,15 @@
 #include "device/software/run/texture.h"
 #include "device/software/run/warp.h"
 
+#if defined(__x86_64__)
+// What compiled code calls for halves where the processor cannot convert them (libgcc, which hides them from others).
+extern "C" {
+void __extendhfsf2();
+void __truncsfhf2();
+void __truncdfhf2();
+}
+#endif
+
 namespace software {
 namespace {
 
@@ -68,6 +77,11 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_texture_query", outboard_texture_query);
   add("outboard_texture_kind", outboard_texture_kind);
   add("outboard_swap_128", outboard_swap_128);
+#if defined(__x86_64__)
+  add("__extendhfsf2", __extendhfsf2);
+  add("__truncsfhf2", __truncsfhf2);
+  add("__truncdfhf2", __truncdfhf2);
+#endif
   llvm::cantFail(jit.getMainJITDylib().define(orc::absoluteSymbols(std::move(symbols))));
 }
 
