@@ -216,7 +216,6 @@ void Emitter::write_linear(const Operand& operand, Linear value) {
   bool linear = shape_.shapes[operand.index].kind == Shape::linear;
   keep(slot.at, linear ? rows(value.base) : value.base);
   if (auto* wrap = wraps_[operand.index]) keep(wrap, rows(value.wrap ? value.wrap : ir.getInt64(grouping_.columns)));
-  keep_written(operand.index);
 }
 
 Emitter::Value* Emitter::all_rows(Value* conditions) {

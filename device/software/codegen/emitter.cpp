@@ -234,6 +234,7 @@ void Emitter::emit_instruction(const Instruction& instruction) {
   } catch (const std::out_of_range&) {
     unsupported(instruction, "an operand is missing");
   }
+  if (stages_.any) each_definition(instruction, [&](uint32_t reg) { keep_written(reg); });
 }
 
 void Emitter::unsupported(const Instruction& instruction, const char* why) const {

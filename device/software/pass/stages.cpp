@@ -58,17 +58,11 @@ bool uses_stack_or_carry(const Instruction& instruction) {
          instruction.opcode == Opcode::stackrestore || instruction.modifiers.cc;
 }
 
-// Its results go where the registers are, past Emitter::write (codegen/emit_matrix.cpp).
-bool is_of_matrices(ptx::Opcode opcode) {
-  return opcode == ptx::Opcode::mma || opcode == ptx::Opcode::wmma || opcode == ptx::Opcode::wgmma ||
-         opcode == ptx::Opcode::ldmatrix || opcode == ptx::Opcode::movmatrix;
-}
-
-// The registers that are kept somewhere and that one instruction writes, through Emitter::write.
+// The registers that are kept somewhere and that one instruction writes.
 std::vector<bool> written_once(const ptx::Function& function, const Stages& stages) {
   std::vector<uint32_t> writes(function.registers.size(), 0);
   for (const Instruction& instruction : function.body)
-    each_definition(instruction, [&](uint32_t reg) { writes[reg] += is_of_matrices(instruction.opcode) ? 2 : 1; });
+    each_definition(instruction, [&](uint32_t reg) { ++writes[reg]; });
   std::vector<bool> once(function.registers.size(), false);
   for (const auto& kept : stages.kept)
     for (uint32_t reg : kept) once[reg] = writes[reg] == 1;
