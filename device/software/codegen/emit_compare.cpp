@@ -1,6 +1,7 @@
 // Moves, comparisons and selections (PTX ISA, "Comparison and Selection Instructions").
 #include <llvm/IR/Intrinsics.h>
 
+#include "device/software/codegen/compare.h"
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/narrow.h"
 
@@ -34,6 +35,8 @@ CmpInst::Predicate float_predicate(Compare compare) {
   }
 }
 
+}  // namespace
+
 CmpInst::Predicate integer_predicate(Compare compare, bool is_signed) {
   switch (compare) {
     case Compare::eq: return CmpInst::ICMP_EQ;
@@ -49,6 +52,8 @@ CmpInst::Predicate integer_predicate(Compare compare, bool is_signed) {
     default: return CmpInst::BAD_ICMP_PREDICATE;
   }
 }
+
+namespace {
 
 bool is_pair(Type type) { return type == Type::f16x2 || type == Type::bf16x2; }
 

@@ -3,30 +3,14 @@
 // vector is compared.
 #include <llvm/IR/Intrinsics.h>
 
+#include "device/software/codegen/compare.h"
 #include "device/software/codegen/emitter.h"
 
 namespace software {
 
 using llvm::CmpInst;
-using ptx::Compare;
 using ptx::Opcode;
 using ptx::Type;
-
-namespace {
-
-CmpInst::Predicate predicate_of(Compare compare, bool is_signed) {
-  switch (compare) {
-    case Compare::eq: return CmpInst::ICMP_EQ;
-    case Compare::ne: return CmpInst::ICMP_NE;
-    case Compare::lt: return is_signed ? CmpInst::ICMP_SLT : CmpInst::ICMP_ULT;
-    case Compare::le: return is_signed ? CmpInst::ICMP_SLE : CmpInst::ICMP_ULE;
-    case Compare::gt: return is_signed ? CmpInst::ICMP_SGT : CmpInst::ICMP_UGT;
-    case Compare::ge: return is_signed ? CmpInst::ICMP_SGE : CmpInst::ICMP_UGE;
-    default: return CmpInst::BAD_ICMP_PREDICATE;
-  }
-}
-
-}  // namespace
 
 // The instruction before `end` that made the predicate, if it stands in the block behind `first` and what it was made
 // from is still the same at `end`.
@@ -81,7 +65,7 @@ Emitter::Foresight Emitter::both(const Foresight& a, const Foresight& b, bool co
 std::optional<Emitter::Foresight> Emitter::foresee_comparison(const Instruction& made) {
   Type type = made.modifiers.type;
   const Operand *counts = &made.operands[1], *fixed = &made.operands[2];
-  auto predicate = predicate_of(made.modifiers.compare, ptx::is_signed(type));
+  auto predicate = integer_predicate(made.modifiers.compare, ptx::is_signed(type));
   Shape shape = shape_of_operand(*counts), other = shape_of_operand(*fixed);
   bool known = ptx::bits(type) == 32 && !ptx::is_float(type) && predicate != CmpInst::BAD_ICMP_PREDICATE &&
                shape.kind == Shape::linear && other.kind == Shape::uniform && shape.stride > 0 &&
