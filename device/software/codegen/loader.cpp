@@ -132,11 +132,7 @@ class LoadedKernel : public KernelCode {
     auto behind = std::ranges::upper_bound(lines_, address - begin, {}, &MachineCode::Line::offset);
     if (behind == lines_.begin() || std::prev(behind)->line == MachineCode::unknown_line) return {};
     const MachineCode::Line& found = *std::prev(behind);
-    uint32_t number = origin_.line + static_cast<uint32_t>(found.line);
-    std::string text = std::to_string(number);
-    if (found.text >= origin_.texts->size()) return text;
-    std::string source = source_line((*origin_.texts)[found.text], number);
-    return source.empty() ? text : text + " (" + source + ")";
+    return line_name(*origin_.texts, found.text, origin_.line + static_cast<uint32_t>(found.line));
   }
 
  private:

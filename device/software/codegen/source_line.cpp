@@ -46,4 +46,10 @@ std::string source_line(std::string_view text, uint32_t line) {
   return name.empty() ? "" : name + ":" + std::to_string(number_in_file);
 }
 
+std::string line_name(std::span<const std::string> texts, uint32_t text, uint32_t line) {
+  std::string number = std::to_string(line);
+  std::string source = text < texts.size() ? source_line(texts[text], line) : "";
+  return source.empty() ? number : number + " (" + source + ")";
+}
+
 }  // namespace software

@@ -128,12 +128,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
                           [kernel](const std::string& bytes) { kernel->take_resumption(bytes); });
   }
 
-  std::string place(const KernelStep& step) const override {
-    std::string number = std::to_string(step.line);
-    if (step.text >= source_.texts->size()) return number;
-    std::string line = source_line((*source_.texts)[step.text], step.line);
-    return line.empty() ? number : number + " (" + line + ")";
-  }
+  std::string place(const KernelStep& step) const override { return line_name(*source_.texts, step.text, step.line); }
 
  private:
   // Blocks that are under way have the stacks of a kernel of steps: larger frames are for later launches.
