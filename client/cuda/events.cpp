@@ -1,4 +1,8 @@
 // Events: places in streams, of the device or of a graph that is being captured.
+#include <atomic>
+#include <mutex>
+#include <set>
+
 #include "client/cuda/capture.h"
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
@@ -6,16 +10,69 @@
 #include "client/cuda/streams.h"
 #include "client/session.h"
 
+namespace {
+
+// Events that other processes see. Another process may look at one as soon as this one's record has returned, so that
+// these records may not wait in a queue (CUDA Driver API, cuIpcGetEventHandle).
+class InterprocessEvents {
+ public:
+  void add(CUevent event) {
+    std::lock_guard guard(lock_);
+    events_.insert(event);
+    any_ = true;
+  }
+  void remove(CUevent event) {
+    if (!any_) return;
+    std::lock_guard guard(lock_);
+    events_.erase(event);
+    any_ = !events_.empty();
+  }
+  bool has(CUevent event) {
+    if (!any_) return false;
+    std::lock_guard guard(lock_);
+    return events_.contains(event);
+  }
+
+ private:
+  std::mutex lock_;
+  std::set<CUevent> events_;
+  std::atomic<bool> any_ = false;  // most programs have none
+};
+
+// Leaked on purpose: code that runs at exit still uses it.
+InterprocessEvents& interprocess() {
+  static auto* the = new InterprocessEvents;
+  return *the;
+}
+
+// Returns when the device has been told of the record: a query goes behind it and is answered.
+CUresult told(CUevent event) {
+  CUresult result = remote::cuEventQuery(event);
+  return result == CUDA_ERROR_NOT_READY ? CUDA_SUCCESS : result;
+}
+
+}  // namespace
+
 OUTBOARD_EXPORT CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
   if (CUresult result = client::require_context()) return result;
   if (!phEvent || Flags > 7) return CUDA_ERROR_INVALID_VALUE;
-  return remote::cuEventCreate(phEvent, Flags);
+  CUresult result = remote::cuEventCreate(phEvent, Flags);
+  if (!result && (Flags & CU_EVENT_INTERPROCESS)) interprocess().add(*phEvent);
+  return result;
+}
+
+OUTBOARD_EXPORT CUresult cuIpcOpenEventHandle(CUevent* phEvent, CUipcEventHandle handle) {
+  if (CUresult result = client::require_context()) return result;
+  CUresult result = remote::cuIpcOpenEventHandle(phEvent, handle);
+  if (!result) interprocess().add(*phEvent);
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuEventDestroy_v2(CUevent hEvent) {
   if (CUresult result = client::require_context()) return result;
   if (!hEvent) return CUDA_ERROR_INVALID_HANDLE;
   if (client::captured_events) client::forget_captured(hEvent);
+  interprocess().remove(hEvent);
   return remote::cuEventDestroy_v2(hEvent);
 }
 
@@ -25,7 +82,8 @@ OUTBOARD_EXPORT CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream
   if (flags > CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_INVALID_VALUE;
   CUresult result = CUDA_SUCCESS;
   if (client::capture_record(hEvent, hStream, flags, result)) return result;
-  return remote::cuEventRecord(hEvent, client::resolve(hStream));
+  if ((result = remote::cuEventRecord(hEvent, client::resolve(hStream)))) return result;
+  return interprocess().has(hEvent) ? told(hEvent) : CUDA_SUCCESS;
 }
 
 OUTBOARD_EXPORT CUresult cuEventRecord(CUevent hEvent, CUstream hStream) {

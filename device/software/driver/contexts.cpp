@@ -1,4 +1,7 @@
 // Contexts: creation, the current one of each thread, limits, synchronisation.
+#include <algorithm>
+#include <type_traits>
+
 #include "device/software/driver/functions.h"
 #include "device/software/driver/limits.h"
 #include "device/software/driver/state.h"
@@ -6,13 +9,35 @@
 namespace software {
 namespace {
 
-// The calling thread's context stack; the last entry is current.
-std::vector<Context*>& stack() {
-  static thread_local std::vector<Context*> contexts;
-  return contexts;
+// The calling thread's context stack; the last entry is current. Trivially destructible, because cudart calls the
+// driver after thread_local destructors have run; a push beyond its depth, which no program comes near, is refused.
+class ContextStack {
+ public:
+  Context* current() const { return depth_ ? contexts_[depth_ - 1] : nullptr; }
+  bool empty() const { return !depth_; }
+  bool push(Context* context) {
+    if (depth_ == limit) return false;
+    contexts_[depth_++] = context;
+    return true;
+  }
+  void pop() { --depth_; }
+  void remove(Context* context) {
+    depth_ = static_cast<int>(std::remove(contexts_, contexts_ + depth_, context) - contexts_);
+  }
+
+ private:
+  static constexpr int limit = 64;
+  Context* contexts_[limit];
+  int depth_ = 0;
+};
+
+ContextStack& stack() {
+  static_assert(std::is_trivially_destructible_v<ContextStack>);
+  static thread_local ContextStack the;
+  return the;
 }
 
-Context* current() { return stack().empty() ? nullptr : stack().back(); }
+Context* current() { return stack().current(); }
 
 CUcontext handle_of(Context* context) { return reinterpret_cast<CUcontext>(context); }
 
@@ -22,7 +47,10 @@ CUresult create(CUcontext* handle, unsigned flags, CUdevice ordinal) {
   if (!device().has(ordinal)) return CUDA_ERROR_INVALID_DEVICE;
   auto on = static_cast<unsigned>(ordinal);
   Context* made = device().contexts.add(std::make_shared<Context>(on, flags, ++device().numbers));
-  stack().push_back(made);
+  if (!stack().push(made)) {
+    device().contexts.remove(handle_of(made));
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  }
   *handle = handle_of(made);
   return CUDA_SUCCESS;
 }
@@ -34,7 +62,7 @@ CUresult destroy(CUcontext handle) {
   device().contexts.remove(handle);
   context->alive = false;
   context->clear();
-  std::erase(stack(), context.get());
+  stack().remove(context.get());
   return CUDA_SUCCESS;
 }
 
@@ -84,15 +112,14 @@ CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   std::shared_ptr<Context> context = device().contexts.find(ctx);
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
-  stack().push_back(context.get());
-  return CUDA_SUCCESS;
+  return stack().push(context.get()) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   if (stack().empty()) return CUDA_ERROR_INVALID_CONTEXT;
   if (pctx) *pctx = handle_of(current());
-  stack().pop_back();
+  stack().pop();
   return CUDA_SUCCESS;
 }
 
@@ -100,8 +127,8 @@ CUresult cuCtxSetCurrent(CUcontext ctx) {
   if (!device_exists()) return CUDA_ERROR_NOT_INITIALIZED;
   if (current() == reinterpret_cast<Context*>(ctx)) return CUDA_SUCCESS;
   if (ctx && !device().contexts.find(ctx)) return CUDA_ERROR_INVALID_CONTEXT;
-  if (!stack().empty()) stack().pop_back();
-  if (ctx) stack().push_back(reinterpret_cast<Context*>(ctx));
+  if (!stack().empty()) stack().pop();
+  if (ctx) stack().push(reinterpret_cast<Context*>(ctx));
   return CUDA_SUCCESS;
 }
 
