@@ -32,16 +32,19 @@ void complain(const std::vector<Target>& tried) {
   for (const Target& target : tried) std::fprintf(stderr, "  %s: %s\n", target.name.c_str(), target.detail.c_str());
 }
 
-void put_in_front(const char* variable, const std::string& folder) {
+void put_in_front(const char* variable, const std::string& what) {
   const char* before = std::getenv(variable);
-  std::string path = folder;
+  std::string path = what;
   if (before && *before) path.append(":").append(before);
   setenv(variable, path.c_str(), 1);
 }
 
-// Packages that compile kernels while they run would make machine code for the device that is claimed; PTX is what a
-// software GPU runs. Who has set the variable already is left alone.
+bool is_software(const Target& target) { return target.software || target.detail.starts_with("Outboard software GPU"); }
+
+// Programs that compile kernels while they run would make machine code for the device that is claimed; PTX is what a
+// software GPU runs (client/compilers). Who has set the variable already is left alone.
 void ask_for_ptx() {
+  put_in_front("LD_PRELOAD", library_folder("compilers") + "/liboutboard_compilers.so");
   for (const char* variable : {"CUPY_COMPILE_WITH_PTX"}) setenv(variable, "1", 0);
 }
 
@@ -53,8 +56,9 @@ std::string refusal(const RunOptions& options, const Target& target) {
   if (options.checks.empty()) return {};
   if (!api::parse_checks(options.checks))
     return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
-  bool can = target.software || target.detail.starts_with("Outboard software GPU");
-  return can ? "" : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
+  return is_software(target)
+             ? ""
+             : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
 }
 
 }  // namespace
@@ -85,7 +89,7 @@ int run(RunOptions options) {
   put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
-  ask_for_ptx();
+  if (is_software(target)) ask_for_ptx();
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -1,5 +1,4 @@
-// The layout was found by reading many fatbins of CUDA 11 to 13 (little-endian throughout):
-// header: u32 magic, u16 version, u16 header size, u64 size; then entries, each a header and its payload.
+// Reads the container.
 #include "image/fatbin.h"
 
 #include <lz4.h>
@@ -8,29 +7,13 @@
 #include <cstring>
 #include <string>
 
+#include "image/container.h"
+
 namespace image {
 namespace {
 
-constexpr uint32_t magic = 0xBA55ED50;
 constexpr uint64_t largest_unpacked = uint64_t{1} << 30;
 enum Flags : uint64_t { lz4 = 0x2000, zstd = 0x8000, architecture_specific = 0x100000, family_specific = 0x200000 };
-
-struct Header {
-  uint32_t magic;
-  uint16_t version, header_size;
-  uint64_t size;  // bytes behind the header
-};
-
-struct EntryHeader {
-  uint16_t kind, unknown_2;
-  uint32_t header_size;
-  uint64_t payload_size;
-  uint32_t compressed_size, options_offset;
-  uint16_t version_minor, version_major;
-  uint32_t architecture, name_offset, name_length;
-  uint64_t flags, unknown_48, unpacked_size;
-};
-static_assert(sizeof(Header) == 16 && sizeof(EntryHeader) == 64);
 
 base::Error damaged(const char* what, size_t offset) {
   return {std::string("the fatbin is damaged: ") + what + " at byte " + std::to_string(offset)};
@@ -53,10 +36,10 @@ Entry entry_from(const EntryHeader& head, std::span<const std::byte> whole) {
 }  // namespace
 
 base::Result<std::vector<Entry>> parse_fatbin(std::span<const std::byte> bytes) {
-  Header header;
+  ContainerHeader header;
   if (bytes.size() < sizeof header) return damaged("no room for a header", 0);
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != magic || header.version != 1) return damaged("unknown magic number or version", 0);
+  if (header.magic != container_magic || header.version != 1) return damaged("unknown magic number or version", 0);
   if (header.header_size < sizeof header || header.header_size > bytes.size() ||
       header.size > bytes.size() - header.header_size)
     return damaged("a container longer than its bytes", 8);
@@ -99,22 +82,6 @@ base::Result<std::vector<std::byte>> unpack(const Entry& entry) {
   return unpacked;
 }
 
-std::vector<std::byte> make_fatbin(Kind kind, uint32_t architecture, std::span<const std::byte> payload) {
-  Header header{magic, 1, sizeof(Header), sizeof(EntryHeader) + payload.size()};
-  EntryHeader entry{};
-  entry.kind = static_cast<uint16_t>(kind);
-  entry.unknown_2 = 0x0101;  // what every compiler writes
-  entry.header_size = sizeof entry;
-  entry.payload_size = payload.size();
-  entry.architecture = architecture;
-  entry.flags = 0x11;  // 64-bit addresses, made on Linux: what nvcc writes for plain PTX
-  std::vector<std::byte> bytes(sizeof header + sizeof entry + payload.size());
-  std::memcpy(bytes.data(), &header, sizeof header);
-  std::memcpy(bytes.data() + sizeof header, &entry, sizeof entry);
-  if (!payload.empty()) std::memcpy(bytes.data() + sizeof header + sizeof entry, payload.data(), payload.size());
-  return bytes;
-}
-
 const Entry* choose_ptx(std::span<const Entry> entries, uint32_t capability) {
   const Entry* best = nullptr;
   for (const Entry& entry : entries) {
@@ -134,7 +101,7 @@ const Entry* oldest_ptx(std::span<const Entry> entries) {
 }
 
 std::vector<std::byte> only(const Entry& entry) {
-  Header header{magic, 1, sizeof(Header), entry.whole.size()};
+  ContainerHeader header{container_magic, 1, sizeof(ContainerHeader), entry.whole.size()};
   std::vector<std::byte> bytes(sizeof header + entry.whole.size());
   std::memcpy(bytes.data(), &header, sizeof header);
   std::memcpy(bytes.data() + sizeof header, entry.whole.data(), entry.whole.size());
@@ -142,9 +109,9 @@ std::vector<std::byte> only(const Entry& entry) {
 }
 
 size_t fatbin_extent(const void* fatbin) {
-  Header header;
+  ContainerHeader header;
   std::memcpy(&header, fatbin, sizeof header);
-  return header.magic == magic ? header.header_size + header.size : 0;
+  return header.magic == container_magic ? header.header_size + header.size : 0;
 }
 
 }  // namespace image
