@@ -16,6 +16,7 @@ namespace {
 using wire::Kind;
 
 constexpr int most_threads = 256;                 // of a client that call at once
+constexpr size_t bulk_from = size_t{32} << 10;    // bytes of a frame; smaller ones are cheap to copy
 constexpr size_t kept_buffer = size_t{32} << 20;  // larger ones are given back after use
 constexpr std::byte zeros[8] = {};
 
@@ -97,7 +98,10 @@ void ClientSession::lead(Buffer& buffer) {
   for (;;) {
     Frame frame = read_frame(buffer);
     switch (frame.head.kind) {
-      case Kind::post: run_call(frame, false); break;
+      case Kind::post:
+        run_call(frame, false);
+        if (frame.in_place) link_.channel().release(frame.payload.size());
+        break;
       case Kind::call:
         pass_lead();
         run_call(frame, true);
@@ -129,6 +133,11 @@ ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   Frame frame{};
   if (!input_.read(&frame.head, sizeof frame.head)) end("", false);
   if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
+  // A one-way call is over before the next frame is read, so its bulk may stay where the client put it.
+  if (frame.head.kind == Kind::post && frame.head.size >= bulk_from)
+    frame.payload = link_.channel().view(frame.head.size);
+  frame.in_place = !frame.payload.empty();
+  if (frame.in_place) return frame;
   frame.payload = buffer.room(frame.head.size);
   if (!input_.read(frame.payload.data(), frame.payload.size())) end("the client closed in the middle of a frame", true);
   return frame;
@@ -152,7 +161,7 @@ void ClientSession::note_error(CUresult result) {
 }
 
 void ClientSession::run_call(const Frame& frame, bool replies) {
-  Call call(objects_, frame.payload);
+  Call call(objects_, frame.payload, frame.in_place);
   const Function* function = find_function(call.head().opcode);
   if (!function) function = find_internal_function(call.head().opcode);
   wire::ReplyHead head{CUDA_ERROR_NOT_SUPPORTED, 0};
@@ -227,7 +236,7 @@ void ClientSession::watch() {
     pollfd watched[] = {
         {output_.standard_output(), POLLIN, 0}, {output_.standard_error(), POLLIN, 0}, {link_.in(), POLLRDHUP, 0}};
     int ready = poll(watched, 3, 100);
-    if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR)) end("", false);
+    if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR) || link_.channel().gone()) end("", false);
     if (ready > 0) forward_output();
     bool take = false;
     {
