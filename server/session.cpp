@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
+#include "api/opcode.h"
 #include "base/log.h"
 #include "server/rows.h"
 
@@ -19,6 +21,15 @@ constexpr int most_threads = 256;                 // of a client that call at on
 constexpr size_t bulk_from = size_t{32} << 10;    // bytes of a frame; smaller ones are cheap to copy
 constexpr size_t kept_buffer = size_t{32} << 20;  // larger ones are given back after use
 constexpr std::byte zeros[8] = {};
+
+// What kernels print appears when the program launches, waits, copies or loads a module, not when it only asks (CUDA
+// C++ Programming Guide, "Formatted Output", limitations): such answers need no look into the pipes.
+bool shows_output(uint32_t opcode) {
+  static constexpr uint32_t quiet[] = {api::opcode("cuStreamQuery"), api::opcode("cuEventQuery"),
+                                       api::opcode("cuMemAlloc_v2"), api::opcode("cuMemGetInfo_v2"),
+                                       api::opcode("obHostMap")};
+  return std::ranges::find(quiet, opcode) == std::end(quiet);
+}
 
 iovec piece(const void* bytes, size_t size) { return {const_cast<void*>(bytes), size}; }
 
@@ -178,13 +189,13 @@ void ClientSession::run_call(const Frame& frame, bool replies) {
       payload = call.reply();
     }
   }
+  if (replies && shows_output(call.head().opcode)) forward_output();
   if (replies) return reply(frame.head.number, payload);
   std::memcpy(&head, payload.data(), sizeof head);
   note_error(static_cast<CUresult>(head.result));
 }
 
 void ClientSession::reply(uint64_t number, std::span<std::byte> payload) {
-  forward_output();
   wire::ReplyHead head;
   std::memcpy(&head, payload.data(), sizeof head);
   head.pending = pending_.exchange(0);
