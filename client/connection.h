@@ -22,6 +22,7 @@ class Connection {
   CUresult start();
   const Inventory& inventory() const { return inventory_; }
   bool usable() const { return usable_.load(std::memory_order_relaxed); }
+  int host_area() const { return host_area_.get(); }
   void disown() { usable_ = false; }  // in a forked child
 
   CUresult call(const Row& row, std::span<const api::Role> roles);
@@ -74,6 +75,7 @@ class Connection {
 
   links::Link link_;
   std::unique_ptr<links::Input> input_;
+  base::Fd host_area_;
   Inventory inventory_;
   std::string target_;
   std::atomic<bool> usable_{false}, broken_{false};

@@ -9,12 +9,15 @@ namespace client {
 struct Greeted {
   links::Link link;
   wire::Welcome welcome;
+  base::Fd host_area;  // the memory of the window's host area, where both sides share it
 };
 
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
-// `checks`: what shall be checked of the program's kernels (wire::Hello).
+// `checks`: what shall be checked of the program's kernels (wire::Hello). `wishes`: wire::Wish.
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
-                            const std::string& checks = {});
+                            const std::string& checks = {}, uint64_t wishes = 0);
+// What a program that will make calls asks for; OUTBOARD_SHARED_MEMORY=off: not that.
+uint64_t usual_wishes();
 
 std::string target_from_environment();
 

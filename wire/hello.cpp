@@ -40,6 +40,8 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.program);
   put_text(writer, hello.capability);
   put_text(writer, hello.checks);
+  put_text(writer, hello.token);
+  writer.put(hello.wishes);
   writer.align();
 }
 
@@ -54,8 +56,11 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   hello.build = get_text(reader);
   hello.program = get_text(reader);
   hello.capability = get_text(reader);
-  if (!reader.at_end()) hello.checks = get_text(reader);                  // earlier builds have none
-  if (!reader.ok()) return base::Error{"the peer's hello is cut short"};  // later versions may append
+  // Earlier builds end sooner, later ones append.
+  if (!reader.at_end()) hello.checks = get_text(reader);
+  if (!reader.at_end()) hello.token = get_text(reader);
+  if (!reader.at_end()) hello.wishes = reader.get<uint64_t>();
+  if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }
 
@@ -67,6 +72,9 @@ void write(Writer& writer, const Welcome& welcome) {
   writer.put(static_cast<int32_t>(welcome.inventory.driver_version));
   writer.put(static_cast<uint32_t>(welcome.inventory.devices.size()));
   for (const api::DeviceFacts& facts : welcome.inventory.devices) writer.put(facts);
+  writer.put(welcome.granted);
+  put_text(writer, welcome.session);
+  writer.put(welcome.grace_ms);
   writer.align();
 }
 
@@ -85,6 +93,9 @@ base::Result<Welcome> read_welcome(std::span<std::byte> payload) {
     welcome.inventory.devices.push_back(reader.get<api::DeviceFacts>());
     welcome.inventory.devices.back().name[sizeof(api::DeviceFacts::name) - 1] = 0;
   }
+  if (!reader.at_end()) welcome.granted = reader.get<uint64_t>();
+  if (!reader.at_end()) welcome.session = get_text(reader);
+  if (!reader.at_end()) welcome.grace_ms = reader.get<uint64_t>();
   if (!reader.ok()) return base::Error{"the server's welcome is cut short"};
   return welcome;
 }

@@ -19,6 +19,8 @@ struct Hello {
   std::string program;                        // for the server's log
   std::string capability;  // "13.0": what the device should claim if it can choose; empty: its choice
   std::string checks;      // "memory,races": what shall be checked of the kernels (api/checks.h); empty: nothing
+  std::string token{};     // what lets the client in, over TLS only; never logged
+  uint64_t wishes = 0;     // wire::Wish
 };
 
 struct Welcome {
@@ -26,6 +28,9 @@ struct Welcome {
   std::string refusal;   // a sentence with a next step
   std::string build;
   api::Inventory inventory;
+  uint64_t granted = 0;   // of the wishes
+  std::string session;    // when resumable: id (16 bytes) and key (32), for the client alone
+  uint64_t grace_ms = 0;  // when resumable: how long the worker waits for the client's return
 };
 
 // The payloads of the two frames.
