@@ -172,17 +172,23 @@ bool forced_software(const Machine& m, std::string* key) {
   return false;
 }
 
+// A picture drawn in software without a display has another reason where one is at hand.
+bool software_explained(const Machine& m) {
+  std::string ignored;
+  bool render_node = false;
+  for (const std::string& key : m.facts.matching("n:/dev/dri/renderD*"))
+    if (auto device = node(m.facts.text(key)); device && device->opens()) render_node = true;
+  return m.gl_in_software() && (forced_software(m, &ignored) || (!render_node && !m.wsl()));
+}
+
 bool no_display(const Machine& m, Seen& seen) {
-  bool refused = !m.told(messages_of("LIB-19")).empty() || holds_any(m.facts.text("p:gl.error"), messages_of("LIB-19"));
-  if (!opengl_fails(m) || (display(m) && !refused)) return false;
-  if (refused && m.told(messages_of("LIB-19")).empty()) seen.fact("p:gl.error");
-  if (!m.told(messages_of("LIB-19")).empty()) told_of(m, seen, "LIB-19");
+  bool told = !m.told(messages_of("LIB-19")).empty();
+  bool refused = told || holds_any(m.facts.text("p:gl.error"), messages_of("LIB-19"));
+  if (!opengl_fails(m) || (display(m) && !refused) || (!refused && software_explained(m))) return false;
+  if (told) told_of(m, seen, "LIB-19");
   if (!display(m)) seen.missing("DISPLAY or WAYLAND_DISPLAY");
-  return seen.fact("e:DISPLAY")
-      .line("w:wslconfig", "guiApplications")
-      .fact("p:gl.renderer")
-      .fact("p:egl.devices")
-      .found();
+  seen.fact("p:gl.error").fact("e:DISPLAY").line("w:wslconfig", "guiApplications");
+  return seen.fact("p:gl.renderer").fact("p:egl.devices").found();
 }
 
 bool wrong_vendor(const Machine& m, Seen& seen) {

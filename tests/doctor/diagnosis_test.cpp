@@ -31,8 +31,19 @@ TEST(Diagnosis, fixtures) {
   for (const json& fixture : catalogue()["fixtures"]) expect_findings(fixture);
 }
 
+TEST(Diagnosis, variants_with_other_constants) {
+  std::set<std::string> shown;
+  for (const json& fixture : variants()["fixtures"]) {
+    expect_findings(fixture);
+    shown.insert(fixture["id"].get<std::string>());
+  }
+  for (const auto& [id, cause] : causes()) EXPECT_TRUE(shown.contains(id)) << id << " has no variant";
+}
+
 TEST(Diagnosis, traps) {
-  for (const json& trap : catalogue()["traps"]) {
+  std::vector<json> traps = catalogue()["traps"];
+  for (const json& trap : variants()["traps"]) traps.push_back(trap);
+  for (const json& trap : traps) {
     SCOPED_TRACE(trap["id"].get<std::string>());
     Diagnosis diagnosis = diagnose(facts_of(trap));
     EXPECT_EQ(joined(ids(diagnosis)), "");
@@ -41,14 +52,18 @@ TEST(Diagnosis, traps) {
 }
 
 TEST(Diagnosis, several_causes_in_order) {
-  for (const json& fixture : catalogue()["multi"]) {
+  std::vector<json> fixtures = catalogue()["multi"];
+  for (const json& fixture : variants()["multi"]) fixtures.push_back(fixture);
+  for (const json& fixture : fixtures) {
     SCOPED_TRACE(fixture["id"].get<std::string>());
     EXPECT_EQ(joined(ids(diagnose(facts_of(fixture)))), joined(expected(fixture)));
   }
 }
 
 TEST(Diagnosis, severity_decides_the_exit_code) {
-  for (const json& fixture : catalogue()["fixtures"]) {
+  std::vector<json> fixtures = catalogue()["fixtures"];
+  for (const json& fixture : variants()["fixtures"]) fixtures.push_back(fixture);
+  for (const json& fixture : fixtures) {
     SCOPED_TRACE(fixture["id"].get<std::string>());
     std::string severity = fixture["expect"].value("severity", "blocked");
     Verdict verdict = severity == "blocked"   ? Verdict::blocked

@@ -27,6 +27,12 @@ inline const json& catalogue() {
   return fixtures;
 }
 
+// Our own fixtures: the catalogue's causes with other constants, and more machines with nothing wrong.
+inline const json& variants() {
+  static const json fixtures = read_json("variants.json");
+  return fixtures;
+}
+
 // Applies the changes of a fixture or a trap.
 inline void change(Facts& facts, const json& delta) {
   if (delta.contains("remove"))
