@@ -19,7 +19,8 @@ const Server* first_server(const Means& means, bool here) {
 }
 
 std::string answered(const Server& server) {
-  return server.target + " answers in " + std::to_string(static_cast<long>(server.milliseconds + 0.5)) + " ms with " + server.device;
+  return server.target + " answers in " + std::to_string(static_cast<long>(server.milliseconds + 0.5)) + " ms with " +
+         server.device;
 }
 
 Way mend(const Diagnosis& diagnosis) {
@@ -30,7 +31,8 @@ Way mend(const Diagnosis& diagnosis) {
 
 Way served(const Means& means, bool here) {
   const Server* server = first_server(means, here);
-  Way way{here ? "HOST" : "LAN", here ? "a GPU of the host of this machine" : "a GPU of another machine", "", "", server != nullptr};
+  Way way{here ? "HOST" : "LAN", here ? "a GPU of the host of this machine" : "a GPU of another machine", "", "",
+          server != nullptr};
   way.command = server ? "outboard run --on " + server->target + " -- <program>"
                 : here ? "outboard serve (where the GPU works), then: outboard run --on <target> -- <program>"
                        : "outboard run --on via:'ssh HOST outboard serve --stdio' -- <program>";
@@ -50,10 +52,13 @@ Way way_for(const std::string& code, const Diagnosis& diagnosis, const Means& me
   if (code == "HOST") return served(means, true);
   if (code == "LAN") return served(means, false);
   if (code == "RUN")
-    return {"RUN", "run the whole program where a GPU is", "ssh HOST <program>", "best for programs that talk to the GPU all the time", false};
-  if (code == "DESK") return {"DESK", "a remote desktop of a machine with a GPU", "", "for programs with a window", false};
+    return {"RUN", "run the whole program where a GPU is", "ssh HOST <program>",
+            "best for programs that talk to the GPU all the time", false};
+  if (code == "DESK")
+    return {"DESK", "a remote desktop of a machine with a GPU", "", "for programs with a window", false};
   if (code == "XLAT")
-    return {"XLAT", "a layer that translates to what works here", "", "PoCL over CUDA, OpenCLOn12, Dozen or zink: not conformant, but here", false};
+    return {"XLAT", "a layer that translates to what works here", "",
+            "PoCL over CUDA, OpenCLOn12, Dozen or zink: not conformant, but here", false};
   return software(means);
 }
 
@@ -69,7 +74,8 @@ void put_first(std::vector<std::string>& codes, const std::string& code) {
 std::vector<Way> advise(const Diagnosis& diagnosis, const Means& means, const Needs& needs) {
   const Finding* root = diagnosis.root();
   if (diagnosis.verdict == Verdict::works) return {};
-  std::vector<std::string> codes = root ? cause(root->check->id).remedies : std::vector<std::string>{"HOST", "LAN", "CPU"};
+  std::vector<std::string> codes =
+      root ? cause(root->check->id).remedies : std::vector<std::string>{"HOST", "LAN", "CPU"};
   bool cuda = diagnosis.want == "cuda";
   if (needs.window) put_first(codes, "DESK");
   if (needs.static_program) put_first(codes, "RUN");

@@ -9,8 +9,8 @@ namespace outboard::doctor {
 
 // A server that was asked, and what it answered.
 struct Server {
-  std::string target;  // as outboard run --on takes it
-  std::string device;  // its GPU; empty: it does not answer
+  std::string target;       // as outboard run --on takes it
+  std::string device;       // its GPU; empty: it does not answer
   double milliseconds = 0;  // to connect and greet it
   bool on_this_machine = false, software = false;
 };
@@ -23,7 +23,7 @@ struct Means {
 
 // What the program needs, as far as it is known.
 struct Needs {
-  bool window = false;        // draws on a display
+  bool window = false;          // draws on a display
   bool static_program = false;  // loads no libraries: nothing can stand in for its driver
 };
 

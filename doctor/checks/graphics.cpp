@@ -50,7 +50,11 @@ bool opencl_file_leads_nowhere(const Machine& m, Seen& seen) {
     if (names.empty() || nvidia_in_wsl) continue;
     std::string needed(trimmed(m.facts.text("p:needs." + names[0])));
     if (resolves(m, names[0]) && needed.empty()) continue;
-    return seen.fact(key, "a library that loads").fact("p:needs." + names[0]).missing(needed.empty() ? names[0] : needed).fact("p:cl.platforms", "1 or more").found();
+    return seen.fact(key, "a library that loads")
+        .fact("p:needs." + names[0])
+        .missing(needed.empty() ? names[0] : needed)
+        .fact("p:cl.platforms", "1 or more")
+        .found();
   }
   return false;
 }
@@ -125,9 +129,11 @@ bool vulkan_driver_refuses(const Machine& m, Seen& seen) {
   bool present = any_named(vulkan_manifests(m), {"nvidia"}) && m.facts.any("f:*/lib*_nvidia.so.0");
   bool told = !m.told(messages_of("LIB-15")).empty();
   std::string needed(trimmed(m.facts.text("p:needs.libGLX_nvidia.so.0")));
-  if (!m.wants({"vulkan"}) || m.works("vulkan") == Works::yes || !(loader_says || told || !needed.empty()) || !present) return false;
+  if (!m.wants({"vulkan"}) || m.works("vulkan") == Works::yes || !(loader_says || told || !needed.empty()) || !present)
+    return false;
   if (told) told_of(m, seen, "LIB-15");
-  return seen.fact("p:vk.error", "no error").fact("p:needs.libGLX_nvidia.so.0", "nothing missing")
+  return seen.fact("p:vk.error", "no error")
+      .fact("p:needs.libGLX_nvidia.so.0", "nothing missing")
       .fact("p:vk.devices", "the GPU")
       .facts(m.facts.matching("f:*/libGLX_nvidia.so.0"))
       .found();

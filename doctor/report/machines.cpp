@@ -73,11 +73,14 @@ std::string report_for_machines(const Diagnosis& diagnosis, const std::vector<Wa
   for (const Finding& found : diagnosis.findings) report["findings"].push_back(finding(found, diagnosis.root()));
   report["ways"] = ordered_json::array();
   for (const Way& way : ways)
-    report["ways"].push_back({{"code", way.code}, {"name", way.name}, {"cmd", way.command}, {"reason", way.reason}, {"ready", way.ready}});
+    report["ways"].push_back(
+        {{"code", way.code}, {"name", way.name}, {"cmd", way.command}, {"reason", way.reason}, {"ready", way.ready}});
   report["not_checked"] = ordered_json::array();
-  for (const NotChecked& item : diagnosis.not_checked) report["not_checked"].push_back({{"probe", item.what}, {"reason", item.reason}});
+  for (const NotChecked& item : diagnosis.not_checked)
+    report["not_checked"].push_back({{"probe", item.what}, {"reason", item.reason}});
   report["traps_ignored"] = ordered_json::array();
-  for (const Trap& trap : diagnosis.traps) report["traps_ignored"].push_back({{"id", trap.id}, {"key", trap.key}, {"why", trap.why}});
+  for (const Trap& trap : diagnosis.traps)
+    report["traps_ignored"].push_back({{"id", trap.id}, {"key", trap.key}, {"why", trap.why}});
   report["observed"] = ordered_json::array();
   for (const Evidence& item : diagnosis.observed) report["observed"].push_back(evidence(item));
   return report.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

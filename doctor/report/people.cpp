@@ -17,8 +17,10 @@ std::string shown(const std::string& value) {
   for (unsigned char c : value) {
     // C0 and C1 controls (ECMA-48); the latter are 0xC2 0x80 to 0xC2 0x9F in UTF-8.
     bool second = !result.empty() && static_cast<unsigned char>(result.back()) == 0xC2 && c >= 0x80 && c < 0xA0;
-    if (second) result.back() = ' ';
-    else result += c < 0x20 || c == 0x7f ? ' ' : static_cast<char>(c);
+    if (second)
+      result.back() = ' ';
+    else
+      result += c < 0x20 || c == 0x7f ? ' ' : static_cast<char>(c);
   }
   return result.empty() ? "(empty)" : result;
 }
@@ -80,16 +82,26 @@ class Writer {
   }
 
   static std::string who(const Step& step) {
-    std::string place = step.side == "windows" ? "Windows" : step.side == "host" ? "the host" : step.side == "admin" ? "an administrator" : "Linux";
+    std::string place = step.side == "windows" ? "Windows"
+                        : step.side == "host"  ? "the host"
+                        : step.side == "admin" ? "an administrator"
+                                               : "Linux";
     std::string text = step.side == "admin" ? place : "on " + place;
     for (const std::string& need : step.needs) {
-      if (need == "root") text += ", as root";
-      else if (need == "admin") text += ", as administrator";
-      else if (need == "reboot") text += ", then restart the machine";
-      else if (need == "relogin") text += ", then log in again";
-      else if (need == "wsl-shutdown") text += "; ends all WSL programs";
-      else if (need == "restart-container") text += "; with a new container";
-      else if (need == "restart-docker") text += "; restarts Docker";
+      if (need == "root")
+        text += ", as root";
+      else if (need == "admin")
+        text += ", as administrator";
+      else if (need == "reboot")
+        text += ", then restart the machine";
+      else if (need == "relogin")
+        text += ", then log in again";
+      else if (need == "wsl-shutdown")
+        text += "; ends all WSL programs";
+      else if (need == "restart-container")
+        text += "; with a new container";
+      else if (need == "restart-docker")
+        text += "; restarts Docker";
     }
     return text;
   }
@@ -110,8 +122,10 @@ class Writer {
       const auto& theirs = cause(other.check->id).neighbours;
       auto ours = neighbours.find(std::string(other.check->id));
       auto mirrored = theirs.find(std::string(root.check->id));
-      if (ours != neighbours.end()) paragraph("What tells them apart: " + ours->second + ".");
-      else if (mirrored != theirs.end()) paragraph("What tells them apart: " + mirrored->second + ".");
+      if (ours != neighbours.end())
+        paragraph("What tells them apart: " + ours->second + ".");
+      else if (mirrored != theirs.end())
+        paragraph("What tells them apart: " + mirrored->second + ".");
       evidence(other.evidence, most_evidence);
     }
   }
@@ -119,8 +133,9 @@ class Writer {
   void observed() {
     heading("Seen");
     evidence(diagnosis_.observed, style_.all ? diagnosis_.observed.size() : 2 * most_evidence);
-    paragraph("Nothing of this matches a known cause, and this program does not guess. outboard doctor --bundle FILE writes "
-              "what was seen into a file that you can send.");
+    paragraph(
+        "Nothing of this matches a known cause, and this program does not guess. outboard doctor --bundle FILE writes "
+        "what was seen into a file that you can send.");
   }
 
   void others() {
@@ -159,14 +174,17 @@ class Writer {
       size_t most = style_.all ? diagnosis_.not_checked.size() : 3;
       for (size_t at = 0; at < std::min(most, diagnosis_.not_checked.size()); ++at)
         paragraph(name_of_fact(diagnosis_.not_checked[at].what) + ": " + shown(diagnosis_.not_checked[at].reason));
-      if (diagnosis_.not_checked.size() > most) text_ += "  and " + std::to_string(diagnosis_.not_checked.size() - most) + " more (-v)\n";
+      if (diagnosis_.not_checked.size() > most)
+        text_ += "  and " + std::to_string(diagnosis_.not_checked.size() - most) + " more (-v)\n";
     }
     if (style_.all && !diagnosis_.traps.empty()) {
       heading("Looks like a cause, and is none");
       for (const Trap& trap : diagnosis_.traps) paragraph(trap.why + " (" + name_of_fact(trap.key) + ")");
     }
     const Finding* root = diagnosis_.root();
-    if (root) text_ += "\nMore: outboard doctor --explain " + std::string(root->check->id) + (style_.all ? "" : ", or -v") + "\n";
+    if (root)
+      text_ +=
+          "\nMore: outboard doctor --explain " + std::string(root->check->id) + (style_.all ? "" : ", or -v") + "\n";
   }
 
   const Diagnosis& diagnosis_;
@@ -185,12 +203,15 @@ std::string report_in_a_line(const Diagnosis& diagnosis) {
   std::string named = root ? cause(root->check->id).title + " [" + std::string(root->check->id) + "]" : "";
   switch (diagnosis.verdict) {
     case Verdict::works: return api + " works" + scene + ".";
-    case Verdict::blocked: return api + (diagnosis.state == Works::yes ? " works, but not everything" : " is blocked") + scene + ": " + named + ".";
+    case Verdict::blocked:
+      return api + (diagnosis.state == Works::yes ? " works, but not everything" : " is blocked") + scene + ": " +
+             named + ".";
     case Verdict::limited: return api + " works with limits" + scene + ": " + named + ".";
     case Verdict::crashed: return "A probe of " + api + " crashed" + scene + ".";
     case Verdict::unexplained: break;
   }
-  return api + (diagnosis.state == Works::unknown ? " could not be tried" : " does not work") + scene + ", and no known cause was found.";
+  return api + (diagnosis.state == Works::unknown ? " could not be tried" : " does not work") + scene +
+         ", and no known cause was found.";
 }
 
 std::string report_ids(const Diagnosis& diagnosis) {

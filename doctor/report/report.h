@@ -9,8 +9,8 @@
 namespace outboard::doctor {
 
 struct Style {
-  bool colour = false;   // and symbols: on a terminal only
-  bool all = false;      // -v: every piece of evidence, the other ways, the sources
+  bool colour = false;  // and symbols: on a terminal only
+  bool all = false;     // -v: every piece of evidence, the other ways, the sources
   size_t width = 80;
 };
 
