@@ -42,7 +42,7 @@ void Machine::find_layers() {
   bool signs_of_wsl = facts.has("e:WSL_DISTRO_NAME") || facts.has("e:WSL_INTEROP") || virt == "wsl" ||
                       facts.any("f:/proc/sys/fs/binfmt_misc/WSLInterop*") || facts.any("w:*") ||
                       contains(facts.text("f:/proc/self/mounts"), "/usr/lib/wsl/drivers 9p");
-  wsl1 = (wsl1_kernel && !microsoft_kernel) || says("w:wsl.version", "1");
+  wsl1 = wsl1_kernel && !microsoft_kernel;
   wsl2 = !wsl1 && (microsoft_kernel || signs_of_wsl);
 
   lxc = virt.starts_with("lxc") || contains(facts.text("f:/proc/1/environ"), "container=lxc");
@@ -73,7 +73,7 @@ void Machine::find_layers() {
           contains(facts.text("f:/sys/class/dmi/id/chassis_asset_tag"), azure_tag) ||
           contains_any_case(facts.text("f:/sys/class/dmi/id/bios_version"), "amazon") || virt == "amazon" ||
           virt == "google";
-  vm = names_machine(virt) || micro_vm || cloud ||
+  vm = names_machine(virt) || names_machine(lower(trimmed(facts.text("p:virt.vm")))) || micro_vm || cloud ||
        (maker == "microsoft corporation" && contains(product, "virtual machine"));
   for (std::string_view name : machine_vendors) vm = vm || contains(maker, name);
   vm = vm && !wsl();

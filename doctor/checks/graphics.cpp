@@ -37,6 +37,7 @@ bool no_opencl_file(const Machine& m, Seen& seen) {
 
 // Whether a name in a vendor file or a manifest leads to a library.
 bool resolves(const Machine& m, const std::string& name) {
+  if (const std::string* found = m.facts.find("p:resolve." + name)) return !trimmed(*found).empty();
   if (name.starts_with('/')) return m.facts.has("f:" + name);
   return m.facts.any("f:*/" + name);
 }
@@ -46,8 +47,14 @@ bool opencl_file_leads_nowhere(const Machine& m, Seen& seen) {
   for (const std::string& key : opencl_files(m)) {
     auto names = lines(m.facts.text(key));
     bool nvidia_in_wsl = m.wsl() && contains(m.facts.text(key), "nvidia");
-    if (names.empty() || nvidia_in_wsl || resolves(m, names[0])) continue;
-    return seen.fact(key, "a library that exists").missing(names[0]).fact("p:cl.platforms", "1 or more").found();
+    if (names.empty() || nvidia_in_wsl) continue;
+    std::string needed(trimmed(m.facts.text("p:needs." + names[0])));
+    if (resolves(m, names[0]) && needed.empty()) continue;
+    return seen.fact(key, "a library that loads")
+        .fact("p:needs." + names[0])
+        .missing(needed.empty() ? names[0] : needed)
+        .fact("p:cl.platforms", "1 or more")
+        .found();
   }
   return false;
 }
@@ -121,9 +128,12 @@ bool vulkan_driver_refuses(const Machine& m, Seen& seen) {
   bool loader_says = holds_any(m.facts.text("p:vk.error"), messages_of("LIB-15"));
   bool present = any_named(vulkan_manifests(m), {"nvidia"}) && m.facts.any("f:*/lib*_nvidia.so.0");
   bool told = !m.told(messages_of("LIB-15")).empty();
-  if (!m.wants({"vulkan"}) || m.works("vulkan") == Works::yes || !(loader_says || told) || !present) return false;
+  std::string needed(trimmed(m.facts.text("p:needs.libGLX_nvidia.so.0")));
+  if (!m.wants({"vulkan"}) || m.works("vulkan") == Works::yes || !(loader_says || told || !needed.empty()) || !present)
+    return false;
   if (told) told_of(m, seen, "LIB-15");
   return seen.fact("p:vk.error", "no error")
+      .fact("p:needs.libGLX_nvidia.so.0", "nothing missing")
       .fact("p:vk.devices", "the GPU")
       .facts(m.facts.matching("f:*/libGLX_nvidia.so.0"))
       .found();

@@ -31,7 +31,7 @@ std::vector<long> xids(const Machine& m) {
 bool lost(const Machine& m) {
   auto seen = xids(m);
   return std::find(seen.begin(), seen.end(), off_the_bus) != seen.end() || holds_any(m.log, messages_of("NV-14")) ||
-         m.code("p:nvml.init") == 15L;
+         !trimmed(m.facts.text("p:pci.gone")).empty() || m.code("p:nvml.init") == 15L;
 }
 
 bool no_gsp(const Machine& m, Seen& seen) {
@@ -73,7 +73,7 @@ bool initialisation_failed(const Machine& m, Seen& seen) {
 bool fell_off_the_bus(const Machine& m, Seen& seen) {
   if (!fails(m) || !lost(m)) return false;
   if (!logged(m, seen, "NV-14")) seen.line("k:dmesg", "): 79,");
-  return seen.fact("p:nvml.init", "0").fact("p:cuda.cuInit", "0").found();
+  return seen.fact("p:pci.gone", "none").fact("p:nvml.init", "0").fact("p:cuda.cuInit", "0").found();
 }
 
 bool fatal_xid(const Machine& m, Seen& seen) {
@@ -95,6 +95,7 @@ bool no_power(const Machine& m, Seen& seen) {
 
 // The second line of a device's resources is its BAR1: start, end and flags.
 bool bar1_unassigned(const Machine& m) {
+  if (!trimmed(m.facts.text("p:pci.no-bar1")).empty()) return true;
   for (const PciFunction& gpu : m.gpus(vendor::nvidia)) {
     auto regions = lines(m.facts.text(gpu.key + "/resource"));
     if (regions.size() > 1 && regions[1].find_first_not_of("0x \t") == std::string::npos) return true;
@@ -108,7 +109,7 @@ bool region_invalid(const Machine& m, Seen& seen) {
   if (!log_says && !(bar1_unassigned(m) && m.says("p:nvml.count", "0"))) return false;
   for (const PciFunction& gpu : m.gpus(vendor::nvidia))
     seen.fact(gpu.key + "/resource", "an address in the second line");
-  return seen.fact("p:cuda.cuInit", "0").found();
+  return seen.fact("p:pci.no-bar1", "none").fact("p:cuda.cuInit", "0").found();
 }
 
 bool region_taken(const Machine& m, Seen& seen) {

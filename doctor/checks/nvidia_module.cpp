@@ -110,7 +110,7 @@ std::string kept_out_by(const Machine& m) {
 
 bool signature_refused(const Machine& m) {
   if (holds_any(m.log, messages_of("NV-04")) || !m.told(messages_of("NV-04")).empty()) return true;
-  bool is_signed = false;
+  bool is_signed = is_yes(m.facts.text("p:module.signed"));
   for (const std::string& line : lines(m.facts.text("c:modinfo")))
     is_signed = is_signed || (line.starts_with("signer:") && !trimmed(line.substr(7)).empty());
   return !secure_boot_key(m).empty() && kept_out_by(m).empty() && !is_signed;
@@ -121,7 +121,7 @@ bool unsigned_module(const Machine& m, Seen& seen) {
   if (!here || bound_to(m, {"nouveau", "vfio-pci", "pci-stub"}) || !m.cuda_fails() || !signature_refused(m))
     return false;
   if (!logged(m, seen, "NV-04")) told_of(m, seen, "NV-04");
-  seen.fact(secure_boot_key(m)).line("c:modinfo", "signer", "an enrolled key");
+  seen.fact(secure_boot_key(m)).fact("p:module.signed", "yes").line("c:modinfo", "signer", "an enrolled key");
   return seen.facts(m.facts.matching("f:/lib/modules/" + m.kernel + "/*nvidia.ko*"), "signed with an enrolled key")
       .found();
 }

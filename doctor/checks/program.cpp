@@ -126,11 +126,13 @@ bool runs_on(std::string_view architectures, const Version& capability) {
     size_t digits = name.find_first_of("0123456789");
     if (digits == std::string::npos) continue;
     std::string_view rest = std::string_view(name).substr(digits);
-    long offered = number(rest.substr(0, rest.find_first_not_of("0123456789"))).value_or(0);
-    bool ptx = name.starts_with("compute");
-    // Machine code runs on its own generation, from its own revision on; PTX on every later one (CUDA C++ Programming
-    // Guide).
-    if (ptx ? offered <= wanted : offered / 10 == wanted / 10 && offered <= wanted) return true;
+    size_t end = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    long offered = number(rest.substr(0, end)).value_or(0);
+    bool exact = rest.substr(end) == "a", family = rest.substr(end) == "f", ptx = name.starts_with("compute");
+    // Machine code runs on its own generation, from its own revision on; PTX on every later one; what is made for one
+    // architecture (a) on no other (CUDA C++ Programming Guide, compute capabilities).
+    bool generation = offered / 10 == wanted / 10 && offered <= wanted;
+    if (exact ? offered == wanted : (ptx && !family) ? offered <= wanted : generation) return true;
   }
   return false;
 }

@@ -17,8 +17,9 @@ bool turned_off_in_settings(const Machine& m) {
 
 bool wsl1(const Machine& m, Seen& seen) {
   if (!m.wsl1 || !m.blocked()) return false;
-  return seen.fact("f:/proc/version", "a kernel named microsoft-standard")
-      .fact("w:wsl.version", "2")
+  return seen
+      .fact("f:/proc/version", "a kernel named microsoft-standard")
+
       .missing("/dev/dxg")
       .found();
 }
