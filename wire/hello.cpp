@@ -40,6 +40,9 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.program);
   put_text(writer, hello.capability);
   put_text(writer, hello.checks);
+  put_text(writer, hello.token);
+  writer.put(hello.wishes);
+  put_text(writer, hello.vgpu);
   writer.align();
 }
 
@@ -54,8 +57,12 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   hello.build = get_text(reader);
   hello.program = get_text(reader);
   hello.capability = get_text(reader);
-  if (!reader.at_end()) hello.checks = get_text(reader);                  // earlier builds have none
-  if (!reader.ok()) return base::Error{"the peer's hello is cut short"};  // later versions may append
+  // Earlier builds end sooner, later ones append.
+  if (!reader.at_end()) hello.checks = get_text(reader);
+  if (!reader.at_end()) hello.token = get_text(reader);
+  if (!reader.at_end()) hello.wishes = reader.get<uint64_t>();
+  if (!reader.at_end()) hello.vgpu = get_text(reader);
+  if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }
 

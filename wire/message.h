@@ -17,6 +17,7 @@ enum class Kind : uint32_t {
   host_function = 8,       // server: run this callback; number: the callback's
   host_function_done = 9,  // client: it has run
   output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
+  waiting = 12,            // server, before the welcome: the client is in the queue; number: its position, 1 is next
 };
 
 struct FrameHead {
@@ -49,6 +50,12 @@ inline constexpr size_t max_request = size_t{1} << 30;
 inline constexpr size_t max_reply = size_t{64} << 20;
 inline constexpr size_t max_hello = size_t{64} << 10;
 inline constexpr size_t max_welcome = size_t{1} << 20;
+
+// What a client asks for in its hello. Bits 0 and 1 are the link's.
+enum Wish : uint64_t {
+  queue = 4,     // wait for a place rather than be refused: frames `waiting` come before the welcome
+  ask_only = 8,  // it leaves after the welcome, and takes nobody's place
+};
 
 constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
 
