@@ -7,6 +7,14 @@
 
 namespace base {
 
+// Where processes may not reach each other, somebody between them passes descriptors on, by the random part of a token.
+struct SharedMemoryExchange {
+  void (*publish)(const uint8_t (&name)[16], int descriptor) = nullptr;
+  Fd (*open)(const uint8_t (&name)[16]) = nullptr;  // invalid: there is none
+};
+// Before the first token is made; for the rest of the process.
+void exchange_shared_memory(const SharedMemoryExchange& exchange);
+
 // Names a SharedMemory of some process on this machine. Plain bytes, to be passed on; the random part keeps a process
 // that reuses the number of a dead one from being taken for it.
 struct SharedMemoryToken {

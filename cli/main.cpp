@@ -1,20 +1,26 @@
 // Command line of Outboard: one subcommand, one file.
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <iostream>
 #include <regex>
 
 #include "api/checks.h"
 #include "cli/completion.h"
 #include "cli/doctor.h"
+#include "cli/join.h"
 #include "cli/run.h"
 #include "cli/serve.h"
+#include "cli/sessions.h"
 #include "cli/targets.h"
+#include "cli/token.h"
+#include "cli/top.h"
+#include "cli/vgpu.h"
 
 namespace {
 
 constexpr const char* target_help =
-    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or "
-    "via:COMMAND";
+    "auto (OUTBOARD_TARGET, this user's server, joined servers, then cpu), cpu (the software GPU), unix:PATH, "
+    "tcp:HOST:PORT, via:COMMAND or the name of a joined server";
 
 // CLI11's form of a check: what is wrong, or nothing.
 std::string is_capability(const std::string& text) {
@@ -69,6 +75,8 @@ int main(int argc, char** argv) {
   run->add_option("--check-exit", running.check_exit, "The exit code when --check has found errors")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
+  run->add_option("--vgpu", running.vgpu, "The virtual GPU of the server that the program gets (outboard vgpu)");
+  run->add_flag("--queue,!--no-queue", running.queue, "Wait for a place when the server or the virtual GPU is full");
   run->add_flag("--verbose", running.verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", running.command, "The program and its arguments")->required();
   run->positionals_at_end();
@@ -84,6 +92,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 16));
   serve->add_option("--memory", serving.memory, "Memory of each device, for each client, for example 8GiB");
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
+  serve->add_flag("--require-token", serving.require_token, "Serve nobody without a token, wherever he comes from");
+  serve->add_option("--metrics", serving.metrics, "127.0.0.1:PORT: /metrics for Prometheus and /healthz");
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
@@ -93,6 +103,12 @@ int main(int argc, char** argv) {
       "Say why there is no GPU here, and what the way out is: outboard doctor [INTERFACE | CHECK | -- PROGRAM]");
   cli::DoctorOptions diagnosing;
   describe(*doctor, diagnosing);
+  std::vector<std::pair<CLI::App*, std::function<int()>>> more;  // commands, and what runs them
+  cli::add_vgpu(app, more);
+  cli::add_token(app, more);
+  cli::add_join(app, more);
+  cli::add_sessions(app, more);
+  cli::add_top(app, more);
 
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");
   std::string topic;
@@ -119,6 +135,8 @@ int main(int argc, char** argv) {
     diagnosing.explains_text = doctor->count("--explain-text") > 0;
     return cli::doctor(diagnosing);
   }
+  for (const auto& [command, body] : more)
+    if (*command) return body();
   if (*completion) return cli::print_completion(app, shell);
   const CLI::App* explained = topic.empty() ? &app : nullptr;
   for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; }))

@@ -53,6 +53,8 @@ std::string refusal(const RunOptions& options, const Target& target) {
   if (options.devices && !target.software)
     return "--devices is for the software GPU of this machine (--on cpu); " + target.name +
            " decides by itself: start it with serve --devices " + std::to_string(options.devices);
+  if (!options.vgpu.empty() && target.software)
+    return "the virtual GPU '" + options.vgpu + "' is a server's, and no server answers; see outboard targets";
   if (options.checks.empty()) return {};
   if (!api::parse_checks(options.checks))
     return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
@@ -71,6 +73,8 @@ std::string library_folder(const char* name) {
 }
 
 int run(RunOptions options) {
+  if (!options.vgpu.empty()) setenv("OUTBOARD_VGPU", options.vgpu.c_str(), 1);
+  if (options.queue) setenv("OUTBOARD_QUEUE", "1", 1);
   std::vector<Target> tried;
   if (!choose(options.target, tried)) {
     complain(tried);

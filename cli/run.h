@@ -10,6 +10,8 @@ std::string library_folder(const char* name);
 
 struct RunOptions {
   std::string target = "auto";
+  std::string vgpu;        // empty: as OUTBOARD_VGPU says, or none
+  bool queue = false;      // wait for a place rather than fail
   int devices = 0;         // software GPUs, 0: as OUTBOARD_DEVICES says
   std::string capability;  // what the software GPU claims; empty: as OUTBOARD_CC says, or by who asks
   std::string checks;      // of what kernels do: api/checks.h; empty: none

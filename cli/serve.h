@@ -13,6 +13,8 @@ struct ServeOptions {
   int devices = 0;     // of each client; 0: as OUTBOARD_DEVICES says
   std::string memory;  // of each device: "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
+  bool require_token = false;
+  std::string metrics;  // 127.0.0.1:PORT; empty: none
   bool quiet = false;
 };
 

@@ -5,8 +5,10 @@
 #include <filesystem>
 
 #include "cli/run.h"
+#include "client/joined.h"
 #include "client/target.h"
 #include "link/address.h"
+#include "wire/message.h"
 
 namespace cli {
 
@@ -20,7 +22,7 @@ Target probe(const std::string& name) {
         target.works ? "software GPU on this machine's CPU" : library + " is missing; build it with make build";
     return target;
   }
-  auto greeted = client::greet(name, "outboard", 10000);
+  auto greeted = client::greet(name, "outboard", 10000, {}, wire::ask_only);
   target.works = greeted.ok() && !greeted.value().welcome.inventory.devices.empty();
   if (!greeted)
     target.detail = greeted.error();
@@ -36,6 +38,7 @@ std::vector<std::string> automatic_targets() {
   const char* wanted = std::getenv("OUTBOARD_TARGET");
   if (wanted && *wanted) names.push_back(wanted);
   names.push_back("unix:" + links::default_socket_path());
+  for (const client::Joined& joined : client::all_joined()) names.push_back(joined.name);
   names.push_back("cpu");
   return names;
 }

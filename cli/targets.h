@@ -14,7 +14,7 @@ struct Target {
 
 // One target by name: "cpu", unix:..., tcp:..., via:... Connects and greets.
 Target probe(const std::string& name);
-// What `auto` tries, best first: OUTBOARD_TARGET, this user's server, cpu.
+// What `auto` tries, best first: OUTBOARD_TARGET, this user's server, servers that were joined, cpu.
 std::vector<std::string> automatic_targets();
 
 // outboard targets: exit code 0 when one works.

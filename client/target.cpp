@@ -4,11 +4,13 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include "api/window.h"
+#include "client/joined.h"
 #include "link/address.h"
 #include "link/handover.h"
 #include "link/memory.h"
@@ -42,6 +44,7 @@ class Arrival {
     }
     return true;
   }
+  void wait_until(int64_t deadline) { deadline_ = deadline; }
   std::vector<base::Fd>& descriptors() { return descriptors_; }
 
  private:
@@ -67,10 +70,42 @@ base::Status use_memory(Greeted& greeted, std::vector<base::Fd>& descriptors) {
   return base::Done{};
 }
 
-// OUTBOARD_CC: the compute capability that the device should claim, if it can choose.
-std::string wanted_capability() {
-  const char* setting = std::getenv("OUTBOARD_CC");
-  return setting ? setting : "";
+std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
+
+// The first frame that is no word about the queue.
+bool read_head(Arrival& arrival, wire::FrameHead& head, const std::string& where) {
+  for (;;) {
+    if (!arrival.read(&head, sizeof head)) return false;
+    if (head.kind != wire::Kind::waiting || head.size != 0) return true;
+    static uint64_t told = 0;
+    if (head.number != told)
+      std::fprintf(stderr, "outboard: waiting for a place at %s: number %llu in the queue\n", where.c_str(),
+                   static_cast<unsigned long long>(head.number));
+    told = head.number;
+    arrival.wait_until(now_ms() + waiting_ms);
+  }
+}
+
+wire::Hello make_hello(const std::string& program, const std::string& checks, const std::string& token,
+                       uint64_t wishes) {
+  // OUTBOARD_CC: the compute capability that the device should claim, if it can choose.
+  if (setting("OUTBOARD_QUEUE") == "1") wishes |= wire::queue;
+  return {wire::oldest_version,
+          wire::newest_version,
+          api::window_base,
+          api::window_size,
+          "outboard " OUTBOARD_VERSION,
+          program,
+          setting("OUTBOARD_CC"),
+          checks,
+          token,
+          wishes,
+          setting("OUTBOARD_VGPU")};
 }
 
 }  // namespace
@@ -85,28 +120,29 @@ uint64_t usual_wishes() {
   return setting && !std::strcmp(setting, "off") ? uint64_t{0} : uint64_t{wire::shared_memory};
 }
 
+base::Result<Door> find_door(const std::string& target) {
+  auto joined = find_joined(target);
+  if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN"), {}};
+  const bool brackets = joined->host.find(':') != std::string::npos;
+  auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
+  if (joined->fingerprint == "-") return Door{address, joined->secret, {}};
+  return Door{address, joined->secret, joined->fingerprint};
+}
+
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks, uint64_t wishes) {
-  links::Address address = TRY(links::parse(target));
+  const Door door = TRY(find_door(target));
+  const links::Address& address = door.address;
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
-  wire::Hello hello{wire::oldest_version,
-                    wire::newest_version,
-                    api::window_base,
-                    api::window_size,
-                    "outboard " OUTBOARD_VERSION,
-                    program,
-                    wanted_capability(),
-                    checks,
-                    {},
-                    wishes};
+  const wire::Hello hello = make_hello(program, checks, door.token, wishes);
   wire::Writer writer;
   wire::write(writer, hello);
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};
   iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
   if (!link.write_all(pieces)) return base::Error{address.text() + " closed the connection; its log says why"};
   Arrival arrival(link, deadline);
-  if (!arrival.read(&head, sizeof head))
+  if (!read_head(arrival, head, target))
     return base::Error{address.text() + " accepted the connection but did not greet; is it an Outboard server?"};
   if (head.kind != wire::Kind::welcome || head.size > wire::max_welcome || head.size % 8)
     return base::Error{address.text() + " is not an Outboard server: it does not speak the protocol"};

@@ -1,6 +1,7 @@
 // Which server this process uses: OUTBOARD_TARGET, or the server of this user on this machine.
 #pragma once
 #include "base/result.h"
+#include "link/address.h"
 #include "link/link.h"
 #include "wire/hello.h"
 
@@ -13,11 +14,21 @@ struct Greeted {
 };
 
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
-// `checks`: what shall be checked of the program's kernels (wire::Hello). `wishes`: wire::Wish.
+// `checks`: what shall be checked of the program's kernels (wire::Hello). `wishes`: wire::Wish; while the server lets
+// it wait, standard error says so.
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks = {}, uint64_t wishes = 0);
 // What a program that will make calls asks for; OUTBOARD_SHARED_MEMORY=off: not that.
 uint64_t usual_wishes();
+
+// A target's address, and what opens its server's door.
+struct Door {
+  links::Address address;
+  std::string token;        // empty: none
+  std::string fingerprint;  // of the server's key; empty: the link needs none
+};
+// An address, or the name of a server that was joined (joined.h).
+base::Result<Door> find_door(const std::string& target);
 
 std::string target_from_environment();
 

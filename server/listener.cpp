@@ -1,22 +1,31 @@
-// One poll loop over the listening sockets and the signals.
+// One poll loop over the listening sockets, the workers' questions and the signals.
 #include "server/listener.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <set>
+#include <filesystem>
+#include <thread>
 
 #include "base/log.h"
+#include "link/loopback.h"
+#include "server/clocks.h"
+#include "server/report.h"
+#include "server/web.h"
 
 namespace server {
 namespace {
@@ -28,17 +37,21 @@ class Listener {
   int serve();
 
  private:
+  base::Status open_state();
+  void open_control();
   bool handle_signals();  // false: time to end
-  void accept_client(int socket);
-  bool admits(int fd) const;
-  [[noreturn]] void become_worker(base::Fd client);
+  void accept_client(int socket, const links::Address& address);
+  bool admits(int fd, Peer& peer) const;
+  [[noreturn]] void become_worker(base::Fd client, base::Fd monitor, int page);
   void reap();
   void end_workers();
 
   const ListenerOptions& options_;
   std::vector<base::Fd> sockets_;
   base::Fd signals_;
-  std::set<pid_t> workers_;
+  std::unique_ptr<Tenants> tenants_;
+  Web web_;
+  std::string control_;
   bool ending_ = false;  // workers that end now do so at our word
 };
 
@@ -48,6 +61,12 @@ base::Status Listener::start() {
     sockets_.push_back(TRY(links::listen(address)));
     fcntl(sockets_.back().get(), F_SETFL, O_NONBLOCK);
   }
+  TRY(open_state());
+  if (!options_.metrics.empty())
+    TRY(web_.listen_loopback(options_.metrics, [this](const std::string& method, const std::string& path) {
+      return respond_to_anybody(*tenants_, options_, method, path);
+    }));
+  open_control();
   sigset_t set;
   sigemptyset(&set);
   for (int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, signal);
@@ -57,19 +76,65 @@ base::Status Listener::start() {
   return base::Done{};
 }
 
+// A folder that cannot be written costs tokens and virtual GPUs, not the server; damaged ones are not passed over.
+base::Status Listener::open_state() {
+  auto state = State::open();
+  std::optional<State> opened;
+  if (state) {
+    opened = std::move(state.value());
+  } else {
+    std::error_code error;
+    if (std::filesystem::exists(state_folder() + "/state.db", error) || options_.tenants.token_required)
+      return base::Error{state.error()};
+    base::log(base::Level::warn, "no-state", {{"reason", state.error()}, {"then", "no tokens, no virtual GPUs"}});
+  }
+  tenants_ = std::make_unique<Tenants>(options_.tenants, std::move(opened), std::thread::hardware_concurrency());
+  return base::Done{};
+}
+
+// Where `outboard ps`, `top` and `token revoke` ask. A server without it serves all the same.
+void Listener::open_control() {
+  std::error_code error;
+  if (!tenants_->state()) return;
+  mkdir(control_folder().c_str(), 0700);
+  control_ = control_folder() + "/" + std::to_string(getpid());
+  base::Status opened = web_.listen_unix(control_, [this](const std::string& method, const std::string& path) {
+    return respond_to_user(*tenants_, options_, method, path);
+  });
+  if (opened) return;
+  control_.clear();
+  base::log(base::Level::warn, "no-control-socket", {{"reason", opened.error()}});
+}
+
 int Listener::serve() {
   for (const links::Address& address : options_.addresses)
     base::log(base::Level::info, "listening", {{"on", address.text()}, {"device", options_.worker.device}});
-  std::vector<pollfd> watched{{signals_.get(), POLLIN, 0}};
-  for (const base::Fd& socket : sockets_) watched.push_back({socket.get(), POLLIN, 0});
-  for (;;) {
-    if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return 1;
+  std::vector<pollfd> watched;
+  for (int patience = -1;;) {
+    watched.assign({{signals_.get(), POLLIN, 0}});
+    for (const base::Fd& socket : sockets_) watched.push_back({socket.get(), POLLIN, 0});
+    const size_t first_monitor = watched.size();
+    std::vector<pid_t> asking;
+    for (const auto& [worker, tenant] : tenants_->all()) {
+      watched.push_back({tenant->monitor.get(), POLLIN, 0});  // a negative one is passed over
+      asking.push_back(worker);
+    }
+    web_.watch(watched);
+    if (poll(watched.data(), watched.size(), patience) < 0 && errno != EINTR) return 1;
+    for (size_t i = 0; i < asking.size(); ++i) {
+      if (!watched[first_monitor + i].revents) continue;
+      Tenant& tenant = *tenants_->all().at(asking[i]);
+      if (!tenants_->answer(tenant)) tenant.monitor.close();
+    }
     if (watched[0].revents && !handle_signals()) break;
-    for (size_t i = 1; i < watched.size(); ++i)
-      if (watched[i].revents) accept_client(watched[i].fd);
+    for (size_t i = 0; i < sockets_.size(); ++i)
+      if (watched[i + 1].revents) accept_client(sockets_[i].get(), options_.addresses[i]);
+    web_.handle(watched, now_ns());
+    patience = tenants_->tick(now_ns());
   }
   for (const links::Address& address : options_.addresses)
     if (address.kind == links::Address::Kind::unix_socket) unlink(address.where.c_str());
+  if (!control_.empty()) unlink(control_.c_str());
   end_workers();
   base::log(base::Level::info, "ended");
   return 0;
@@ -86,61 +151,95 @@ bool Listener::handle_signals() {
 
 void Listener::reap() {
   int status = 0;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-    workers_.erase(pid);
-    if (WIFSIGNALED(status) && !ending_)
+  rusage used{};
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
+    auto found = tenants_->all().find(pid);
+    if (found == tenants_->all().end()) continue;
+    bool told = ending_ || found->second->stage == Tenant::Stage::leaving;
+    if (WIFSIGNALED(status) && !told)
       base::log(base::Level::error, "worker-killed",
                 {{"worker", std::to_string(pid)}, {"signal", strsignal(WTERMSIG(status))}});
     else
       base::log(base::Level::info, "client-left",
                 {{"worker", std::to_string(pid)}, {"exit", std::to_string(WEXITSTATUS(status))}});
+    auto nanoseconds = [](const timeval& time) {
+      return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_usec) * 1000;
+    };
+    tenants_->ended(pid, nanoseconds(used.ru_utime) + nanoseconds(used.ru_stime));
   }
 }
 
 // A unix socket's file mode keeps other users out already; this holds where the folder's owner widened it.
-bool Listener::admits(int fd) const {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0) return true;  // tcp
-  if (peer.uid == getuid() || peer.uid == 0) return true;
-  base::log(base::Level::warn, "client-refused", {{"user", std::to_string(peer.uid)}});
+bool Listener::admits(int fd, Peer& peer) const {
+  sockaddr_storage from{};
+  socklen_t from_size = sizeof from;
+  auto* address = reinterpret_cast<sockaddr*>(&from);
+  if (getpeername(fd, address, &from_size) == 0 && from.ss_family != AF_UNIX) {
+    char host[NI_MAXHOST] = "";
+    getnameinfo(address, from_size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
+    peer = {links::is_loopback(address) ? Peer::Way::loopback : Peer::Way::network, host};
+    return true;
+  }
+  ucred user{};
+  socklen_t size = sizeof user;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) < 0) return false;
+  peer = {Peer::Way::unix_socket, "uid " + std::to_string(user.uid)};
+  if (user.uid == getuid() || user.uid == 0) return true;
+  base::log(base::Level::warn, "client-refused", {{"user", std::to_string(user.uid)}});
   return false;
 }
 
-void Listener::accept_client(int socket) {
+void Listener::accept_client(int socket, const links::Address&) {
   base::Fd client(accept4(socket, nullptr, nullptr, SOCK_CLOEXEC));
-  if (!client.valid() || !admits(client.get())) return;
-  pid_t pid = fork();
-  if (pid == 0) become_worker(std::move(client));
-  if (pid < 0)
+  auto tenant = std::make_unique<Tenant>();
+  if (!client.valid() || !admits(client.get(), tenant->peer)) return;
+  if (tenants_->full()) {  // not even a sentence: that would take a process
+    base::log(base::Level::warn, "client-refused", {{"reason", "too many connections"}});
+    return;
+  }
+  int ends[2];
+  if (!tenant->share.create() || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
     base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
-  else
-    workers_.insert(pid);
+    return;
+  }
+  tenant->monitor = base::Fd(ends[0]);
+  base::Fd theirs(ends[1]);
+  pid_t pid = fork();
+  if (pid == 0) become_worker(std::move(client), std::move(theirs), tenant->share.file());
+  if (pid < 0) {
+    base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
+    return;
+  }
+  tenant->worker = pid;
+  tenant->share.close_file();
+  tenants_->add(std::move(tenant));
 }
 
-void Listener::become_worker(base::Fd client) {
+// Keeps what is the worker's own: nothing of the state, of the other workers or of who else is heard.
+void Listener::become_worker(base::Fd client, base::Fd monitor, int page) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  sockets_.clear();
-  signals_.close();
+  auto* share = SharedPage<device::Share>::map(page);
+  if (!share) _exit(1);
+  const int here = client.release(), there = monitor.release();
+  close_range(3, static_cast<unsigned>(std::min(here, there)) - 1, 0);
+  close_range(static_cast<unsigned>(std::min(here, there)) + 1, static_cast<unsigned>(std::max(here, there)) - 1, 0);
+  close_range(static_cast<unsigned>(std::max(here, there)) + 1, ~0u, 0);
   int on = 1;
-  setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // refused by unix sockets, which need none
-  WorkerOptions worker = options_.worker;
-  if (workers_.size() >= options_.most_clients)
-    worker.refusal = "the server is full: it serves " + std::to_string(workers_.size()) + " clients; try again later";
-  run_worker(links::Link(std::move(client)), worker);
+  setsockopt(here, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // refused by unix sockets, which need none
+  run_worker(links::Link(base::Fd(here)), options_.worker, std::make_unique<Monitored>(base::Fd(there), share));
 }
 
 void Listener::end_workers() {
   ending_ = true;
-  for (pid_t pid : workers_) kill(pid, SIGTERM);
-  for (int waited = 0; !workers_.empty() && waited < 50; ++waited) {
+  for (const auto& [worker, tenant] : tenants_->all()) kill(worker, SIGTERM);
+  for (int waited = 0; !tenants_->all().empty() && waited < 50; ++waited) {
     reap();
-    if (!workers_.empty()) poll(nullptr, 0, 100);
+    if (!tenants_->all().empty()) poll(nullptr, 0, 100);
   }
-  for (pid_t pid : workers_) kill(pid, SIGKILL);
+  for (const auto& [worker, tenant] : tenants_->all()) kill(worker, SIGKILL);
 }
 
 }  // namespace

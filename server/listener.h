@@ -1,17 +1,21 @@
-// The listener: accepts clients and gives each a process of its own. It never reads a byte of what they send.
+// The listener: accepts clients and gives each a process of its own. It never reads a byte of what they send; what a
+// worker asks on their behalf it decides (tenants.h).
 #pragma once
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "link/address.h"
+#include "server/tenants.h"
 #include "server/worker.h"
 
 namespace server {
 
 struct ListenerOptions {
   std::vector<links::Address> addresses;
-  size_t most_clients = 64;  // further ones get a refusal that says so
+  TenantOptions tenants;
   WorkerOptions worker;
+  std::string metrics;  // 127.0.0.1:PORT, where Prometheus may ask; empty: nowhere
 };
 
 // Serves until SIGTERM or SIGINT, then ends its workers and removes its sockets. Returns the exit code; one

@@ -68,6 +68,14 @@ void ClientSession::end(const char* reason, bool broken) {
   _exit(broken ? 1 : 0);
 }
 
+// A client that takes nothing is not waited for.
+void ClientSession::dismiss(const std::string& reason) {
+  std::thread([] { sleep(1), _exit(0); }).detach();
+  const std::string text = "outboard: the server ended this session: " + reason + "\n";
+  send_bytes(Kind::output, 2, text.data(), text.size());
+  end("", false);
+}
+
 // --- who reads
 
 void ClientSession::follow() {
@@ -144,6 +152,8 @@ ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   Frame frame{};
   if (!input_.read(&frame.head, sizeof frame.head)) end("", false);
   if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
+  traffic_->frames.fetch_add(1, std::memory_order_relaxed);
+  traffic_->bytes_in.fetch_add(sizeof frame.head + frame.head.size, std::memory_order_relaxed);
   // A one-way call is over before the next frame is read, so its bulk may stay where the client put it.
   if (frame.head.kind == Kind::post && frame.head.size >= bulk_from)
     frame.payload = link_.channel().view(frame.head.size);
@@ -209,6 +219,7 @@ void ClientSession::reply(uint64_t number, std::span<std::byte> payload) {
 // pieces[0] and the last are left free by the caller, for the head and the padding.
 void ClientSession::send(Kind kind, uint64_t number, std::span<iovec> pieces, size_t size) {
   wire::FrameHead head{static_cast<uint32_t>(wire::padded(size)), kind, number};
+  traffic_->bytes_out.fetch_add(sizeof head + head.size, std::memory_order_relaxed);
   pieces.front() = piece(&head, sizeof head);
   pieces.back() = piece(zeros, wire::padded(size) - size);
   std::lock_guard hold(send_lock_);

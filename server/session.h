@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/cuda/device_facts.h"
+#include "device/share.h"
 #include "link/link.h"
 #include "server/call.h"
 #include "server/cuda/worker.h"
@@ -27,6 +28,10 @@ class ClientSession final : public worker::Session {
 
   // Serves until the client leaves or breaks the protocol; ends the process then, because that frees everything.
   [[noreturn]] void run();
+  // Where frames and bytes are counted.
+  void count_in(device::Share* share) { traffic_ = share; }
+  // Tells the client why, and ends.
+  [[noreturn]] void dismiss(const std::string& reason);
 
   const device::Driver& driver() override { return driver_; }
   const device::Checks* checks() override { return checks_; }
@@ -65,6 +70,7 @@ class ClientSession final : public worker::Session {
   const device::Checks* const checks_;
   Output& output_;
   Objects objects_;
+  device::Share own_traffic_, *traffic_ = &own_traffic_;
   std::atomic<int> pending_{0};  // first error of a one-way call, until a reply carries it
 
   std::mutex lead_lock_;

@@ -41,31 +41,75 @@ base::Result<void*> load_device(const std::string& name) {
   return library;
 }
 
-void run_worker(links::Link link, const WorkerOptions& options) {
+namespace {
+
+// Says where in the queue the client is; false: it has gone.
+bool tell_position(links::Link& link, uint32_t position) {
+  wire::FrameHead head{0, wire::Kind::waiting, position};
+  iovec piece[] = {{&head, sizeof head}};
+  return link.write_all(piece);
+}
+
+Admission admit(links::Link& link, const wire::Hello& hello, Monitored* monitored) {
+  if (!monitored) {
+    if (!hello.vgpu.empty()) refuse(link, "virtual GPUs need a server that listens: outboard serve without --stdio");
+    return {};
+  }
+  auto admission = monitored->enter(
+      hello, [&](uint32_t position) { return tell_position(link, position); }, link.in());
+  if (!admission) refuse(link, admission.error());
+  return admission.value();
+}
+
+const device::Driver* open_device(links::Link& link, const WorkerOptions& options, const wire::Hello& hello,
+                                  const Admission& admission, void* library) {
+  if (!hello.checks.empty()) setenv("OUTBOARD_CHECK", hello.checks.c_str(), 1);
+  if (!hello.capability.empty()) setenv("OUTBOARD_CC", hello.capability.c_str(), 1);
+  if (admission.memory_bytes) setenv("OUTBOARD_DEVICES", "1", 1);
+  auto share = reinterpret_cast<void (*)(const device::Tenancy*)>(dlsym(library, "outboard_tenancy"));
+  if (share && admission.tenancy.share) share(&admission.tenancy);
+  auto open = reinterpret_cast<Open>(dlsym(library, "outboard_device"));
+  const device::Driver* driver =
+      open ? open(admission.memory_bytes ? admission.memory_bytes : options.memory_bytes) : nullptr;
+  if (!driver) refuse(link, "the server's device does not start; its log says why");
+  return driver;
+}
+
+const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, void* library) {
+  auto find = reinterpret_cast<FindChecks>(dlsym(library, "outboard_checks"));
+  const device::Checks* checks = find ? find() : nullptr;
+  if (!hello.checks.empty() && !checks) refuse(link, "the server's device cannot check kernels like that");
+  return checks;
+}
+
+}  // namespace
+
+void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   confine();
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
-  std::string refusal = options.refusal;
-  if (refusal.empty()) welcome.version = wire::choose_version(hello, refusal);
+  std::string refusal;
+  welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
+  Admission admission = admit(link, hello, monitored.get());
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
   auto library = load_device(options.device);
   if (!library) refuse(link, library.error());
-  if (!hello.checks.empty()) setenv("OUTBOARD_CHECK", hello.checks.c_str(), 1);
-  if (!hello.capability.empty()) setenv("OUTBOARD_CC", hello.capability.c_str(), 1);
-  auto open = reinterpret_cast<Open>(dlsym(library.value(), "outboard_device"));
-  const device::Driver* driver = open ? open(options.memory_bytes) : nullptr;
-  auto find_checks = reinterpret_cast<FindChecks>(dlsym(library.value(), "outboard_checks"));
-  const device::Checks* checks = driver && find_checks ? find_checks() : nullptr;
-  if (driver && !hello.checks.empty() && !checks) refuse(link, "the server's device cannot check kernels like that");
-  if (!driver) refuse(link, "the server's device does not start; its log says why");
+  const device::Driver* driver = open_device(link, options, hello, admission, library.value());
+  const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
   link = welcome_client(std::move(link), hello, std::move(welcome));
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
-  base::log(base::Level::info, "client", {{"program", hello.program}, {"worker", std::to_string(getpid())}});
+  if (monitored) {
+    session->count_in(monitored->share());
+    monitored->start(reinterpret_cast<bool (*)()>(dlsym(library.value(), "outboard_hold")),
+                     [](const std::string& reason) { the_session->dismiss(reason); });
+  }
+  base::log(base::Level::info, "client",
+            {{"program", hello.program}, {"worker", std::to_string(getpid())}, {"vgpu", admission.vgpu}});
   session->run();
 }
 

@@ -1,23 +1,26 @@
 // A worker process: one device, one client, from the hello to the end.
 #pragma once
+#include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "device/device.h"
 #include "link/link.h"
+#include "server/monitored.h"
 
 namespace server {
 
 struct WorkerOptions {
   std::string device = "cpu";
   uint64_t memory_bytes = 0;  // 0: the device's own choice
-  std::string refusal;        // not empty: what to tell this client instead of serving it
 };
 
 // The device's library, loaded but not started: a listener does this once, so that its workers start faster.
 base::Result<void*> load_device(const std::string& name);
 
+// `monitored`: its listener; nullptr: there is none, and the client has come in by other means.
 // Never returns: exit code 0 when the client left, 1 when something went wrong (it is in the log).
-[[noreturn]] void run_worker(links::Link link, const WorkerOptions& options);
+[[noreturn]] void run_worker(links::Link link, const WorkerOptions& options,
+                             std::unique_ptr<Monitored> monitored = nullptr);
 
 }  // namespace server

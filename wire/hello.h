@@ -19,8 +19,9 @@ struct Hello {
   std::string program;                        // for the server's log
   std::string capability;  // "13.0": what the device should claim if it can choose; empty: its choice
   std::string checks;      // "memory,races": what shall be checked of the kernels (api/checks.h); empty: nothing
-  std::string token{};     // what lets the client in, over TLS only; never logged
+  std::string token{};     // what lets the client in: a secret in base64url; never logged
   uint64_t wishes = 0;     // wire::Wish
+  std::string vgpu{};      // the virtual GPU; empty: the token's, or none
 };
 
 struct Welcome {

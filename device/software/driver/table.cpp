@@ -9,6 +9,7 @@
 #include "device/software/driver/checking.h"
 #include "device/software/driver/state.h"
 #include "device/software/run/faults.h"
+#include "device/software/run/gate.h"
 
 // Weak, so that what nobody defines is null instead of missing. Only here: elsewhere functions.h declares them.
 namespace software {
@@ -37,6 +38,7 @@ uint64_t default_memory() {
 // Never destroyed: stream threads and programs may use it until the process is gone.
 Device* the_device = nullptr;
 pid_t owner = 0;  // the process that made it
+device::Tenancy tenancy;
 
 // OUTBOARD_DEVICES: how many devices this process has, 1 to 16. They share the processor's cores.
 unsigned wanted_devices() {
@@ -73,6 +75,7 @@ bool create_device(uint64_t memory_bytes) {
   }
   auto* made = new Device(count);
   made->memory = std::move(memory.value());
+  if (tenancy.share) made->memory->obey(Quota(tenancy));
   made->checker = wanted_checker(*made->memory);
   made->name = "Outboard software GPU (" + processor_name() + ")";
   the_device = made;
@@ -88,6 +91,17 @@ Device& device() { return *the_device; }
 bool device_exists() { return the_device != nullptr; }
 
 }  // namespace software
+
+// Before outboard_device: this process is one of several, and has a share (device/share.h).
+extern "C" __attribute__((visibility("default"))) void outboard_tenancy(const device::Tenancy* given) {
+  software::tenancy = *given;
+  software::Gate::the().obey(given->share);
+}
+
+// While the share allows nothing: holds kernels where they are. False: not all of them yet; to be repeated.
+extern "C" __attribute__((visibility("default"))) bool outboard_hold() {
+  return !software::device_exists() || software::device().pool.hold();
+}
 
 // The devices of this process; memory_bytes is each one's, 0: together half of the machine's, at most 16 GiB. The same
 // at every call; nullptr, with the reason in the log, when there can be none.

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "device/software/run/faults.h"
+#include "device/software/run/gate.h"
 
 namespace software {
 namespace {
@@ -66,11 +67,13 @@ void Job::cancel() {
 }
 
 void Worker::run(Job& job) {
+  Passage passage(job.cooperative);
   Runner runner(job);
   job_ = &job;
   chunk_next_ = chunk_end_ = 0;
   unsigned idle = 0;
   while (!job.failed()) {
+    if (residents_ == 0 && !job.cooperative) Gate::the().pass();
     if (residents_ == 0 && !admit()) break;
     bool progress = false;
     for (size_t i = 0; i < residents_ && !job.failed();) {
@@ -336,7 +339,9 @@ void Worker::next_warp(Fiber& fiber) {
 bool Worker::next_block(Fiber& fiber) {
   Block& block = *fiber.block;
   uint64_t index;
-  if (block.cluster || block.fibers.size() != 1 || !block.done() || job_->failed() || !take(index)) return false;
+  if (block.cluster || block.fibers.size() != 1 || !block.done() || job_->failed()) return false;
+  if (residents_ == 1 && !job_->cooperative) Gate::the().pass();
+  if (!take(index)) return false;
   keep_printed(block);
   assign(block, index);
   for (int i = 0; i < 3; ++i) fiber.warp.block_index[i] = block.at[i];

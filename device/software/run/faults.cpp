@@ -12,6 +12,7 @@
 
 #include "device/software/run/code_map.h"
 #include "device/software/run/fiber.h"
+#include "device/software/run/gate.h"
 
 namespace software {
 namespace {
@@ -70,7 +71,7 @@ void chain(int signal, siginfo_t* info, void* context) {
 }
 
 constexpr int interruption = SIGILL;  // sent with this mark; one of the signals that are ours anyway
-char interruption_mark;
+char interruption_mark, holding_mark;
 
 uint64_t instruction_of(const ucontext_t& context) {
 #if defined(__x86_64__)
@@ -85,9 +86,16 @@ void on_interruption(ucontext_t& context) {
   if (landing && find_code(instruction_of(context))) resume_landing(context, interrupted);
 }
 
+// Nor does anybody else wait for a lock while it stays there.
+void on_holding(ucontext_t& context) {
+  if (landing && find_code(instruction_of(context))) Gate::the().hold_here();
+}
+
 void on_fault(int signal, siginfo_t* info, void* context) {
   if (info->si_code == SI_QUEUE && info->si_value.sival_ptr == &interruption_mark)
     return on_interruption(*static_cast<ucontext_t*>(context));
+  if (info->si_code == SI_QUEUE && info->si_value.sival_ptr == &holding_mark)
+    return on_holding(*static_cast<ucontext_t*>(context));
   if (!landing || info->si_code <= 0) {
     chain(signal, info, context);
     return;
@@ -157,11 +165,18 @@ void install_fault_handler() {
   }
 }
 
-void interrupt_kernel(pthread_t thread) {
+namespace {
+
+void send(pthread_t thread, char& what) {
   sigval mark{};
-  mark.sival_ptr = &interruption_mark;
+  mark.sival_ptr = &what;
   pthread_sigqueue(thread, interruption, mark);
 }
+
+}  // namespace
+
+void interrupt_kernel(pthread_t thread) { send(thread, interruption_mark); }
+void hold_kernel(pthread_t thread) { send(thread, holding_mark); }
 
 void prepare_kernel_thread() {
   provide_signal_stack();

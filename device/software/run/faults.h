@@ -40,6 +40,9 @@ class BorrowedThread {
 inline constexpr int interrupted = 1 << 16;  // no signal's number
 void interrupt_kernel(pthread_t thread);
 
+// Holds the thread where it is in a kernel's own code until the gate is open (gate.h); elsewhere nothing happens.
+void hold_kernel(pthread_t thread);
+
 // While one is alive on a thread, a fault resumes `*landing` (see fiber.h) with the signal's number.
 class Armed {
  public:

@@ -9,6 +9,7 @@
 
 #include "device/software/run/block.h"
 #include "device/software/run/faults.h"
+#include "device/software/run/gate.h"
 
 namespace software {
 namespace {
@@ -84,6 +85,17 @@ void Pool::cancel(const void* owner) {
   std::lock_guard hold(lock_);
   for (Job* job : running_)
     if (!owner || job->owner == owner) job->cancel();
+}
+
+bool Pool::hold() {
+  Gate& gate = Gate::the();
+  std::lock_guard hold(lock_);
+  uint32_t runners = 0;
+  for (Job* job : running_) {
+    std::lock_guard hold_job(job->lock);
+    for (pthread_t runner : job->runners) hold_kernel(runner), ++runners;
+  }
+  return runners == 0 || gate.held_here() >= runners;
 }
 
 // Signals that the program handles must not interrupt our threads: they inherit the mask of this one.

@@ -31,6 +31,8 @@ class Pool {
   // Ends what runs on that owner's behalf, all of it for nullptr. To be repeated: see Job::cancel.
   void cancel(const void* owner);
   bool busy();
+  // While the gate is closed: asks kernels to hold where they are. False: some did not yet, to be repeated.
+  bool hold();
 
  private:
   struct Active {

@@ -117,15 +117,12 @@ bool Memory::protect(uint64_t address, uint64_t size, bool read, bool write) {
 
 bool Memory::charge(unsigned ordinal, uint64_t size) {
   std::lock_guard hold(lock_);
-  uint64_t& used = used_.at(ordinal);
-  if (size > limit_ - used) return false;
-  used += size;
-  return true;
+  return take(ordinal, size);
 }
 
 void Memory::discharge(unsigned ordinal, uint64_t size) {
   std::lock_guard hold(lock_);
-  used_.at(ordinal) -= size;
+  give(ordinal, size);
 }
 
 // Gives pages that no allocation touches back to the system and makes them fault. Shared pages stay the file's: what

@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -47,8 +48,7 @@ uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* own
   if (size == 0 || size > limit_) return 0;
   uint64_t room = room_of(size);
   const unsigned ordinal = owner ? owner->ordinal : 0;
-  uint64_t& used = used_.at(ordinal);
-  if (room > limit_ - used) return 0;
+  if (!take(ordinal, room)) return 0;
   if (alignment < granule) alignment = granule;
   if (room >= huge_page && alignment < huge_page) alignment = huge_page;
   uint64_t address = free_.take(room + gap_, alignment);
@@ -59,23 +59,38 @@ uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* own
     give_back(oldest.address, oldest.size);
     address = free_.take(room + gap_, alignment);
   }
-  if (!address) return 0;
+  if (!address) {
+    give(ordinal, room);
+    return 0;
+  }
   uint64_t begin = down(address, page), end = up(address + room, page);
   // ENOMEM: too many separate mappings (vm.max_map_count).
   if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) {
     free_.give(address, address + room + gap_);
+    give(ordinal, room);
     return 0;
   }
   if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
   allocations_[address] = {address, size, kind, owner, ordinal, ++numbers_, true};
-  used += room;
   note_change();
   return address;
 }
 
+bool Memory::take(unsigned ordinal, uint64_t size) {
+  uint64_t& used = used_.at(ordinal);
+  if (size > limit_ - used || (quota_ && !quota_->take(size))) return false;
+  used += size;
+  return true;
+}
+
+void Memory::give(unsigned ordinal, uint64_t size) {
+  used_.at(ordinal) -= size;
+  if (quota_) quota_->give(size);
+}
+
 void Memory::release(Allocations::iterator at) {
   const Allocation gone = at->second;
-  used_[gone.ordinal] -= room_of(gone.size);
+  give(gone.ordinal, room_of(gone.size));
   allocations_.erase(at);
   note_change();
   if (gap_)
@@ -134,7 +149,7 @@ bool Memory::covers(uint64_t address, uint64_t size) const {
 
 uint64_t Memory::used(unsigned ordinal) const {
   std::lock_guard hold(lock_);
-  return used_.at(ordinal);
+  return quota_ && quota_->shared() ? std::min(quota_->used(), limit_) : used_.at(ordinal);
 }
 
 }  // namespace software

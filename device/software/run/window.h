@@ -13,6 +13,7 @@
 #include "base/free_list.h"
 #include "base/result.h"
 #include "base/shared_memory.h"
+#include "device/software/run/quota.h"
 
 namespace software {
 
@@ -96,7 +97,10 @@ class Memory {
   void note_change() { changes_.fetch_add(1, std::memory_order_acq_rel); }
 
   uint64_t limit() const { return limit_; }
+  // With a quota: what all processes that share it use.
   uint64_t used(unsigned ordinal = 0) const;
+  // Before the first allocation: the limit is not of this process alone.
+  void obey(const Quota& quota) { quota_ = quota; }
 
  private:
   Memory(uint64_t base, uint64_t size, uint64_t limit, unsigned devices);
@@ -105,6 +109,8 @@ class Memory {
     uint64_t end;
     base::SharedMemory memory;
   };
+  bool take(unsigned ordinal, uint64_t size);
+  void give(unsigned ordinal, uint64_t size);
   void release(Allocations::iterator at);
   void put_aside(const Allocation& gone);
   void give_back(uint64_t address, uint64_t size);
@@ -121,6 +127,7 @@ class Memory {
   std::map<uint64_t, uint64_t> reservations_;      // begin -> end
   std::map<uint64_t, SharedRange> shared_ranges_;  // by begin
   std::vector<uint64_t> used_;                     // by ordinal
+  std::optional<Quota> quota_;
   uint64_t numbers_ = 0;
   uint64_t gap_ = 0;
   std::deque<Allocation> freed_;  // with gap_: the oldest first

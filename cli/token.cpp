@@ -1,0 +1,133 @@
+#include "cli/token.h"
+
+#include <unistd.h>
+
+#include <ctime>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "client/joined.h"
+#include "link/address.h"
+#include "server/state/secret.h"
+#include "server/state/state.h"
+
+namespace cli {
+namespace {
+
+struct Wanted {
+  std::string vgpu, expires, name, address, which;
+};
+
+std::string date_text(int64_t seconds) {
+  char text[32];
+  std::time_t time = seconds;
+  std::tm parts{};
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&time, &parts));
+  return text;
+}
+
+// Where clients can reach a server of this user: one that listens for other machines before one on the loopback.
+base::Result<links::Address> find_server(const std::string& wanted) {
+  if (!wanted.empty()) return links::parse(wanted.starts_with("tcp:") ? wanted : "tcp:" + wanted);
+  for (const std::string& answer : ask_servers("GET", "/about")) {
+    auto about = nlohmann::json::parse(answer, nullptr, false);
+    if (!about.is_object()) continue;
+    for (const auto& text : about["addresses"])
+      if (auto address = links::parse(text.get<std::string>());
+          address && address.value().kind == links::Address::Kind::tcp)
+        return address;
+  }
+  return base::Error{
+      "no server of yours listens on tcp; start one (outboard serve --listen tcp:127.0.0.1:PORT), or say "
+      "where clients reach it with --address HOST:PORT"};
+}
+
+int create(const Wanted& wanted) {
+  if (!wanted.name.empty() && !server::is_name(wanted.name))
+    return fail("'" + wanted.name + "' cannot be a name; use letters, digits, . _ -");
+  uint64_t seconds = 0;
+  if (!wanted.expires.empty() && !parse_duration(wanted.expires, seconds))
+    return fail("--expires '" + wanted.expires + "' is no time; write for example 30d");
+  auto address = find_server(wanted.address);
+  if (!address) return fail(address.error());
+  auto state = server::State::open();
+  if (!state) return fail(state.error());
+  if (!wanted.vgpu.empty()) {
+    auto vgpu = state.value().find_virtual_gpu(wanted.vgpu);
+    if (!vgpu) return fail(vgpu.error());
+    if (!vgpu.value()) return fail("there is no virtual GPU '" + wanted.vgpu + "'; outboard vgpu list shows them");
+  }
+  server::Secret secret;
+  auto token = server::make_token(secret);
+  if (!token) return fail(token.error());
+  token.value().name = wanted.name;
+  token.value().vgpu = wanted.vgpu;
+  if (seconds) token.value().expires = token.value().created + static_cast<int64_t>(seconds);
+  base::Status added = state.value().add(token.value());
+  if (!added) return fail(added.error());
+  client::Joined joined{{}, address.value().where, address.value().port, "-", server::encode(secret)};
+  std::printf("%s\n", client::join_line(joined).c_str());
+  std::fprintf(
+      stderr,
+      "Whoever has this line can use your GPU%s; it is shown this once. On the other side: outboard join LINE\n",
+      wanted.vgpu.empty() ? "" : (" as '" + wanted.vgpu + "'").c_str());
+  return 0;
+}
+
+int list() {
+  auto state = server::State::open();
+  if (!state) return fail(state.error());
+  auto tokens = state.value().tokens();
+  auto usage = state.value().usage();
+  if (!tokens || !usage) return fail(tokens ? usage.error() : tokens.error());
+  std::printf("%-17s %-14s %-14s %-17s %-17s %-8s %8s %s\n", "TOKEN", "NAME", "VGPU", "CREATED", "EXPIRES", "STATE",
+              "SESSIONS", "DEVICE TIME");
+  for (const server::Token& token : tokens.value()) {
+    uint64_t sessions = 0, device_ns = 0;
+    for (const server::Usage& used : usage.value())
+      if (used.token == token.id) sessions += used.sessions, device_ns += used.device_ns;
+    bool over = token.expires && token.expires <= std::time(nullptr);
+    std::printf("%-17s %-14s %-14s %-17s %-17s %-8s %8llu %.1f s\n", token.id.c_str(),
+                token.name.empty() ? "-" : token.name.c_str(), token.vgpu.empty() ? "any" : token.vgpu.c_str(),
+                date_text(token.created).c_str(), token.expires ? date_text(token.expires).c_str() : "never",
+                token.revoked ? "revoked"
+                : over        ? "expired"
+                              : "valid",
+                static_cast<unsigned long long>(sessions), static_cast<double>(device_ns) / 1e9);
+  }
+  return 0;
+}
+
+int revoke(const std::string& which) {
+  auto state = server::State::open();
+  if (!state) return fail(state.error());
+  auto ids = state.value().revoke(which);
+  if (!ids) return fail(ids.error());
+  long ended = 0;
+  for (const std::string& id : ids.value())
+    for (const std::string& answer : ask_servers("POST", "/revoked/" + id)) ended += std::atol(answer.c_str());
+  std::printf("revoked %zu token%s; %ld session%s ended\n", ids.value().size(), ids.value().size() == 1 ? "" : "s",
+              ended, ended == 1 ? "" : "s");
+  return 0;
+}
+
+}  // namespace
+
+void add_token(CLI::App& app, Commands& commands) {
+  auto* token = app.add_subcommand("token", "Tokens: who may use this user's servers from elsewhere");
+  token->require_subcommand(1);
+  auto wanted = std::make_shared<Wanted>();
+  auto* make = token->add_subcommand("create", "Make a token and print its join line");
+  make->add_option("--vgpu", wanted->vgpu, "Good for this virtual GPU and no other");
+  make->add_option("--expires", wanted->expires, "Good for so long, for example 12h or 30d (default: until revoked)");
+  make->add_option("--name", wanted->name, "A name for the list");
+  make->add_option("--address", wanted->address, "HOST:PORT where clients reach the server");
+  auto* all = token->add_subcommand("list", "All tokens, and what was used with them");
+  auto* gone = token->add_subcommand("revoke", "Revoke a token by id or name: its sessions end");
+  gone->add_option("token", wanted->which, "Its id, the beginning of it, or its name")->required();
+  commands.emplace_back(make, [wanted] { return create(*wanted); });
+  commands.emplace_back(all, list);
+  commands.emplace_back(gone, [wanted] { return revoke(wanted->which); });
+}
+
+}  // namespace cli

@@ -1,0 +1,47 @@
+// Waiting is a futex on the listener's word, with a limit: a wake-up that comes between looking and sleeping is lost.
+#include "device/software/run/gate.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+
+namespace software {
+
+Gate& Gate::the() {
+  static Gate gate;
+  return gate;
+}
+
+void Gate::wait_for_change(uint32_t seen) {
+  constexpr timespec most{0, 2'000'000};
+  syscall(SYS_futex, &share_->allowed, FUTEX_WAIT, seen, &most, nullptr, 0);
+}
+
+void Gate::wake() { syscall(SYS_futex, &share_->allowed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
+
+void Gate::step_aside(bool together) {
+  leave();
+  share_->held.fetch_add(1);
+  for (;;) {
+    uint32_t allowed = share_->allowed.load(), running = share_->running.load();
+    bool room = together ? allowed > 0 : running < allowed;
+    if (room && (together || share_->running.compare_exchange_weak(running, running + 1))) break;
+    if (!room) wait_for_change(allowed);
+  }
+  if (together) share_->running.fetch_add(1);
+  share_->held.fetch_sub(1);
+}
+
+void Gate::hold_here() {
+  int kept = errno;
+  held_here_.fetch_add(1);
+  while (closed()) wait_for_change(0);
+  held_here_.fetch_sub(1);
+  errno = kept;
+}
+
+}  // namespace software

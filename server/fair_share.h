@@ -1,0 +1,53 @@
+// Who may run kernels now: a weighted share of the device's time for each session, measured by what it used, and
+// nothing lost as long as somebody has work. Knows no process and no clock: numbers in, numbers out.
+//
+// Each session has a virtual time, its device time divided by its weight. Whoever is furthest behind runs; the others
+// get the processors that it leaves. A session that was idle starts with the time of those that were not: it saves
+// nothing up.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace server {
+
+class FairShare {
+ public:
+  static constexpr uint32_t everything = UINT32_MAX;
+
+  struct Member {
+    // What was measured, before each decision.
+    double weight = 100;
+    uint64_t device_ns = 0;          // used so far
+    uint64_t waited_ns = 0;          // that its threads waited for a processor, so far
+    uint64_t launches = 0;           // so far
+    uint32_t running = 0, held = 0;  // threads, now
+
+    uint32_t allowed = everything;  // the decision
+
+    bool active = false;
+    double virtual_time = 0;
+
+   private:
+    friend class FairShare;
+    bool measured_ = false;
+    uint64_t seen_device_ns_ = 0, seen_waited_ns_ = 0, seen_launches_ = 0;
+    uint64_t busy_at_ = 0, hungry_at_ = 0;
+    double occupancy_ = 0;  // threads, smoothed over some twenty milliseconds
+  };
+
+  explicit FairShare(unsigned processors) : processors_(processors) {}
+
+  // `now_ns` rises from call to call. True: somebody has to share, so that the next decision is due soon.
+  bool decide(std::span<Member* const> members, uint64_t now_ns);
+
+ private:
+  void measure(Member& member, uint64_t now_ns, double passed);
+  void start_together(std::span<Member* const> active);
+  double wants(const Member& member, uint64_t now_ns) const;
+
+  const unsigned processors_;
+  uint64_t before_ = 0;
+};
+
+}  // namespace server

@@ -1,0 +1,215 @@
+// Sessions from their first question to their end.
+#include "server/tenants.h"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "base/log.h"
+#include "server/clocks.h"
+
+namespace server {
+namespace {
+
+constexpr uint64_t second = 1'000'000'000;
+constexpr uint64_t patience = 2 * second;  // of a worker that is told to end
+constexpr size_t most_published = 1024;
+constexpr uint64_t chores_every = second;
+constexpr int moment_ms = 3, look_ms = 20;
+
+}  // namespace
+
+Tenants::Tenants(const TenantOptions& options, std::optional<State> state, unsigned processors)
+    : options_(options), state_(std::move(state)), processors_(processors) {}
+
+Tenant& Tenants::add(std::unique_ptr<Tenant> tenant) {
+  tenant->began_ns = tenant->last_active_ns = now_ns();
+  return *(tenants_[tenant->worker] = std::move(tenant));
+}
+
+size_t Tenants::serving() const {
+  size_t count = 0;
+  for (const auto& [worker, tenant] : tenants_) count += tenant->counts;
+  return count;
+}
+
+bool Tenants::answer(Tenant& tenant) {
+  ToListener asked;
+  base::Fd descriptor;
+  if (!receive(tenant.monitor.get(), asked, &descriptor, false)) return errno == EAGAIN;
+  switch (asked.question) {
+    case Question::salt: answer_salt(tenant, asked); return true;
+    case Question::enter: answer_enter(tenant, asked); return true;
+    case Question::publish:
+    case Question::open: answer_memory(tenant, asked, std::move(descriptor)); return true;
+  }
+  return false;
+}
+
+// Memory that one worker's program exports and another's imports: its name is 16 random bytes, and who knows it may.
+void Tenants::answer_memory(Tenant& tenant, const ToListener& asked, base::Fd memory) {
+  if (tenant.stage != Tenant::Stage::serving) return;
+  std::string name(reinterpret_cast<const char*>(asked.memory), sizeof asked.memory);
+  if (asked.question == Question::publish) {
+    if (memory.valid() && published_.size() < most_published && !published_.contains(name))
+      published_[name] = {tenant.worker, std::move(memory)};
+    return;
+  }
+  auto found = published_.find(name);
+  ToWorker reply{};
+  reply.answer = Answer::memory;
+  send(tenant.monitor.get(), reply, found == published_.end() ? -1 : found->second.memory.get(), false);
+}
+
+void Tenants::ended(pid_t worker, uint64_t device_ns) {
+  auto found = tenants_.find(worker);
+  if (found == tenants_.end()) return;
+  Tenant& tenant = *found->second;
+  tenant.device_ns = std::max(tenant.device_ns, device_ns);
+  if (tenant.counts) record(tenant, true);
+  if (auto used = in_use_.find(tenant.vgpu.name); tenant.counts && used != in_use_.end()) {
+    used->second.slots[tenant.slot] = false;
+    used->second.ledger->used[tenant.slot] = 0;
+    bool any = false;
+    for (bool taken : used->second.slots) any = any || taken;
+    if (!any) in_use_.erase(used);
+  }
+  std::erase_if(published_, [&](const auto& each) { return each.second.worker == worker; });
+  tenants_.erase(found);
+  advance_queue();
+}
+
+// --- ending
+
+void Tenants::end(Tenant& tenant, const std::string& reason) {
+  if (tenant.stage == Tenant::Stage::leaving) return;
+  tenant.stage = Tenant::Stage::leaving;
+  tenant.ends_by_ns = now_ns() + patience;
+  base::log(base::Level::info, "session-ended", {{"worker", std::to_string(tenant.worker)}, {"reason", reason}});
+  ToWorker message{};
+  message.answer = Answer::end;
+  put(message.text, reason);
+  tenant.share->allowed = FairShare::everything;
+  send(tenant.monitor.get(), message, -1, false);
+}
+
+size_t Tenants::end_token(const std::string& id, const std::string& reason) {
+  size_t count = 0;
+  for (auto& [worker, tenant] : tenants_)
+    if (!id.empty() && tenant->token == id) end(*tenant, reason), ++count;
+  return count;
+}
+
+size_t Tenants::end_virtual_gpu(const std::string& name, const std::string& reason) {
+  size_t count = 0;
+  for (auto& [worker, tenant] : tenants_)
+    if (!name.empty() && tenant->vgpu.name == name) end(*tenant, reason), ++count;
+  return count;
+}
+
+void Tenants::end_idle(uint64_t now) {
+  for (auto& [worker, tenant] : tenants_) {
+    if (tenant->stage == Tenant::Stage::leaving && now > tenant->ends_by_ns) kill(worker, SIGKILL);
+    if (tenant->stage != Tenant::Stage::serving) continue;
+    uint64_t frames = tenant->share->frames.load();
+    bool works = tenant->share->running.load() + tenant->share->held.load() > 0;
+    if (works || frames != tenant->last_frames) {
+      tenant->last_frames = frames;
+      tenant->last_active_ns = now;
+    }
+    uint64_t most = tenant->vgpu.idle_seconds * second;
+    if (most && now - tenant->last_active_ns > most)
+      end(*tenant, "it did nothing for " + std::to_string(tenant->vgpu.idle_seconds) +
+                       " seconds, which is all that the virtual GPU '" + tenant->vgpu.name + "' allows");
+  }
+}
+
+// --- sharing
+
+bool Tenants::share_devices(uint64_t now) {
+  std::map<unsigned, std::vector<Tenant*>> by_device;
+  for (auto& [worker, tenant] : tenants_)
+    if (tenant->stage == Tenant::Stage::serving && tenant->counts) by_device[tenant->vgpu.gpu].push_back(tenant.get());
+  bool soon = false;
+  for (auto& [device, tenants] : by_device) {
+    std::map<std::string, double> sessions;  // of each virtual GPU, that have work: they share its weight
+    for (Tenant* tenant : tenants)
+      if (tenant->member.active && !tenant->vgpu.name.empty()) ++sessions[tenant->vgpu.name];
+    std::vector<FairShare::Member*> members;
+    for (Tenant* tenant : tenants) {
+      FairShare::Member& member = tenant->member;
+      tenant->device_ns = std::max(tenant->device_ns, processor_ns(tenant->worker));
+      member.weight = tenant->vgpu.percent / std::max(1.0, sessions[tenant->vgpu.name]);
+      member.device_ns = tenant->device_ns;
+      member.waited_ns = tenants.size() > 1 && member.active ? waited_ns(tenant->worker) : member.waited_ns;
+      member.launches = tenant->share->launches.load();
+      member.running = std::min(tenant->share->running.load(), 1024u);
+      member.held = std::min(tenant->share->held.load(), 1024u);
+      members.push_back(&member);
+    }
+    soon |= shares_.try_emplace(device, processors_).first->second.decide(members, now);
+    for (Tenant* tenant : tenants) {
+      uint32_t allowed = tenant->member.allowed, before = tenant->share->allowed.exchange(allowed);
+      if (allowed > before) syscall(SYS_futex, &tenant->share->allowed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+      if (allowed != 0 || before == 0) continue;
+      ToWorker message{};
+      message.answer = Answer::hold;
+      send(tenant->monitor.get(), message, -1, false);
+    }
+  }
+  return soon;
+}
+
+int Tenants::tick(uint64_t now) {
+  size_t sessions = serving();
+  bool soon = sessions > 1 && share_devices(now);
+  if (sessions == 1)  // its neighbour may have left while it was held
+    for (auto& [worker, tenant] : tenants_)
+      if (tenant->counts && tenant->share->allowed.exchange(FairShare::everything) != FairShare::everything)
+        syscall(SYS_futex, &tenant->share->allowed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  if (now >= chores_at_ns_) {
+    chores_at_ns_ = now + chores_every;
+    end_idle(now);
+    for (auto& [worker, tenant] : tenants_)
+      if (tenant->counts) record(*tenant, false);
+  }
+  if (tenants_.empty()) return -1;
+  return soon ? moment_ms : sessions > 1 ? look_ms : static_cast<int>(chores_every / 1'000'000);
+}
+
+// --- accounts
+
+// What came since the last time, so that a server that is killed loses a second of accounts and no more.
+void Tenants::record(Tenant& tenant, bool over) {
+  if (!over) tenant.device_ns = std::max(tenant.device_ns, processor_ns(tenant.worker));
+  Usage now{tenant.token,
+            tenant.vgpu.name,
+            1,
+            tenant.device_ns,
+            tenant.share->bytes_in.load(),
+            tenant.share->bytes_out.load()};
+  Usage more = now;
+  more.sessions -= tenant.recorded.sessions;
+  more.device_ns -= std::min(more.device_ns, tenant.recorded.device_ns);
+  more.bytes_in -= std::min(more.bytes_in, tenant.recorded.bytes_in);
+  more.bytes_out -= std::min(more.bytes_out, tenant.recorded.bytes_out);
+  tenant.recorded = now;
+  if (over) {
+    Usage& sum = past_[{tenant.token, tenant.vgpu.name}];
+    sum.sessions += 1;
+    sum.device_ns += now.device_ns;
+    sum.bytes_in += now.bytes_in;
+    sum.bytes_out += now.bytes_out;
+  }
+  bool any = more.sessions || more.device_ns || more.bytes_in || more.bytes_out;
+  bool named = !tenant.token.empty() || !tenant.vgpu.name.empty();
+  if (!state_ || !any || !named) return;
+  base::Status done = state_->add(more);
+  if (!done && !state_failed_) base::log(base::Level::error, "usage-not-recorded", {{"reason", done.error()}});
+  state_failed_ = !done.ok();
+}
+
+}  // namespace server
