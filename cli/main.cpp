@@ -5,6 +5,7 @@
 
 #include "api/checks.h"
 #include "cli/completion.h"
+#include "cli/doctor.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 #include "cli/targets.h"
@@ -19,6 +20,29 @@ constexpr const char* target_help =
 std::string is_capability(const std::string& text) {
   static const std::regex form("([5-9]|1[0-3])\\.[0-9]");
   return std::regex_match(text, form) ? "" : "'" + text + "' is no compute capability from 5.0 to 13.9";
+}
+
+void describe(CLI::App& doctor, cli::DoctorOptions& options) {
+  doctor.add_flag("--json", options.json, "Print one JSON object (doctor/report/schema.json)");
+  doctor.add_flag("--quiet", options.quiet, "Print the ids of what was found, and nothing else");
+  doctor.add_flag("-v,--verbose", options.verbose, "Print all evidence, all ways, and what only looks like a cause");
+  doctor.add_flag("--list-checks", options.list_checks, "List every check");
+  doctor.add_option("--explain", options.explain, "Explain one cause, for example WSL-02")->type_name("ID");
+  // The text may be left out: then it is read from standard input.
+  auto* text =
+      doctor.add_option("--explain-text", options.text, "Find the causes of an error text (default: standard input)");
+  text->type_name("[TEXT]")->expected(0, 1);
+  doctor.add_option("--replay", options.replay, "Diagnose a snapshot of a machine instead of this one; nothing is run")
+      ->type_name("FILE");
+  doctor.add_option("--bundle", options.bundle, "Write a snapshot of this machine, without names and secrets")
+      ->type_name("FILE");
+  doctor.add_flag("--fix", options.fix, "Show the mends that this program can make, and make each after a yes");
+  doctor.add_flag("--yes", options.yes, "With --fix: do not ask");
+  doctor.add_flag("--undo", options.undo, "Take the last mend back");
+  doctor.add_option(
+      "what", options.words,
+      "cuda, hip, opencl, vulkan, opengl, egl; ids of checks; or, after --, a program: it is read, not run");
+  doctor.positionals_at_end();
 }
 
 }  // namespace
@@ -64,6 +88,12 @@ int main(int argc, char** argv) {
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
 
+  auto* doctor = app.add_subcommand(
+      "doctor",
+      "Say why there is no GPU here, and what the way out is: outboard doctor [INTERFACE | CHECK | -- PROGRAM]");
+  cli::DoctorOptions diagnosing;
+  describe(*doctor, diagnosing);
+
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");
   std::string topic;
   help->add_option("command", topic, "The command to explain");
@@ -80,11 +110,15 @@ int main(int argc, char** argv) {
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
     app.exit(error);
-    return 2;
+    return app.got_subcommand(doctor) ? 4 : 2;
   }
   if (*run) return cli::run(std::move(running));
   if (*serve) return cli::serve(serving);
   if (*targets) return cli::list_targets();
+  if (*doctor) {
+    diagnosing.explains_text = doctor->count("--explain-text") > 0;
+    return cli::doctor(diagnosing);
+  }
   if (*completion) return cli::print_completion(app, shell);
   const CLI::App* explained = topic.empty() ? &app : nullptr;
   for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; }))

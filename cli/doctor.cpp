@@ -1,0 +1,225 @@
+#include "cli/doctor.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <set>
+#include <thread>
+
+#include "cli/targets.h"
+#include "doctor/cause.h"
+#include "doctor/explain.h"
+#include "doctor/mend.h"
+#include "doctor/probes/bundle.h"
+#include "doctor/probes/collect.h"
+#include "doctor/report/report.h"
+
+namespace cli {
+
+namespace {
+
+using namespace outboard::doctor;
+
+constexpr int usage = 4, crashed = 5;
+
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "outboard doctor: %s\n", why.c_str());
+  return usage;
+}
+
+const std::set<std::string> interfaces = {"cuda", "hip", "opencl", "vulkan", "opengl", "egl", "level-zero"};
+
+// What the words ask for: interfaces and checks first, then a program.
+struct Asked {
+  std::string want;
+  std::set<std::string> checks;
+  std::vector<std::string> program;
+};
+
+Asked read_words(const std::vector<std::string>& words) {
+  Asked asked;
+  for (const std::string& word : words) {
+    std::string upper = word;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+    if (asked.program.empty() && interfaces.contains(word))
+      asked.want = word;
+    else if (asked.program.empty() && causes().contains(upper))
+      asked.checks.insert(upper);
+    else
+      asked.program.push_back(word);
+  }
+  return asked;
+}
+
+struct Seen {
+  Facts facts;
+  bool a_probe_crashed = false;
+};
+
+base::Result<Seen> look(const DoctorOptions& options, const Asked& asked) {
+  Seen seen;
+  if (!options.replay.empty()) {
+    seen.facts = TRY(read_snapshot_file(options.replay));
+  } else {
+    probes::Place place = probes::Place::here();
+    Collected collected = asked.program.empty() ? collect(place) : TRY(collect(place, asked.program));
+    seen.facts = std::move(collected.facts);
+    for (const probes::Failure& failure : collected.failures)
+      seen.a_probe_crashed = seen.a_probe_crashed || failure.crashed;
+  }
+  if (!asked.want.empty()) seen.facts.set("p:want", asked.want);
+  return seen;
+}
+
+// Asks the servers that `outboard run` would try. A snapshot of another machine says nothing about this one's.
+Means means_here() {
+  Means means;
+  means.processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  for (const std::string& name : automatic_targets()) {
+    auto start = std::chrono::steady_clock::now();
+    Target target = probe(name);
+    std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    bool here = name.starts_with("unix:") || name.starts_with("vsock:") || name.starts_with("tcp:127.");
+    bool software = target.software || target.detail.find("software GPU") != std::string::npos;
+    means.servers.push_back({name, target.works ? target.detail : "", took.count(), here, software});
+  }
+  return means;
+}
+
+Style style_here(const DoctorOptions& options) {
+  Style style;
+  style.all = options.verbose;
+  const char* colour = std::getenv("NO_COLOR");
+  style.colour = isatty(STDOUT_FILENO) && !(colour && *colour);
+  return style;
+}
+
+int explain_pasted(const DoctorOptions& options) {
+  std::string text = options.text;
+  if (text.empty() || text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  if (options.quiet) {
+    for (const Suspect& suspect : suspects(text)) std::printf("%s\n", suspect.id.c_str());
+  } else {
+    std::fputs(explain_text(text).c_str(), stdout);
+  }
+  return suspects(text).empty() ? static_cast<int>(Verdict::unexplained) : 0;
+}
+
+bool agreed() {
+  if (!isatty(STDIN_FILENO)) return false;
+  std::printf("Do this? [y/N] ");
+  std::fflush(stdout);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "yes";
+}
+
+// .wslconfig lies in the Windows user's folder, whose name Windows alone knows.
+std::string windows_profile(const Facts& facts) {
+  std::string path = facts.text("w:profile");
+  return path.starts_with("/mnt/") ? path : "";
+}
+
+// Shows the mends of what was found; makes one only after a yes.
+int mend(const Diagnosis& diagnosis, const Facts& facts, const DoctorOptions& options) {
+  Workshop workshop = Workshop::here();
+  workshop.windows_profile = windows_profile(facts);
+  bool any = false, done = false;
+  for (const Finding& finding : diagnosis.findings) {
+    auto mend = mend_for(finding, facts, workshop);
+    if (!mend) continue;
+    any = true;
+    std::printf("%s: %s", mend->id.c_str(), diff(*mend).c_str());
+    bool only_shown = !options.replay.empty() || (!options.yes && !agreed());
+    if (only_shown) {
+      std::printf("Nothing was changed.\n");
+      continue;
+    }
+    if (base::Status made = make(*mend, workshop); !made) {
+      std::printf("It could not be done: %s. Where root is needed: sudo outboard doctor --fix\n", made.error().c_str());
+      continue;
+    }
+    done = true;
+    std::printf("Done. outboard doctor --undo takes it back.\n");
+  }
+  if (!any) std::printf("None of what was found is mended by this program; the report says what to do.\n");
+  return done ? 0 : static_cast<int>(diagnosis.verdict);
+}
+
+int undo() {
+  auto undone = undo_last(Workshop::here());
+  if (!undone) return refuse(undone.error());
+  std::printf("Taken back: %s\n", undone.value().c_str());
+  return 0;
+}
+
+int report(const DoctorOptions& options, const Asked& asked) {
+  auto seen = look(options, asked);
+  if (!seen) return refuse(seen.error());
+  const Facts& facts = seen.value().facts;
+  Diagnosis diagnosis = diagnose(facts, asked.checks);
+  if (seen.value().a_probe_crashed && diagnosis.verdict == Verdict::unexplained) diagnosis.verdict = Verdict::crashed;
+  if (options.fix) return mend(diagnosis, facts, options);
+  if (options.quiet) {
+    std::fputs(report_ids(diagnosis).c_str(), stdout);
+    return static_cast<int>(diagnosis.verdict);
+  }
+  Means means = options.replay.empty() && diagnosis.verdict != Verdict::works ? means_here() : Means{};
+  auto ways = advise(diagnosis, means, needs_in(facts));
+  std::string text =
+      options.json ? report_for_machines(diagnosis, ways) : report_for_people(diagnosis, ways, style_here(options));
+  std::fputs(text.c_str(), stdout);
+  return static_cast<int>(diagnosis.verdict);
+}
+
+int write_snapshot_of(const DoctorOptions& options, const Asked& asked) {
+  auto seen = look(options, asked);
+  if (!seen) return refuse(seen.error());
+  base::Status written = write_bundle(seen.value().facts, probes::Place::here(), options.bundle);
+  if (!written) return refuse(written.error());
+  if (options.bundle != "-")
+    std::printf("Written: %s. Names, addresses and secrets were taken out; look through it before you send it.\n",
+                options.bundle.c_str());
+  return 0;
+}
+
+}  // namespace
+
+int doctor(const DoctorOptions& options) {
+  static_assert(crashed == static_cast<int>(Verdict::crashed));
+  if (options.list_checks) {
+    std::fputs(list_checks().c_str(), stdout);
+    return 0;
+  }
+  if (!options.explain.empty()) {
+    std::string id = options.explain;
+    std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::toupper(c); });
+    std::string text = explain(id);
+    if (text.empty())
+      return refuse("there is no cause '" + options.explain + "'; outboard doctor --list-checks lists them");
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  if (options.explains_text) return explain_pasted(options);
+  if (options.undo) return undo();
+  Asked asked = read_words(options.words);
+  if (!options.replay.empty() && !asked.program.empty())
+    return refuse("'" + asked.program[0] +
+                  "' is neither an interface nor a check; a program is not looked at with --replay");
+  if (!options.bundle.empty()) return write_snapshot_of(options, asked);
+  return report(options, asked);
+}
+
+std::string doctor_in_a_line() {
+  DoctorOptions options;
+  auto seen = look(options, Asked{});
+  return seen ? report_in_a_line(diagnose(seen.value().facts)) : std::string();
+}
+
+}  // namespace cli

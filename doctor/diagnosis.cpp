@@ -1,0 +1,70 @@
+// Walks the checks from the outside in.
+#include "doctor/diagnosis.h"
+
+#include "doctor/cause.h"
+#include "doctor/traps.h"
+
+namespace outboard::doctor {
+
+namespace {
+
+std::vector<NotChecked> not_checked(const Machine& m) {
+  std::vector<NotChecked> list;
+  for (const auto& [key, reason] : m.facts.unknown()) list.push_back({key, reason});
+  bool windows_known = m.facts.any("w:*") || m.facts.why_unknown("w:CurrentBuild");
+  if (m.wsl() && !windows_known)
+    list.push_back({"w:*", "Windows could not be asked from here (interop is off or absent)"});
+  if (m.facts.absent("k:dmesg")) list.push_back({"k:dmesg", "the kernel's log was not readable"});
+  return list;
+}
+
+// What the probes of the wanted API answered.
+std::vector<Evidence> observed(const Machine& m) {
+  Seen seen(m.facts);
+  seen.facts(m.facts.matching("p:cuda.*")).facts(m.facts.matching("p:nvml.*")).facts(m.facts.matching("p:dxg.*"));
+  seen.facts(m.facts.matching("p:hip.*")).facts(m.facts.matching("p:cl.*")).facts(m.facts.matching("p:vk.*"));
+  seen.facts(m.facts.matching("p:gl.*")).facts(m.facts.matching("p:egl.*")).facts(m.facts.matching("n:/dev/*"));
+  return seen.evidence();
+}
+
+Verdict verdict_of(const Diagnosis& diagnosis) {
+  for (const Finding& finding : diagnosis.findings)
+    if (finding.check->severity == Severity::blocked) return Verdict::blocked;
+  for (const Finding& finding : diagnosis.findings)
+    if (finding.check->severity == Severity::limited) return Verdict::limited;
+  if (diagnosis.state == Works::yes) return Verdict::works;
+  return Verdict::unexplained;
+}
+
+}  // namespace
+
+const Finding* Diagnosis::root() const {
+  for (const Finding& finding : findings)
+    if (finding.check->severity != Severity::info) return &finding;
+  return nullptr;
+}
+
+Diagnosis diagnose(const Facts& facts, const std::set<std::string>& only) {
+  Machine machine(facts);
+  Diagnosis diagnosis;
+  diagnosis.want = machine.want;
+  diagnosis.state = machine.works(machine.want);
+  diagnosis.layers = machine.layers();
+  for (const Check& check : all_checks()) {
+    Seen seen(facts);
+    if (!only.empty() && !only.contains(std::string(check.id))) continue;
+    if (!check.find(machine, seen)) continue;
+    const Surety* said = seen.surety();
+    diagnosis.findings.push_back({&check, seen.evidence(), seen.not_there(), said ? *said : cause(check.id).surety});
+  }
+  diagnosis.verdict = verdict_of(diagnosis);
+  if (const Finding* root = diagnosis.root())
+    for (const Finding& other : diagnosis.findings)
+      if (&other != root && other.check->rank == root->check->rank) diagnosis.equals.push_back(other);
+  diagnosis.not_checked = not_checked(machine);
+  diagnosis.traps = traps_in(machine);
+  diagnosis.observed = observed(machine);
+  return diagnosis;
+}
+
+}  // namespace outboard::doctor
