@@ -6,6 +6,7 @@
 
 #include "doctor/probes/files.h"
 #include "doctor/probes/library.h"
+#include "doctor/probes/probes.h"
 #include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
@@ -43,7 +44,7 @@ constexpr Watched table[] = {
     {"process", "/proc/self/attr/current", Kind::text},
     {"process", "/proc/self/maps", Kind::maps},
     {"process", "/proc/1/cgroup", Kind::text},
-    {"process", "/proc/1/mounts", Kind::text},
+    {"process", "/proc/1/mounts", Kind::first_mounts},
     {"process", "/proc/1/environ", Kind::container},
     {"system", "/etc/os-release", Kind::text},
     {"system", "/etc/ld.so.conf", Kind::text},
@@ -158,6 +159,15 @@ void say_container(const std::string& key, std::string_view environment, Sink& s
     if (variable.starts_with("container=")) sink.set(key, variable);
 }
 
+// The first process is root's: most users may not look at it, and mostly it does not matter. Where systemd runs,
+// /run/systemd/container says the same as its environment; its mounts are asked for where the driver store is not among
+// ours.
+bool told_elsewhere(const Place& place, Kind kind) {
+  if (kind == Kind::container) return is_directory(place, "/run/systemd/system");
+  if (kind != Kind::first_mounts) return false;
+  return !is_wsl(place) || contains(read(place, "/proc/self/mounts").text, " /usr/lib/wsl/drivers ");
+}
+
 }  // namespace
 
 std::span<const Watched> watched() { return table; }
@@ -179,6 +189,7 @@ void say_file(const Place& place, const std::string& path, Kind kind, Sink& sink
                     : kind == Kind::packages ? read(place, path, largest_packages)
                                              : read(place, path);
   if (reading.state == State::absent) return;
+  if (reading.state == State::unreadable && told_elsewhere(place, kind)) return;
   if (reading.state == State::unreadable) return sink.unknown(key, reading.why);
   if (kind == Kind::firmware) return sink.set(key, reading.text.empty() ? "" : "fw");
   if (kind == Kind::container) return say_container(key, reading.text, sink);

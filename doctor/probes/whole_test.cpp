@@ -24,15 +24,22 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr milliseconds allowed{20000};  // the checks take the time
+#else
+constexpr milliseconds allowed{2000};
+#endif
+
 TEST(Whole, ThisMachineIsReadInTwoSeconds) {
   auto fastest = milliseconds::max();
   Collected collected;
-  for (int tries = 0; tries < 3; ++tries) {  // the first reads everything from the disk
+  // The first reads everything from the disk; on a machine that is busy with other things the best of a few counts.
+  for (int tries = 0; tries < 6 && fastest > allowed; ++tries) {
     auto began = std::chrono::steady_clock::now();
     collected = collect(Place::here());
     fastest = std::min(fastest, std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began));
   }
-  EXPECT_LT(fastest, milliseconds(2000));
+  EXPECT_LT(fastest, allowed);
   const Facts& facts = collected.facts;
   EXPECT_EQ(facts.text("i:uid"), std::to_string(geteuid()));
   EXPECT_TRUE(facts.has("f:/proc/version"));

@@ -1,5 +1,5 @@
 // For tests: all driver libraries in one, copied under the names of the real ones. FAKE says how they behave:
-// works (two devices), none (no devices), hang, crash, noise (writes to every descriptor).
+// works (two devices), none (no devices), hang, crash, noise (writes to every descriptor). FAKE_NVML is nvmlInit's code.
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,6 +53,7 @@ EXPORT int cuDevicePrimaryCtxRetain(void**, int) {
 
 EXPORT int nvmlInit_v2() {
   misbehave();
+  if (const char* code = getenv("FAKE_NVML")) return atoi(code);
   return is("none") ? 9 : 0;
 }
 EXPORT int nvmlSystemGetDriverVersion(char* text, unsigned size) { return copy(text, size, "570.86.15"); }
