@@ -72,15 +72,18 @@ bool broken_flight(const Machine& m, Seen& seen) {
   return seen.fact("w:CurrentBuild", "a build without this regression").fact("p:dxg.open", "ok").found();
 }
 
+// Whether the distribution was looked into; where WSL did not start there is nothing to see in it.
+bool inside(const Machine& m) { return m.wsl2 && m.facts.any("f:/proc/*"); }
+
 bool switched_off(const Machine& m, Seen& seen) {
-  if (!m.wsl2 || !is_no(m.wsl_setting("wsl2", "gpuSupport")) || m.shares_mounted() || !m.blocked()) return false;
+  if (!inside(m) || !is_no(m.wsl_setting("wsl2", "gpuSupport")) || m.shares_mounted() || !m.blocked()) return false;
   return seen.line("w:wslconfig", "gpuSupport", "no such line")
       .missing("mounts of /usr/lib/wsl/lib and drivers")
       .found();
 }
 
 bool safe_mode(const Machine& m, Seen& seen) {
-  if (!m.wsl2 || !is_yes(m.wsl_setting("wsl2", "safeMode")) || m.shares_mounted() || !m.blocked()) return false;
+  if (!inside(m) || !is_yes(m.wsl_setting("wsl2", "safeMode")) || m.shares_mounted() || !m.blocked()) return false;
   return seen.line("w:wslconfig", "safeMode", "no such line").missing("mounts of /usr/lib/wsl/lib and drivers").found();
 }
 
