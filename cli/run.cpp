@@ -10,6 +10,7 @@
 
 #include "api/checks.h"
 #include "cli/checked.h"
+#include "cli/packages.h"
 #include "cli/targets.h"
 
 namespace cli {
@@ -39,11 +40,7 @@ void put_in_front(const char* variable, const std::string& folder) {
   setenv(variable, path.c_str(), 1);
 }
 
-// Packages that compile kernels while they run would make machine code for the device that is claimed; PTX is what a
-// software GPU runs. Who has set the variable already is left alone.
-void ask_for_ptx() {
-  for (const char* variable : {"CUPY_COMPILE_WITH_PTX"}) setenv(variable, "1", 0);
-}
+bool runs_ptx(const Target& target) { return target.software || target.detail.starts_with("Outboard software GPU"); }
 
 // Why the program cannot have what was asked for from this target; empty: it can.
 std::string refusal(const RunOptions& options, const Target& target) {
@@ -53,8 +50,9 @@ std::string refusal(const RunOptions& options, const Target& target) {
   if (options.checks.empty()) return {};
   if (!api::parse_checks(options.checks))
     return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
-  bool can = target.software || target.detail.starts_with("Outboard software GPU");
-  return can ? "" : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
+  return runs_ptx(target)
+             ? ""
+             : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
 }
 
 }  // namespace
@@ -85,7 +83,7 @@ int run(RunOptions options) {
   put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
-  ask_for_ptx();
+  if (runs_ptx(target)) ask_packages_for_ptx(options.command[0]);
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

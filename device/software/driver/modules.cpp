@@ -118,6 +118,19 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
   return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
 }
 
+// Does the module lack a function of the device runtime (CUDA Programming Guide, "Dynamic Parallelism")? Says so then.
+bool launches_from_device(std::string& why) {
+  constexpr std::string_view functions[] = {"__cudaCDP2", "cudaLaunchDevice", "cudaGetParameterBuffer",
+                                            "cudaGraphLaunch", "cudaDeviceSynchronize"};
+  auto missing = [&](std::string_view name) { return why.find("no function " + std::string(name)) != why.npos; };
+  if (std::ranges::none_of(functions, missing)) return false;
+  why +=
+      ": it belongs to dynamic parallelism (kernels that launch kernels or graphs), which the software GPU does not "
+      "do; "
+      "launch from the host";
+  return true;
+}
+
 CUresult build(std::span<const std::string> texts, Context& context, std::shared_ptr<Module>& module,
                std::string& why) {
   auto made = std::make_shared<Module>();
@@ -131,7 +144,7 @@ CUresult build(std::span<const std::string> texts, Context& context, std::shared
   if (!program) {
     for (uint64_t address : made->variables) device().memory->free(address);
     why = program.error();
-    return CUDA_ERROR_INVALID_PTX;
+    return launches_from_device(why) ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_PTX;
   }
   made->program = std::move(program.value());
   for (size_t i = 0; i < made->program->kernels().size(); ++i) {

@@ -1,0 +1,11 @@
+// Packages that compile kernels while they run make machine code where they can. A software GPU runs PTX: what they
+// have to be told so that they hand that over. Whoever has set one of these variables already is left alone.
+#pragma once
+#include <string>
+
+namespace cli {
+
+// Sets the environment for `program`, which is found as execvp finds it.
+void ask_packages_for_ptx(const std::string& program);
+
+}  // namespace cli
