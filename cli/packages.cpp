@@ -46,10 +46,18 @@ void stand_in_for_jit_linker() {
   if (!list.empty()) setenv("LD_PRELOAD", list.c_str(), 1);
 }
 
+// Triton runs ptxas, and looks for the driver's library to link with.
+void stand_in_for_ptxas(const std::string& driver) {
+  const std::string ptxas = library_folder("jit_link") + "/ptxas";
+  for (const char* variable : {"TRITON_PTXAS_PATH", "TRITON_PTXAS_BLACKWELL_PATH"}) setenv(variable, ptxas.c_str(), 0);
+  setenv("TRITON_LIBCUDA_PATH", driver.c_str(), 0);
+}
+
 }  // namespace
 
-void ask_packages_for_ptx(const std::string& program) {
+void ask_packages_for_ptx(const std::string& program, const std::string& driver) {
   setenv("CUPY_COMPILE_WITH_PTX", "1", 0);
+  stand_in_for_ptxas(driver);
   if (is_python(program)) stand_in_for_jit_linker();
 }
 

@@ -5,7 +5,7 @@
 
 namespace cli {
 
-// Sets the environment for `program`, which is found as execvp finds it.
-void ask_packages_for_ptx(const std::string& program);
+// Sets the environment for `program`, which is found as execvp finds it. `driver`: the folder of libcuda.so.1.
+void ask_packages_for_ptx(const std::string& program, const std::string& driver);
 
 }  // namespace cli

@@ -80,10 +80,11 @@ int run(RunOptions options) {
     for (const Target& each : tried)
       std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),
                    each.detail.c_str());
-  put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
+  const std::string driver = library_folder(target.software ? "software" : "remote");
+  put_in_front("LD_LIBRARY_PATH", driver);
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
-  if (runs_ptx(target)) ask_packages_for_ptx(options.command[0]);
+  if (runs_ptx(target)) ask_packages_for_ptx(options.command[0], driver);
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

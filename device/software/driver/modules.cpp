@@ -70,7 +70,9 @@ CUresult unpack(const void* fatbin, bool part, std::string& ptx, std::string& wh
   // Newer than we claim to be: it runs all the same. A part of a link must fit the others, though.
   if (!entry && !part) entry = image::oldest_ptx(entries.value());
   if (!entry) {
-    why = "the fat binary holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    why =
+        "the fat binary holds machine code alone, which a software GPU cannot run; build it with PTX "
+        "(nvcc -gencode arch=compute_XX,code=compute_XX), or see docs/packages.md for packages";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   auto text = image::unpack(*entry);
@@ -108,7 +110,9 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
     image = wrapper.data;
   }
   if (begins_with(image, elf_magic)) {
-    why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    why =
+        "the module holds machine code alone, which a software GPU cannot run; build it with PTX "
+        "(nvcc -gencode arch=compute_XX,code=compute_XX), or see docs/packages.md for packages";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   std::string& ptx = texts.emplace_back();
