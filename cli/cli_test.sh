@@ -31,6 +31,8 @@ said=$("$outboard" run --on unix:/nonexistent/socket -- true 2>&1); code=$?
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" targets | grep -q '^cpu  *ok' || fail "targets"
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 | grep -q 'using cpu' || fail "auto falls back to cpu"
 "$outboard" run --devices 17 -- true 2>/dev/null; [ $? -eq 2 ] || fail "too many devices"
+"$outboard" run --on cpu -- sh -c 'echo "$LD_PRELOAD"' | grep -q nvJitLink && fail "only Python gets a stand-in for nvJitLink"
+"$outboard" run --on cpu -- python3 -c 'import os; print(os.environ["LD_PRELOAD"])' | grep -q 'libnvJitLink.so.13' || fail "Python gets a stand-in for nvJitLink"
 [ -x "$program" ] || exit 0  # no nvcc: the configuration has said so
 [ "$("$outboard" run --on cpu -- "$program")" = 'CUDA device ID: 0' ] || fail "a device for device_count"
 several=$(dirname "$program")/several_devices

@@ -10,6 +10,7 @@
 
 #include "api/checks.h"
 #include "cli/checked.h"
+#include "cli/packages.h"
 #include "cli/targets.h"
 
 namespace cli {
@@ -32,21 +33,7 @@ void complain(const std::vector<Target>& tried) {
   for (const Target& target : tried) std::fprintf(stderr, "  %s: %s\n", target.name.c_str(), target.detail.c_str());
 }
 
-void put_in_front(const char* variable, const std::string& what) {
-  const char* before = std::getenv(variable);
-  std::string path = what;
-  if (before && *before) path.append(":").append(before);
-  setenv(variable, path.c_str(), 1);
-}
-
-bool is_software(const Target& target) { return target.software || target.detail.starts_with("Outboard software GPU"); }
-
-// Programs that compile kernels while they run would make machine code for the device that is claimed; PTX is what a
-// software GPU runs (client/compilers). Who has set the variable already is left alone.
-void ask_for_ptx() {
-  put_in_front("LD_PRELOAD", library_folder("compilers") + "/liboutboard_compilers.so");
-  for (const char* variable : {"CUPY_COMPILE_WITH_PTX"}) setenv(variable, "1", 0);
-}
+bool runs_ptx(const Target& target) { return target.software || target.detail.starts_with("Outboard software GPU"); }
 
 // Why the program cannot have what was asked for from this target; empty: it can.
 std::string refusal(const RunOptions& options, const Target& target) {
@@ -58,7 +45,7 @@ std::string refusal(const RunOptions& options, const Target& target) {
   if (options.checks.empty()) return {};
   if (!api::parse_checks(options.checks))
     return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
-  return is_software(target)
+  return runs_ptx(target)
              ? ""
              : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
 }
@@ -90,10 +77,11 @@ int run(RunOptions options) {
     for (const Target& each : tried)
       std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),
                    each.detail.c_str());
-  put_in_front("LD_LIBRARY_PATH", library_folder(target.software ? "software" : "remote"));
+  const std::string driver = library_folder(target.software ? "software" : "remote");
+  put_in_front("LD_LIBRARY_PATH", driver);
   if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
   if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
-  if (is_software(target)) ask_for_ptx();
+  if (runs_ptx(target)) ask_packages_for_ptx(driver);
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

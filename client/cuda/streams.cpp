@@ -153,6 +153,15 @@ OUTBOARD_EXPORT CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext* pCtx, CU
   return cuStreamGetCtx(hStream, pCtx);
 }
 
+// No stream belongs to a green context, since none can be made.
+OUTBOARD_EXPORT CUresult cuStreamGetGreenCtx(CUstream hStream, CUgreenCtx* phCtx) {
+  Stream stream;
+  if (!phCtx) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult result = facts(hStream, stream)) return result;
+  *phCtx = nullptr;
+  return CUDA_SUCCESS;
+}
+
 OUTBOARD_EXPORT CUresult cuStreamGetDevice(CUstream hStream, CUdevice* device) {
   Stream stream;
   if (CUresult result = facts(hStream, stream)) return result;

@@ -13,7 +13,7 @@ case $action in
     echo "the server did not start:"; cat "$folder/log"; exit 1 ;;
   stop)
     kill -TERM "$(cat "$folder/pid")" || { echo "the server was gone:"; tail "$folder/log"; exit 1; }
-    for _ in $(seq 100); do [ -S "$folder/socket" ] || break; sleep 0.1; done
+    for _ in $(seq 100); do grep -q 'info: ended' "$folder/log" && break; sleep 0.1; done
     [ ! -S "$folder/socket" ] || { echo "the server left its socket"; exit 1; }
     grep worker-killed "$folder/log" && { echo "a worker crashed"; exit 1; }
     grep -q 'info: ended' "$folder/log" || { echo "the server did not end cleanly"; exit 1; } ;;

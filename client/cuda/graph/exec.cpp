@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "client/cuda/capture.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -129,7 +130,10 @@ CUresult instantiate(Graph& graph, unsigned long long flags, CUgraphExec& made, 
                      CUgraphNode& culprit) {
   reason = CUDA_GRAPH_INSTANTIATE_ERROR;
   if (flags & ~known_flags) return CUDA_ERROR_INVALID_VALUE;
-  if (flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) return CUDA_ERROR_NOT_SUPPORTED;
+  if (flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) {
+    base::log(base::Level::warn, "graphs cannot be launched from the device", {{"use", "cudaGraphLaunch on the host"}});
+    return CUDA_ERROR_NOT_SUPPORTED;
+  }
   if ((reason = check(graph, false, culprit)))
     return reason == CUDA_GRAPH_INSTANTIATE_NODE_OPERATION_NOT_SUPPORTED ? CUDA_ERROR_NOT_SUPPORTED
                                                                          : CUDA_ERROR_INVALID_VALUE;

@@ -54,11 +54,15 @@ class Translator {
   void translate() {
     flow_ = control_flow(function_);
     layout_ = lay_out(flow_);
-    if (find_spins(function_, flow_, layout_).any) throw Refused{"lanes may wait for each other"};
+    if (find_spins(function_, flow_, layout_).any) {  // as in Emitter
+      flow_ = control_flow(function_, true);
+      layout_ = lay_out(flow_);
+    }
     lay_out_registers();
     places_.assign(flow_.blocks.size(), StepBlock::end);
     for (uint32_t i = 0; i < layout_.order.size(); ++i) places_[layout_.order[i]] = i;
     for (uint32_t i = 0; i < layout_.order.size(); ++i) add_block(i);
+    add_loops();
   }
 
  private:
@@ -80,6 +84,8 @@ class Translator {
     for (size_t i = 0; called && i < function_.parameters.size(); ++i) code_.parameters.push_back(place(64));
     code_.waiting = end;
     end += 4 * static_cast<uint32_t>(flow_.blocks.size());
+    code_.rounds = end;
+    end += 4 * static_cast<uint32_t>(layout_.regions.size());
     code_.frame_bytes = aligned(end, 128);
     if (code_.frame_bytes > most_frame_bytes) throw Refused{"too many registers"};
   }
@@ -102,9 +108,31 @@ class Translator {
     }
     block.last = static_cast<uint32_t>(code_.steps.size());
     end_block(block, range);
-    for (const Region& region : layout_.regions)
-      if (region.last == at + 1) block.headers.push_back(places_[region.header]);
     code_.blocks.push_back(std::move(block));
+  }
+
+  void add_loops() {
+    Spins spins = find_spins(function_, flow_, layout_);
+    code_.spins = spins.any;
+    for (uint32_t i = 0; i < layout_.regions.size(); ++i) {
+      const Region& region = layout_.regions[i];
+      code_.loops.push_back({places_[region.header], spins.loops[i]});
+      code_.blocks[places_[region.header]].heads_loop = true;
+      code_.blocks[region.last - 1].loops.push_back(i);
+    }
+    for (uint32_t i = 0; spins.any && i < code_.blocks.size(); ++i) {
+      const ptx::Instruction& first = function_.body[flow_.blocks[layout_.order[i]].first];
+      code_.blocks[i].meets = is_meeting(first);
+      if (code_.blocks[i].meets) name_members(first, code_.blocks[i]);
+    }
+  }
+
+  // As Emitter::named_members: all lanes, unless the last operand says which.
+  void name_members(const ptx::Instruction& instruction, StepBlock& block) const {
+    const Operand* mask = instruction.operands.empty() ? nullptr : &instruction.operands.back();
+    if (!mask || !names_members(instruction)) return;
+    if (mask->kind == Operand::integer) block.members = static_cast<uint32_t>(mask->value);
+    if (mask->kind == Operand::reg && !mask->negated) block.members_in = offset_of(mask->index);
   }
 
   void end_block(StepBlock& block, const Block& range) {

@@ -10,6 +10,7 @@ namespace software {
 namespace {
 
 constexpr uint64_t counted_at_once = 1024;  // steps of a loop
+constexpr uint32_t rounds_per_turn = 8;     // as in codegen/walk.cpp
 
 uint32_t word_at(const uint8_t* frame, uint32_t offset) {
   uint32_t word;
@@ -23,6 +24,7 @@ class Walk {
   Walk(Warp* warp, const FunctionSteps& code, uint8_t* frame, uint64_t local)
       : warp_(warp), code_(code), frame_(frame), local_(local) {
     waiting_ = reinterpret_cast<uint32_t*>(frame + code.waiting);
+    rounds_ = reinterpret_cast<uint32_t*>(frame + code.rounds);
   }
 
   // `prepare`: after the frame is cleared.
@@ -39,7 +41,9 @@ class Walk {
   uint32_t chosen(const StepBlock& block, uint32_t lanes) const;
   void part(const StepBlock& block, uint32_t lanes, uint32_t yes);
   void send(uint32_t to, uint32_t lanes);
+  bool may_enter(uint32_t at) const;
   uint32_t leave(uint32_t at);
+  uint32_t come_back() const;
   void count(uint64_t steps);
   bool resume(uint32_t at, uint32_t lanes);
 
@@ -48,6 +52,7 @@ class Walk {
   uint8_t* const frame_;
   const uint64_t local_;    // lane 0's local memory of this function
   uint32_t* waiting_;       // lanes, by block
+  uint32_t* rounds_;        // since lanes outside had their turn, by loop that spins
   bool called_ = false;     // by another function
   uint32_t elsewhere_ = 0;  // blocks where some wait
 };
@@ -109,7 +114,7 @@ void Walk::run(uint32_t lanes, const Prepare& prepare) {
     if (steps < counted_at_once) continue;
     count(steps);
     steps = 0;
-    if (resume(at, lanes)) return;
+    if (code_.blocks[at].heads_loop && resume(at, lanes)) return;
   }
   count(steps);
 }
@@ -196,13 +201,49 @@ void Walk::part(const StepBlock& block, uint32_t lanes, uint32_t yes) {
   send(block.next, lanes & ~yes);
 }
 
-// The next block with waiting lanes, or back to the header of a region that ends here.
+// Lanes wait there, and need not wait longer for lanes that spin.
+bool Walk::may_enter(uint32_t at) const {
+  const StepBlock& block = code_.blocks[at];
+  uint32_t lanes = waiting_[at];
+  if (!lanes || !block.meets) return lanes;
+  uint32_t spinning = 0, members = block.members;
+  for (const StepLoop& loop : code_.loops)
+    if (loop.spins) spinning |= waiting_[loop.header];
+  if (block.members_in != StepBlock::no_members) {
+    auto named = [&](uint32_t left) {
+      return word_at(frame_, block.members_in + 4 * static_cast<uint32_t>(__builtin_ctz(left)));
+    };
+    members = named(lanes);
+    for (uint32_t left = lanes; left; left &= left - 1)
+      if (named(left) != members) members = ~0u;
+  }
+  return !(spinning & members);
+}
+
+// The next block with waiting lanes, or back to the header of a loop that ends here.
 uint32_t Walk::leave(uint32_t at) {
   for (; at < code_.blocks.size(); ++at) {
-    for (uint32_t header : code_.blocks[at].headers)
-      if (waiting_[header]) return header;
-    if (at + 1 < code_.blocks.size() && waiting_[at + 1]) return at + 1;
+    for (uint32_t number : code_.blocks[at].loops) {
+      const StepLoop& loop = code_.loops[number];
+      bool again = may_enter(loop.header);
+      if (loop.spins) {
+        again = again && rounds_[number] < rounds_per_turn;
+        rounds_[number] = again ? rounds_[number] + 1 : 0;
+      }
+      if (again) return loop.header;
+    }
+    if (at + 1 < code_.blocks.size() && may_enter(at + 1)) return at + 1;
   }
+  return come_back();
+}
+
+// To lanes that were left behind, those that spin first, because the others wait for them.
+uint32_t Walk::come_back() const {
+  if (!code_.spins) return StepBlock::end;
+  for (const StepLoop& loop : code_.loops)
+    if (loop.spins && waiting_[loop.header]) return loop.header;
+  for (uint32_t at = 0; at < code_.blocks.size(); ++at)
+    if (waiting_[at]) return at;
   return StepBlock::end;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ namespace software {
 namespace {
 
 constexpr unsigned most_seconds = 600;  // that a child may take
+// Of the processor's time. LLVM's time grows with the square of a kernel's size: what takes longer stays as steps, and
+// other kernels have their turn.
+constexpr unsigned most_processor_seconds = 60;
 
 // The child has the program's descriptors: whoever reads from the other end of one must not wait for it.
 void leave_descriptors(int except) {
@@ -36,6 +40,8 @@ void leave_descriptors(int except) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   alarm(most_seconds);
+  const rlimit most{most_processor_seconds, most_processor_seconds};
+  setrlimit(RLIMIT_CPU, &most);
   std::string made = make();
   for (size_t at = 0; at < made.size();) {
     ssize_t count = write(end, made.data() + at, made.size() - at);

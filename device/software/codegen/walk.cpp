@@ -25,21 +25,9 @@ bool Emitter::meets(uint32_t block) const {
 
 // The lanes that an instruction where lanes meet is about; all of them, unless it names them by one value.
 Emitter::Value* Emitter::named_members(const Instruction& instruction) {
-  bool of_block = (instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier) &&
-                  !instruction.modifiers.has("warp");
   const Operand* mask = instruction.operands.empty() ? nullptr : &instruction.operands.back();
   bool plain = mask && (mask->kind == Operand::integer || (mask->kind == Operand::reg && !mask->negated));
-  switch (instruction.opcode) {
-    case Opcode::bar:
-    case Opcode::barrier:
-    case Opcode::shfl:
-    case Opcode::vote:
-    case Opcode::match:
-    case Opcode::redux:
-    case Opcode::elect: break;
-    default: plain = false;
-  }
-  if (of_block || !plain) return ir.getInt32(~0u);
+  if (!plain || !names_members(instruction)) return ir.getInt32(~0u);
   Value* members = read(*mask, ptx::Type::b32);
   return varying(members) ? ir.getInt32(~0u) : members;
 }

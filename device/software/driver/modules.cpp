@@ -70,7 +70,9 @@ CUresult unpack(const void* fatbin, bool part, std::string& ptx, std::string& wh
   // Newer than we claim to be: it runs all the same. A part of a link must fit the others, though.
   if (!entry && !part) entry = image::oldest_ptx(entries.value());
   if (!entry) {
-    why = "the fat binary holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    why =
+        "the fat binary holds machine code alone, which a software GPU cannot run; build it with PTX "
+        "(nvcc -gencode arch=compute_XX,code=compute_XX), or see docs/packages.md for packages";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   auto text = image::unpack(*entry);
@@ -108,7 +110,9 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
     image = wrapper.data;
   }
   if (begins_with(image, elf_magic)) {
-    why = "the module holds machine code alone; build it with PTX (nvcc -gencode arch=compute_XX,code=compute_XX)";
+    why =
+        "the module holds machine code alone, which a software GPU cannot run; build it with PTX "
+        "(nvcc -gencode arch=compute_XX,code=compute_XX), or see docs/packages.md for packages";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   std::string& ptx = texts.emplace_back();
@@ -116,6 +120,19 @@ CUresult extract(const void* image, std::vector<std::string>& texts, std::string
   ptx = static_cast<const char*>(image);
   why = "the image is neither a fat binary nor PTX text";
   return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
+}
+
+// Does the module lack a function of the device runtime (CUDA Programming Guide, "Dynamic Parallelism")? Says so then.
+bool launches_from_device(std::string& why) {
+  constexpr std::string_view functions[] = {"__cudaCDP2", "cudaLaunchDevice", "cudaGetParameterBuffer",
+                                            "cudaGraphLaunch", "cudaDeviceSynchronize"};
+  auto missing = [&](std::string_view name) { return why.find("no function " + std::string(name)) != why.npos; };
+  if (std::ranges::none_of(functions, missing)) return false;
+  why +=
+      ": it belongs to dynamic parallelism (kernels that launch kernels or graphs), which the software GPU does not "
+      "do; "
+      "launch from the host";
+  return true;
 }
 
 CUresult build(std::span<const std::string> texts, Context& context, std::shared_ptr<Module>& module,
@@ -131,7 +148,7 @@ CUresult build(std::span<const std::string> texts, Context& context, std::shared
   if (!program) {
     for (uint64_t address : made->variables) device().memory->free(address);
     why = program.error();
-    return CUDA_ERROR_INVALID_PTX;
+    return launches_from_device(why) ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_PTX;
   }
   made->program = std::move(program.value());
   for (size_t i = 0; i < made->program->kernels().size(); ++i) {

@@ -158,6 +158,19 @@ bool is_meeting(const ptx::Instruction& instruction) {
   }
 }
 
+bool names_members(const ptx::Instruction& instruction) {
+  switch (instruction.opcode) {
+    case Opcode::bar:
+    case Opcode::barrier: return instruction.modifiers.has("warp");
+    case Opcode::shfl:
+    case Opcode::vote:
+    case Opcode::match:
+    case Opcode::redux:
+    case Opcode::elect: return true;
+    default: return false;
+  }
+}
+
 ControlFlow control_flow(const ptx::Function& function, bool meetings) {
   if (function.body.empty()) return {};
   ControlFlow graph = Builder(function, meetings).build();

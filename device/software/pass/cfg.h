@@ -27,6 +27,9 @@ struct ControlFlow {
 // True: lanes of a warp execute the instruction together, those that come first wait for the others.
 bool is_meeting(const ptx::Instruction& instruction);
 
+// Its last operand names the lanes of the warp that meet there.
+bool names_members(const ptx::Instruction& instruction);
+
 // `meetings`: instructions where lanes meet begin a block, so that lanes can wait there.
 ControlFlow control_flow(const ptx::Function& function, bool meetings = false);
 

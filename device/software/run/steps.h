@@ -55,7 +55,18 @@ struct StepBlock {
   uint32_t taken = end, next = end;  // places
   std::vector<uint32_t> targets;     // brx.idx: the places that the index counts to
   uint32_t index = 0;                // bytes from the frame to that index
-  std::vector<uint32_t> headers;     // of regions that end behind this block, inner ones first: places
+  std::vector<uint32_t> loops;       // that end behind this block, inner ones first: in FunctionSteps::loops
+  bool heads_loop = false;
+  bool meets = false;                // begins where lanes meet, in a function with loops that spin
+  uint32_t members = ~0u;            // lanes that are to meet
+  uint32_t members_in = no_members;  // or, in place of that, bytes from the frame to the register that names them
+  static constexpr uint32_t no_members = ~0u;
+};
+
+// A cycle of blocks (pass/layout.h).
+struct StepLoop {
+  uint32_t header;  // place
+  bool spins;       // pass/spinning.h
 };
 
 // A kernel's machine code that goes on where its steps stopped: with the registers and waiting lanes in `frame`, where
@@ -66,10 +77,13 @@ struct FunctionSteps {
   std::vector<KernelStep> steps;
   std::vector<uint64_t> given;
   std::vector<StepBlock> blocks;
+  std::vector<StepLoop> loops;
+  bool spins = false;  // one of them
   std::vector<CallStep> calls;
   std::vector<uint32_t> registers;  // bytes from the frame
-  uint32_t frame_bytes = 0;         // registers, then the masks of waiting lanes: 4 bytes for each block
+  uint32_t frame_bytes = 0;         // registers, then the masks of waiting lanes: 4 bytes for each block; then rounds
   uint32_t waiting = 0;             // bytes from the frame to those masks
+  uint32_t rounds = 0;              // likewise to a number for each loop, if one spins
   uint32_t local_bytes = 0;         // per lane
   // Registers of 64 bits that hold each lane's address of the function's own local memory, and of its results and
   // parameters, which lie in the caller's: bytes from the frame.
