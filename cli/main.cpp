@@ -60,6 +60,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 16));
   serve->add_option("--memory", serving.memory, "Memory of each device, for each client, for example 8GiB");
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
+  serve
+      ->add_option("--grace", serving.grace_seconds,
+                   "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");

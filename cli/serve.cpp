@@ -50,6 +50,7 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
   listener.worker.device = options.device;
+  listener.worker.grace_seconds = options.grace_seconds;
   listener.most_clients = options.most_clients;
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
   if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))

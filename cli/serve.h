@@ -13,6 +13,7 @@ struct ServeOptions {
   int devices = 0;     // of each client; 0: as OUTBOARD_DEVICES says
   std::string memory;  // of each device: "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
+  unsigned grace_seconds = 60;
   bool quiet = false;
 };
 

@@ -2,8 +2,6 @@
 #include "server/listener.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -17,6 +15,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "link/tcp_options.h"
 
 namespace server {
 namespace {
@@ -125,8 +124,7 @@ void Listener::become_worker(base::Fd client) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   sockets_.clear();
   signals_.close();
-  int on = 1;
-  setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // refused by unix sockets, which need none
+  links::set_tcp_options(client.get());
   WorkerOptions worker = options_.worker;
   if (workers_.size() >= options_.most_clients)
     worker.refusal = "the server is full: it serves " + std::to_string(workers_.size()) + " clients; try again later";

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "server/cuda/inventory.h"
 #include "server/greeting.h"
+#include "server/returning.h"
 #include "server/session.h"
 #include "wire/hello.h"
 
@@ -43,6 +44,7 @@ base::Result<void*> load_device(const std::string& name) {
 
 void run_worker(links::Link link, const WorkerOptions& options) {
   confine();
+  hand_over_return(link);
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal = options.refusal;
@@ -62,7 +64,7 @@ void run_worker(links::Link link, const WorkerOptions& options) {
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome));
+  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds);
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   base::log(base::Level::info, "client", {{"program", hello.program}, {"worker", std::to_string(getpid())}});
