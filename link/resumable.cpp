@@ -87,7 +87,7 @@ ssize_t Resumable::write_now(std::span<iovec> pieces) {
     taken += part;
   }
   pump();
-  if (taken || !unsent_) return static_cast<ssize_t>(taken);
+  if (taken || (after(pieces, 0).empty() && !unsent_)) return static_cast<ssize_t>(taken);
   return errno = EAGAIN, -1;
 }
 
