@@ -93,6 +93,11 @@ int main(int argc, char** argv) {
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
   serve->add_flag("--require-token", serving.require_token, "Serve nobody without a token, wherever he comes from");
   serve->add_option("--metrics", serving.metrics, "127.0.0.1:PORT: /metrics for Prometheus and /healthz");
+  serve
+      ->add_option("--grace", serving.grace_seconds,
+                   "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");

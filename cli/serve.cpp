@@ -50,6 +50,7 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
   listener.worker.device = options.device;
+  listener.worker.grace_seconds = options.grace_seconds;
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.metrics = options.metrics;

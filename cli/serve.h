@@ -15,6 +15,7 @@ struct ServeOptions {
   size_t most_clients = 64;
   bool require_token = false;
   std::string metrics;  // 127.0.0.1:PORT; empty: none
+  unsigned grace_seconds = 60;
   bool quiet = false;
 };
 

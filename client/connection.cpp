@@ -79,8 +79,11 @@ CUresult Connection::start() {
 
 void Connection::lose(const char* reason) {
   if (broken_.exchange(true)) return;
+  std::string known = link_.channel().reason();
   base::log(base::Level::error, "connection lost",
-            {{"target", target_}, {"reason", reason}, {"next", "see the server's log, then start the program again"}});
+            {{"target", target_},
+             {"reason", known.empty() ? reason : known},
+             {"next", "see the server's log, then start the program again"}});
 }
 
 CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {

@@ -28,6 +28,7 @@ class Connection {
   CUresult call(const Row& row, std::span<const api::Role> roles);
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
+  void leave();  // the program ends; nothing is sent any more
 
   uint64_t expect_transfer(void* destination, size_t size, bool lasting);
   uint64_t register_host_function(void (*run)(void*), void* data, bool lasting);

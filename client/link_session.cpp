@@ -16,6 +16,9 @@ Connection& connection() {
 
 }  // namespace
 
+// After the program's own exit handlers: cudart's still make calls.
+__attribute__((destructor)) void leave() { connection().leave(); }
+
 CUresult connect() {
   static const CUresult result = [] {
     pthread_atfork(nullptr, nullptr, [] { connection().disown(); });

@@ -60,6 +60,11 @@ void Connection::flush() {
   sending_.clear();
 }
 
+void Connection::leave() {
+  if (!usable_.exchange(false) || broken_) return;
+  link_.channel().farewell();
+}
+
 // The caller holds the sender's place. While the peer does not take bytes it may be waiting for us to take some.
 bool Connection::write(std::span<iovec> pieces) {
   pieces = links::after(pieces, 0);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -11,13 +12,17 @@
 
 #include "api/window.h"
 #include "client/joined.h"
+#include "client/returning.h"
 #include "link/address.h"
 #include "link/handover.h"
 #include "link/memory.h"
+#include "link/resumable.h"
 #include "wire/message.h"
 
 namespace client {
 namespace {
+
+constexpr uint64_t longest_grace_ms = 86'400'000;
 
 int64_t now_ms() {
   timespec now{};
@@ -117,7 +122,7 @@ std::string target_from_environment() {
 
 uint64_t usual_wishes() {
   const char* setting = std::getenv("OUTBOARD_SHARED_MEMORY");
-  return setting && !std::strcmp(setting, "off") ? uint64_t{0} : uint64_t{wire::shared_memory};
+  return setting && !std::strcmp(setting, "off") ? wire::resumable : wire::shared_memory | wire::resumable;
 }
 
 base::Result<Door> find_door(const std::string& target) {
@@ -157,6 +162,10 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
                        " chose a protocol version that was not offered; update Outboard on both sides"};
   Greeted greeted{std::move(link), std::move(welcome.value()), {}};
   TRY(use_memory(greeted, arrival.descriptors()));
+  if (greeted.welcome.granted & wire::resumable)
+    greeted.link = links::Link(std::make_unique<links::Resumable>(
+        greeted.link.take(), std::chrono::milliseconds(std::min(greeted.welcome.grace_ms, longest_grace_ms)),
+        come_back(address, greeted.welcome.session)));
   return greeted;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 namespace links {
 
@@ -38,6 +39,10 @@ class Channel {
   virtual void release(size_t) {}
   // A descriptor whose hang-up is the end of the peer; -1: gone() tells.
   virtual int descriptor() const = 0;
+  // We leave for good.
+  virtual void farewell() {}
+  // Why it is over, where it is known; empty otherwise.
+  virtual std::string reason() { return {}; }
   // The peer has left for good; asked now and then while nobody reads.
   virtual bool gone() { return false; }
 };

@@ -21,12 +21,13 @@ class Patience {
       __builtin_ia32_pause();
     }
     auto end = Clock::now() + look_for;
-    do {
-      if (look()) return found();
+    if (look()) return found();
+    for (bool over = false; !over;) {
       sched_yield();
-    } while (Clock::now() < end);
-    in_vain_.store(in_vain_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    return false;
+      over = Clock::now() >= end;
+      if (look()) return over ? not_found(), true : found();
+    }
+    return not_found();
   }
 
  private:
@@ -37,6 +38,12 @@ class Patience {
   bool found() {
     in_vain_.store(0, std::memory_order_relaxed);
     return true;
+  }
+  // Also when it was found too late: others want the processor, and a sleeper that is woken gets it sooner than one
+  // that gave it away.
+  bool not_found() {
+    in_vain_.store(in_vain_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return false;
   }
   bool worth_it() {
     int vain = in_vain_.load(std::memory_order_relaxed);

@@ -13,6 +13,6 @@ namespace server {
 wire::Hello read_hello(links::Link& link);
 [[noreturn]] void refuse(links::Link& link, const std::string& reason);
 // Sends the welcome with what is granted of the client's wishes; the link for everything after it.
-links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome);
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds);
 
 }  // namespace server

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "server/cuda/inventory.h"
 #include "server/greeting.h"
+#include "server/returning.h"
 #include "server/session.h"
 #include "wire/hello.h"
 
@@ -86,6 +87,7 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   confine();
+  hand_over_return(link);
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal;
@@ -100,7 +102,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome));
+  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds);
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   if (monitored) {

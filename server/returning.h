@@ -1,0 +1,34 @@
+// Clients that come back after their connection broke. A new connection has a new process; it hands the connection to
+// the worker that has the session, through a socket that only the session's id leads to, and the worker asks for the
+// key.
+#pragma once
+#include <chrono>
+
+#include "base/result.h"
+#include "link/link.h"
+#include "link/resumable.h"
+#include "wire/return.h"
+
+namespace server {
+
+// In a new process, before the hello: if this is a client that comes back, its connection goes to its worker and this
+// process ends.
+void hand_over_return(links::Link& link);
+
+// In a worker: a session that clients can come back to.
+class ReturnPoint {
+ public:
+  static base::Result<ReturnPoint> create();
+
+  const wire::SessionSecret& secret() const { return secret_; }
+  // Accepts returns to `session` for the rest of the process, on a thread of its own.
+  static void serve(ReturnPoint point, links::Resumable& session);
+
+ private:
+  void accept(links::Resumable& session);
+
+  wire::SessionSecret secret_{};
+  base::Fd socket_;
+};
+
+}  // namespace server
