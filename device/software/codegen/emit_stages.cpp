@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/run/stages.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -39,14 +40,18 @@ void Emitter::begin_stages() {
   kept_at_.assign(2 * function.registers.size(), ~uint64_t{0});
   auto* first = block("first_stage");
   resumed_ = ir.CreateSwitch(warp_field(offsetof(Warp, stage), ir.getInt32Ty()), first);
-  resumed_->addCase(ir.getInt32(no_stage), next_warp_);
   ir.SetInsertPoint(first);
 }
 
 // The kernel's end.
 void Emitter::end_stages() {
   if (!stages_.any) return void(ir.CreateRetVoid());
-  set_stage(ir.getInt32(no_stage));
+  if (stage_count_ > 0) {
+    resumed_->addCase(ir.getInt32(no_stage), next_warp_);
+    set_stage(ir.getInt32(no_stage));
+  } else {
+    kept_bytes_ = one_stage;
+  }
   ir.CreateBr(next_warp_);
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "device/software/pass/ahead.h"
 #include "device/software/pass/cfg.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
@@ -164,6 +165,7 @@ class Emitter {
   Value* entry_mask() const { return entry_mask_; }
   bool in_stages() const { return stages_.any; }
   void end_stage(const Instruction& barrier, uint32_t number);
+  void ask_ahead(const Instruction& load);
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -261,6 +263,7 @@ class Emitter {
   Spins spins_;
   Uniformity shape_;
   Stages stages_;
+  std::vector<std::optional<Growth>> growth_;  // by instruction; empty: nothing is asked for ahead
   llvm::Function* target_;
   Value* warp_ = nullptr;
   Value* first_warp_ = nullptr;  // that the call is for; in all of them, what belongs to the block is the same

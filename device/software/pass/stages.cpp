@@ -73,8 +73,7 @@ std::vector<bool> written_once(const ptx::Function& function, const Stages& stag
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
                    const Uniformity& uniformity, const Spins& spins) {
-  bool plain = function.is_entry && !spins.any && std::ranges::any_of(function.body, is_barrier) &&
-               std::ranges::none_of(function.body, uses_stack_or_carry);
+  bool plain = function.is_entry && !spins.any && std::ranges::none_of(function.body, uses_stack_or_carry);
   if (!plain) return {};
   Search search(module);
   Liveness liveness(function, flow);
@@ -87,11 +86,11 @@ Stages find_stages(const ptx::Module& module, const ptx::Function& function, con
       bool barrier = is_barrier(instruction) && is_whole(instruction) && !uniformity.divergent[block];
       if (!barrier && search.waits(instruction)) return {};
       if (!barrier) continue;
-      stages.any = true;
       stages.kept[i] = liveness.behind(block, i);
       kept += std::ranges::count_if(stages.kept[i], [&](uint32_t reg) { return uniformity.varying(reg); });
     }
   if (kept > most_kept) return {};
+  stages.any = true;
   stages.once = written_once(function, stages);
   return stages;
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "device/software/run/block.h"
+#include "device/software/run/stages.h"
 
 namespace software {
 
@@ -40,7 +41,10 @@ void Worker::run_stages(Fiber& fiber) {
       for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
       warp.stage = 0;
     }
-    while (run_stage(fiber)) ++block.progress;
+    if (job_->launch.kept_bytes == one_stage)
+      job_->entry(fiber.warps.data());
+    else
+      while (run_stage(fiber)) ++block.progress;
     block.exited = job_->launch.warps;
     ++block.progress;
   } while (next_block(fiber));
@@ -50,10 +54,14 @@ void Worker::run_stages(Fiber& fiber) {
 // come to every barrier (PTX ISA, "bar").
 bool Worker::run_stage(Fiber& fiber) {
   job_->entry(fiber.warps.data());
+  const uint32_t first = fiber.warps[0].stage;
+  bool same = true;
+  for (const Warp& warp : fiber.warps) same &= warp.stage == first;
+  if (same && !job_->failed()) return first != no_stage;
   uint32_t barriers = 0;
   for (const Warp& warp : fiber.warps)
     if (warp.stage != no_stage) barriers |= 1u << barrier_of(warp.stage);
-  if (std::popcount(barriers) > 1) report_deadlock(*fiber.block);
+  if (!std::has_single_bit(barriers) && barriers) report_deadlock(*fiber.block);
   if (job_->failed()) abandon();
   return barriers != 0;
 }
