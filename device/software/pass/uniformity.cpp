@@ -191,7 +191,7 @@ class Analysis {
         bool mixed = mixing_.reducible() ? mixed_[reg] : result_.divergent[block] && !temporary(reg);
         widen(reg, mixed ? varying_shape : shape);
       });
-      bool splits = result_.splits(instruction);
+      bool splits = i + 1 == flow_.blocks[block].last && result_.splits(instruction);
       if (instruction.opcode == Opcode::brx) splits = splits || splits_table(instruction);
       if (splits && flow_.blocks[block].successors.size() > 1) diverge(block);
     }
