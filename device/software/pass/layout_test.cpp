@@ -144,7 +144,7 @@ TEST(shapes, quotients_and_remainders_of_small_indices_stay_linear) {
   auto function = kernel(
       "mov.u32 %r1, %tid.y;\nmov.u32 %r3, %tid.x;\nshl.b32 %r2, %r1, 4;\nadd.s32 %r4, %r2, %r3;\n"
       "shr.s32 %r5, %r4, 31;\nshr.u32 %r6, %r5, 28;\nadd.s32 %r7, %r4, %r6;\nshr.s32 %r8, %r7, 4;\n"
-      "and.b32 %r9, %r7, -16;\nsub.s32 %r10, %r4, %r9;\nsub.s32 %r11, %r4, 40;\nshr.s32 %r12, %r11, 31;\nret;");
+      "and.b32 %r9, %r7, -16;\nsub.s32 %r10, %r4, %r9;\nsub.s32 %r11, %r4, 42;\nshr.s32 %r12, %r11, 31;\nret;");
   for (software::Grouping grouping : {software::Grouping{16, true}, software::Grouping{8, true, true, 8}}) {
     auto result = software::uniformity(function, software::control_flow(function), grouping);
     auto shape = [&](const std::string& name) {
