@@ -70,7 +70,8 @@ std::vector<Way> ways() {
           {"PoCL", {build / "bin/kernels_opencl", source}, {}},
           {"native", {build / "bin/kernels_native"}, {}},
           {"one thread", {ours}, {{"LD_LIBRARY_PATH", library}, {"OUTBOARD_SOFTWARE_THREADS", "1"}}},
-          {"limit", {build / "bin/kernels_limits"}, {}}};
+          {"limit", {build / "bin/kernels_limits"}, {}},
+          {"limit of one thread", {build / "bin/kernels_limits"}, {{"OMP_NUM_THREADS", "1"}}}};
 }
 
 // Runs one kernel one way and adds what it prints.
@@ -114,10 +115,11 @@ Samples measure_all(int turns, const std::string& only) {
   auto list = ways();
   for (int turn = 0; turn < turns; ++turn) {
     for (const char* limit : {"copy", "fma", "openblas"}) measure(list[4], limit, all[limit]["limit"]);
+    measure(list[5], "fma", all["fma"]["one thread"]);
     for (const Kernel& kernel : kernels) {
       if (!only.empty() && only != kernel.name) continue;
       for (const Way& way : list)
-        if (way.name != "limit" && (way.name != "one thread" || kernel.bound == Bound::compute))
+        if (!way.name.starts_with("limit") && (way.name != "one thread" || kernel.bound == Bound::compute))
           measure(way, kernel.name, all[kernel.name][way.name]);
     }
   }
@@ -192,6 +194,8 @@ void print(const std::vector<Row>& rows, Samples& all) {
   std::printf("\nlimits: copy %.2f GB/s, multiply-add %.1f GFLOP/s; OpenBLAS sgemm 1024: %.1f GFLOP/s; %u threads\n",
               all["copy"]["limit"].rate(), all["fma"]["limit"].rate(), all["openblas"]["limit"].rate(),
               std::thread::hardware_concurrency());
+  std::printf("two threads multiply and add %.2f times as much as one; what two cores gain is to be seen beside that\n",
+              all["fma"]["limit"].rate() / all["fma"]["one thread"].rate());
   std::printf(
       "goals: mean >= 8 x PoCL and >= 1.2 x native; each >= 0.8 x PoCL and >= 0.5 x native; compute-bound kernels\n"
       ">= 1.8 times faster on two cores; saxpy, vadd >= 0.95 of copying; sgemm tiled >= 60, blocked >= 100 GFLOP/s\n"

@@ -259,7 +259,16 @@ void store_rows(Emitter& emitter, const Consecutive& access, const std::vector<V
   }
 }
 
+// A kernel's own parameter, which nobody changes.
+bool is_parameter(const ptx::Function& function, const ptx::Instruction& instruction) {
+  const ptx::Operand& operand = instruction.operands[1];
+  return function.is_entry && instruction.modifiers.space == Space::param &&
+         operand.base_kind == ptx::Operand::symbol && operand.local &&
+         std::ranges::find(function.parameter_variables, operand.index) != function.parameter_variables.end();
+}
+
 std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool is_strong, bool look) {
+  auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
   addresses = emitter.checked(addresses, asked(modifiers, outboard_reads));
@@ -268,6 +277,9 @@ std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& inst
   for (unsigned i = 0; i < modifiers.vector; ++i)
     values.push_back(load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type,
                           is_strong, look));
+  for (Value* value : values)
+    if (auto* read = llvm::dyn_cast<llvm::LoadInst>(value); read && is_parameter(emitter.function, instruction))
+      read->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
   return values;
 }
 
@@ -299,6 +311,7 @@ void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
         emitter, rows->holds, [&] { return load_rows(emitter, *rows); }, anywhere);
   }
   if (modifiers.has("acquire")) ir.CreateFence(llvm::AtomicOrdering::Acquire);
+  emitter.ask_ahead(instruction);
   const auto& destination = instruction.operands[0];
   for (unsigned i = 0; i < modifiers.vector; ++i)
     emitter.write(modifiers.vector == 1 ? destination : destination.elements.at(i), values[i], modifiers.type);

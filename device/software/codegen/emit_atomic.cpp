@@ -192,16 +192,44 @@ struct Atomic {
     auto part = [&](const ptx::Operand& operand) { return modifiers.vector > 1 ? operand.elements.at(i) : operand; };
     Value* operand = emitter.read(part(instruction.operands[at + 1]), type);
     Value* desired = swap ? emitter.read(instruction.operands.at(at + 2), type) : nullptr;
+    bool wanted = at && is_read(part(instruction.operands[0]));
     auto* olds = emitter.scratch(llvm::FixedVectorType::get(ir.getIntNTy(width), emitter.lanes));
     PerLane address(emitter, addresses), first(emitter, operand), second(emitter, desired ? desired : operand);
-    emitter.each_active_lane([&](Value* lane) {
+    each_lane([&](Value* lane) {
       Value* pointer = ir.CreateIntToPtr(address.at(lane), ir.getPtrTy());
       pointer = ir.CreateConstGEP1_32(ir.getInt8Ty(), pointer, i * width / 8);
       Value* value = first.at(lane);
       Value* old = swap ? swapped(pointer, value, second.at(lane)) : updated(pointer, value);
-      ir.CreateAlignedStore(old, ir.CreateGEP(ir.getIntNTy(width), olds, lane), align);
+      if (wanted) ir.CreateAlignedStore(old, ir.CreateGEP(ir.getIntNTy(width), olds, lane), align);
     });
-    if (at) emitter.write(part(instruction.operands[0]), ir.CreateLoad(olds->getAllocatedType(), olds), type);
+    if (wanted) emitter.write(part(instruction.operands[0]), ir.CreateLoad(olds->getAllocatedType(), olds), type);
+  }
+
+  // nvcc gives every atomic a result, also where the program has no use for it.
+  bool is_read(const ptx::Operand& result) const {
+    if (result.kind != ptx::Operand::reg) return result.kind == ptx::Operand::vector;
+    bool found = false;
+    for (const ptx::Instruction& reader : emitter.function.body)
+      each_source(reader, [&](uint32_t reg) { found = found || reg == result.index; });
+    return found || emitter.function.body.size() <= 1;  // a handler's instruction knows no others
+  }
+
+  // Where all lanes run and each takes a few instructions, several of them make up one turn of the loop.
+  void each_lane(const std::function<void(Value*)>& body) {
+    constexpr unsigned at_once = 8;
+    if (!emitter.all_run() || !alone || width > 64) return emitter.each_active_lane(body);
+    auto* function = ir.GetInsertBlock()->getParent();
+    auto *before = ir.GetInsertBlock(), *turn = llvm::BasicBlock::Create(ir.getContext(), "lanes", function);
+    auto* after = llvm::BasicBlock::Create(ir.getContext(), "all_lanes", function);
+    ir.CreateBr(turn);
+    ir.SetInsertPoint(turn);
+    auto* lane = ir.CreatePHI(ir.getInt32Ty(), 2);
+    lane->addIncoming(ir.getInt32(0), before);
+    for (unsigned i = 0; i < at_once; ++i) body(i ? ir.CreateNUWAdd(lane, ir.getInt32(i)) : lane);
+    Value* next = ir.CreateNUWAdd(lane, ir.getInt32(at_once));
+    lane->addIncoming(next, ir.GetInsertBlock());
+    ir.CreateCondBr(ir.CreateICmpULT(next, ir.getInt32(emitter.lanes)), turn, after);
+    ir.SetInsertPoint(after);
   }
 
   void run() {

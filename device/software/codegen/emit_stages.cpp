@@ -4,12 +4,20 @@
 #include <cstddef>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/run/stages.h"
 #include "device/software/run/warp.h"
 
 namespace software {
 
 using llvm::FixedVectorType;
 using llvm::Type;
+
+namespace {
+
+// In what a warp keeps, behind the lanes that go on: how many barriers it is ahead of the others.
+constexpr unsigned ahead_offset = 4;
+
+}  // namespace
 
 // One call runs a stage of all warps of the block, which lie side by side: everything that is emitted from here on is
 // inside a loop over them.
@@ -39,14 +47,18 @@ void Emitter::begin_stages() {
   kept_at_.assign(2 * function.registers.size(), ~uint64_t{0});
   auto* first = block("first_stage");
   resumed_ = ir.CreateSwitch(warp_field(offsetof(Warp, stage), ir.getInt32Ty()), first);
-  resumed_->addCase(ir.getInt32(no_stage), next_warp_);
   ir.SetInsertPoint(first);
 }
 
 // The kernel's end.
 void Emitter::end_stages() {
   if (!stages_.any) return void(ir.CreateRetVoid());
-  set_stage(ir.getInt32(no_stage));
+  if (stage_count_ > 0) {
+    resumed_->addCase(ir.getInt32(no_stage), next_warp_);
+    set_stage(ir.getInt32(no_stage));
+  } else {
+    kept_bytes_ = one_stage;
+  }
   ir.CreateBr(next_warp_);
 }
 
@@ -93,27 +105,75 @@ void Emitter::keep_written(uint32_t reg) {
   if (wraps_[reg]) keep(wraps_[reg], 2 * reg + 1);
 }
 
+void Emitter::each_kept(const std::vector<uint32_t>& registers,
+                        const std::function<void(llvm::AllocaInst* variable, size_t number)>& visit) {
+  for (uint32_t reg : registers) {
+    visit(llvm::cast<llvm::AllocaInst>(registers_[reg].at), 2 * reg);
+    if (wraps_[reg]) visit(wraps_[reg], 2 * reg + 1);
+  }
+}
+
+Emitter::Arrival& Emitter::arrival(uint32_t barrier) {
+  auto [at, added] = arrivals_.try_emplace(barrier);
+  if (added) {
+    at->second.block = block("arrives");
+    at->second.ahead = llvm::PHINode::Create(ir.getInt32Ty(), 2, "ahead", at->second.block);
+  }
+  return at->second;
+}
+
+// A warp with nothing to do up to the next barrier has come to that, too; it waits there until the others are as far.
+void Emitter::arrive_together(uint32_t barrier) {
+  Arrival& here = arrival(barrier);
+  here.ahead->addIncoming(ir.getInt32(0), ir.GetInsertBlock());
+  ir.CreateBr(here.block);
+  ir.SetInsertPoint(here.block);
+  each_kept(stages_.changed[barrier], [&](auto* variable, size_t number) { keep(variable, number); });
+  if (const auto& skip = stages_.skips[barrier]) {
+    auto foresight = foresee(guard_of(function.body[skip->branch]), barrier + 1, skip->branch);
+    if (foresight) {
+      Value* on = skip->taken ? foresight->outcome : ir.CreateNot(foresight->outcome);
+      Arrival& there = arrival(skip->barrier);
+      there.ahead->addIncoming(ir.CreateAdd(here.ahead, ir.getInt32(1)), ir.GetInsertBlock());
+      auto* waits = block("waits");
+      ir.CreateCondBr(ir.CreateAnd(foresight->agree, on), there.block, waits);
+      ir.SetInsertPoint(waits);
+    }
+  }
+  if (stages_.skipped_to[barrier])
+    ir.CreateStore(here.ahead, ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
+}
+
+// The warp goes on only when the others have come to the barrier.
+void Emitter::wait_behind(uint32_t barrier) {
+  if (!stages_.skipped_to[barrier]) return;
+  auto *waits = block("still_ahead"), *goes_on = block("goes_on");
+  Value* ahead = ir.CreateLoad(ir.getInt32Ty(), ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
+  ir.CreateCondBr(ir.CreateICmpNE(ahead, ir.getInt32(0)), waits, goes_on);
+  ir.SetInsertPoint(waits);
+  ir.CreateStore(ir.CreateSub(ahead, ir.getInt32(1)), ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
+  ir.CreateBr(next_warp_);
+  ir.SetInsertPoint(goes_on);
+}
+
 // A barrier whose number is `barrier`: the warp's part in this call ends, in the next one it goes on behind it.
 void Emitter::end_stage(const Instruction& instruction, uint32_t barrier) {
-  const auto& registers = stages_.kept[static_cast<size_t>(&instruction - function.body.data())];
-  auto each = [&](auto&& visit) {
-    for (uint32_t reg : registers) {
-      visit(llvm::cast<llvm::AllocaInst>(registers_[reg].at), 2 * reg);
-      if (wraps_[reg]) visit(wraps_[reg], 2 * reg + 1);
-    }
-  };
-  each([&](llvm::AllocaInst* variable, size_t number) {
-    if (!stages_.once[number / 2]) keep(variable, number);
-  });
+  const auto at = static_cast<uint32_t>(&instruction - function.body.data());
   bool some = block_mask_ != every_lane();
-  if (some) ir.CreateStore(block_mask_, kept_);
+  if (some) {
+    each_kept(stages_.changed[at], [&](auto* variable, size_t number) { keep(variable, number); });
+    ir.CreateStore(block_mask_, kept_);
+  } else {
+    arrive_together(at);
+  }
   auto* stage = ir.getInt32(stage_number(++stage_count_, barrier));
   set_stage(stage);
   ir.CreateBr(next_warp_);
   auto* next = block("stage");
   resumed_->addCase(stage, next);
   ir.SetInsertPoint(next);
-  each([&](llvm::AllocaInst* variable, size_t number) { restore(variable, number); });
+  if (!some) wait_behind(at);
+  each_kept(stages_.kept[at], [&](auto* variable, size_t number) { restore(variable, number); });
   if (some) block_mask_ = active_ = ir.CreateLoad(ir.getInt32Ty(), kept_);
 }
 

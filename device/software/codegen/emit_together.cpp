@@ -89,21 +89,26 @@ struct Together {
   std::vector<Value*> load() {
     auto* type = FixedVectorType::get(element, emitter.lanes);
     auto* room = emitter.scratch(llvm::ArrayType::get(type, vector));
-    std::vector<llvm::AllocaInst*> results;
-    for (unsigned i = 0; i < vector; ++i) results.push_back(emitter.scratch(type));
+    std::vector<Value*> values, others;
+    llvm::BasicBlock *plain_ends = nullptr, *rare_ends = nullptr;
     either(
         "outboard_load_rarely", room,
         [&] {
-          auto values = plain_load();
-          for (unsigned i = 0; i < vector; ++i) ir.CreateStore(values[i], results[i]);
+          values = plain_load();
+          plain_ends = ir.GetInsertBlock();
         },
         [] {},
         [&] {
           for (unsigned i = 0; i < vector; ++i)
-            ir.CreateStore(ir.CreateLoad(type, ir.CreateConstGEP1_32(type, room, i)), results[i]);
+            others.push_back(ir.CreateLoad(type, ir.CreateConstGEP1_32(type, room, i)));
+          rare_ends = ir.GetInsertBlock();
         });
-    std::vector<Value*> values;
-    for (auto* result : results) values.push_back(ir.CreateLoad(type, result));
+    for (unsigned i = 0; rare_ends && i < vector; ++i) {
+      auto* met = ir.CreatePHI(type, 2);
+      met->addIncoming(values[i], plain_ends);
+      met->addIncoming(others[i], rare_ends);
+      values[i] = met;
+    }
     return values;
   }
 

@@ -1,6 +1,8 @@
 // Instructions by which the lanes of a warp and the warps of a block meet: shuffles, votes, matches, barriers.
 #include <llvm/IR/Intrinsics.h>
 
+#include <optional>
+
 #include "device/software/codegen/emitter.h"
 
 namespace software {
@@ -11,12 +13,60 @@ using llvm::Value;
 using ptx::Opcode;
 using ptx::Type;
 
+// The lanes' own element of a variable in memory.
+Value* place_of(Emitter& emitter, llvm::AllocaInst* variable, Value* lane) {
+  return emitter.ir.CreateGEP(variable->getAllocatedType()->getScalarType(), variable, lane);
+}
+
+// What the operand always is, where that can be seen: nvcc moves numbers into registers first.
+std::optional<uint32_t> number_of(const Emitter& emitter, const ptx::Operand& operand) {
+  if (operand.kind == ptx::Operand::integer) return static_cast<uint32_t>(operand.value);
+  if (operand.kind != ptx::Operand::reg) return std::nullopt;
+  const ptx::Instruction* made = nullptr;
+  unsigned definitions = 0;
+  for (const ptx::Instruction& instruction : emitter.function.body)
+    each_definition(instruction, [&](uint32_t reg) {
+      if (reg == operand.index) made = &instruction, ++definitions;
+    });
+  bool moved = definitions == 1 && made->opcode == Opcode::mov && made->guard.reg < 0 && made->operands.size() == 2 &&
+               made->operands[1].kind == ptx::Operand::integer;
+  return moved ? std::optional(static_cast<uint32_t>(made->operands[1].value)) : std::nullopt;
+}
+
+// Every lane's element of `value` is that of the lane in `from`. Where those are constants, LLVM finds a way to shuffle
+// vectors; otherwise they go through memory.
+Value* taken_from(Emitter& emitter, Value* value, Value* from) {
+  auto& ir = emitter.ir;
+  if (auto* lanes_known = llvm::dyn_cast<llvm::Constant>(from)) {
+    std::vector<int> order;
+    for (unsigned lane = 0; lane < emitter.lanes; ++lane)
+      order.push_back(
+          static_cast<int>(llvm::cast<llvm::ConstantInt>(lanes_known->getAggregateElement(lane))->getZExtValue()));
+    return ir.CreateShuffleVector(value, order);
+  }
+  auto* type = value->getType();
+  auto *values = emitter.scratch(type), *sources = emitter.scratch(type), *results = emitter.scratch(type);
+  ir.CreateStore(value, values);
+  ir.CreateStore(from, sources);
+  ir.CreateStore(value, results);  // a lane that does not run reads nothing
+  emitter.each_active_lane([&](Value* lane) {
+    Value* source = ir.CreateLoad(ir.getInt32Ty(), place_of(emitter, sources, lane));
+    Value* taken = ir.CreateLoad(ir.getInt32Ty(), place_of(emitter, values, source));
+    ir.CreateStore(taken, place_of(emitter, results, lane));
+  });
+  return ir.CreateLoad(type, results);
+}
+
 // PTX ISA, "shfl.sync": c holds the clamp in bits 0..4 and the segment mask in bits 8..12.
 void emit_shfl(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   size_t at = instruction.destinations;
   Value* value = emitter.splat(emitter.read(instruction.operands[at], Type::b32));
-  auto word = [&](size_t i) { return emitter.splat(emitter.read(instruction.operands[at + i], Type::b32)); };
+  auto word = [&](size_t i) {
+    const ptx::Operand& operand = instruction.operands.at(at + i);
+    if (auto number = number_of(emitter, operand)) return emitter.splat(ir.getInt32(*number));
+    return emitter.splat(emitter.read(operand, Type::b32));
+  };
   Value *b = ir.CreateAnd(word(1), emitter.like(value, 31)), *c = word(2), *lane = emitter.lane_numbers();
   Value* clamp = ir.CreateAnd(c, emitter.like(c, 31));
   Value* segment = ir.CreateAnd(ir.CreateLShr(c, emitter.like(c, 8)), emitter.like(c, 31));
@@ -40,13 +90,7 @@ void emit_shfl(Emitter& emitter, const ptx::Instruction& instruction) {
     emitter.unsupported(instruction);
   }
   from = ir.CreateAnd(ir.CreateSelect(inside, from, lane), emitter.like(lane, 31));
-  auto* result = emitter.scratch(value->getType());
-  ir.CreateStore(value, result);  // a lane that does not run reads nothing
-  emitter.each_active_lane([&](Value* one) {
-    Value* taken = ir.CreateExtractElement(value, ir.CreateExtractElement(from, one));
-    ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(value->getType(), result), taken, one), result);
-  });
-  Value* all = ir.CreateLoad(value->getType(), result);
+  Value* all = taken_from(emitter, value, from);
   if (instruction.destinations > 1) emitter.write(instruction.operands[1], inside);
   emitter.write(instruction.operands[0], all, Type::b32);
 }
@@ -89,10 +133,13 @@ void emit_match(Emitter& emitter, const ptx::Instruction& instruction) {
   Value* lanes_in = emitter.splat(members(emitter, instruction, at + 1));
   auto* masks = emitter.scratch(FixedVectorType::get(ir.getInt32Ty(), emitter.lanes));
   auto* type = masks->getAllocatedType();
+  auto* values = emitter.scratch(value->getType());
   ir.CreateStore(llvm::Constant::getNullValue(type), masks);
+  ir.CreateStore(value, values);
   emitter.each_active_lane([&](Value* lane) {
-    Value* same = ir.CreateICmpEQ(value, emitter.splat(ir.CreateExtractElement(value, lane)));
-    ir.CreateStore(ir.CreateInsertElement(ir.CreateLoad(type, masks), mask_of(emitter, same), lane), masks);
+    Value* own = ir.CreateLoad(value->getType()->getScalarType(), place_of(emitter, values, lane));
+    Value* same = ir.CreateICmpEQ(value, emitter.splat(own));
+    ir.CreateStore(mask_of(emitter, same), place_of(emitter, masks, lane));
   });
   Value* same = ir.CreateAnd(ir.CreateLoad(type, masks), lanes_in);
   if (instruction.modifiers.operation == "any") return emitter.write(instruction.operands[0], same, Type::b32);

@@ -92,6 +92,7 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Fun
   }
   shape_ = uniformity(function, flow_, grouping, spins_.exits);
   if (!grouping.checked) stages_ = find_stages(source, function, flow_, shape_, spins_);
+  if (stages_.any) growth_ = find_growth(function, flow_, layout_, shape_);
 }
 
 void Emitter::emit() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "device/software/pass/ahead.h"
 #include "device/software/pass/cfg.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
@@ -164,6 +165,7 @@ class Emitter {
   Value* entry_mask() const { return entry_mask_; }
   bool in_stages() const { return stages_.any; }
   void end_stage(const Instruction& barrier, uint32_t number);
+  void ask_ahead(const Instruction& load);
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -230,6 +232,15 @@ class Emitter {
   void keep(llvm::AllocaInst* variable, size_t number);
   void keep_written(uint32_t reg);
   void restore(llvm::AllocaInst* variable, size_t number);
+  struct Arrival {  // at a barrier, of a warp whose lanes all run
+    llvm::BasicBlock* block;
+    llvm::PHINode* ahead;  // how many barriers it has come to beyond those that the others have
+  };
+  void each_kept(const std::vector<uint32_t>& registers,
+                 const std::function<void(llvm::AllocaInst* variable, size_t number)>& visit);
+  Arrival& arrival(uint32_t barrier);
+  void arrive_together(uint32_t barrier);
+  void wait_behind(uint32_t barrier);
   Value* variables();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
@@ -261,6 +272,7 @@ class Emitter {
   Spins spins_;
   Uniformity shape_;
   Stages stages_;
+  std::vector<std::optional<Growth>> growth_;  // by instruction; empty: nothing is asked for ahead
   llvm::Function* target_;
   Value* warp_ = nullptr;
   Value* first_warp_ = nullptr;  // that the call is for; in all of them, what belongs to the block is the same
@@ -297,6 +309,7 @@ class Emitter {
   bool resumes_ = false;
   Value* kept_ = nullptr;          // what the warp keeps from stage to stage; first, the lanes that go on
   std::vector<uint64_t> kept_at_;  // by register, twice: itself and where it wraps round
+  std::map<uint32_t, Arrival> arrivals_;  // by instruction
   uint64_t kept_bytes_ = 64;
   llvm::SwitchInst* resumed_ = nullptr;  // by stage
   uint32_t stage_count_ = 0;

@@ -168,6 +168,76 @@ TEST(Stages, ManySumsRunFewerLanesAtOnce) {
   }
 }
 
+// A sum by halves: with each step more warps have nothing to do and are ahead of the others. `turns` times, so that
+// they must be back in time.
+std::string sum_by_halves(uint32_t threads, const std::string& skips, uint32_t barrier) {
+  std::string body = "mov.u32 %r12, 0; mov.u32 %r20, 0;\nTURN: add.u32 %r13, %r1, %r12; st.shared.u32 [%r10], %r13;\n";
+  auto number = [](uint32_t value) { return std::to_string(value); };
+  auto wait = [&](uint32_t id) { return "bar.sync " + number(id) + ";\n"; };
+  for (uint32_t half = threads / 2; half > 0; half /= 2) {
+    std::string skip = skips;
+    for (size_t at; (at = skip.find("HALF")) != std::string::npos;) skip.replace(at, 4, number(half));
+    for (size_t at; (at = skip.find("LAST")) != std::string::npos;) skip.replace(at, 4, number(half - 1));
+    body += wait(half == threads / 2 ? 0
+                 : half == 16        ? barrier
+                                     : 0) +
+            skip + " bra ON" + number(half) + ";\nld.shared.u32 %r14, [%r10]; ld.shared.u32 %r15, [%r10+" +
+            number(4 * half) + "]; add.u32 %r14, %r14, %r15; st.shared.u32 [%r10], %r14;\nON" + number(half) + ": ";
+  }
+  return body + wait(0) + "ld.shared.u32 %r14, [%r11]; mad.lo.u32 %r20, %r20, 3, %r14;\n" + wait(0) +
+         "add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 3; @%p1 bra TURN; add.u32 %r20, %r20, %r3;";
+}
+
+TEST(Stages, WarpsWithNothingToDoAreAheadOfTheOthers) {
+  for (const char* skips :
+       {"setp.ge.u32 %p2, %r3, HALF; @%p2", "setp.gt.s32 %p2, %r3, LAST; @%p2", "setp.lt.u32 %p2, %r3, HALF; @!%p2",
+        "setp.ge.u32 %p2, %r3, HALF; setp.eq.u32 %p3, %r3, 5000; or.pred %p4, %p2, %p3; @%p4"})
+    for (uint32_t barrier : {0u, 3u})  // warps at a barrier of another number are not ahead
+      for (uint32_t threads : {32u, 64u, 256u, 1024u}) {
+        Kernel kernel(with_shared(sum_by_halves(threads, skips, barrier)));
+        EXPECT_TRUE(in_stages(kernel, threads));
+        auto got = run(kernel, threads);
+        for (uint32_t i = 0; i < got.size(); ++i) {
+          uint32_t first = i / threads * threads, sum = 0;
+          for (uint32_t turn = 0; turn < 3; ++turn) {
+            uint32_t all = 0;
+            for (uint32_t k = 0; k < threads; ++k) all += first + k + turn;
+            sum = 3 * sum + all;
+          }
+          ASSERT_EQ(got[i], sum + i % threads) << skips << " " << barrier << " " << threads << " " << i;
+        }
+      }
+}
+
+// What a stage leaves alone is where it was kept before; each register changes in another one.
+TEST(Stages, RegistersThatStayAreKeptOnce) {
+  Kernel kernel(with_shared(R"(
+    mov.u32 %r12, 0; mov.u32 %r13, %r3; mov.u32 %r14, 1; mov.u32 %r15, 2;
+    LOOP: bar.sync 0;
+    and.b32 %r16, %r12, 1; setp.eq.u32 %p1, %r16, 0; @%p1 bra EVEN;
+    add.u32 %r13, %r13, %r14; bar.sync 0; bra BOTH;
+    EVEN: mad.lo.u32 %r14, %r14, 3, %r15; bar.sync 0; add.u32 %r15, %r15, 1;
+    BOTH: bar.sync 0;
+    setp.gt.u32 %p2, %r3, 20; @%p2 add.u32 %r15, %r15, %r13;
+    add.u32 %r12, %r12, 1; setp.lt.u32 %p3, %r12, 7; @%p3 bra LOOP;
+    xor.b32 %r20, %r13, %r14; xor.b32 %r20, %r20, %r15;)"));
+  EXPECT_TRUE(in_stages(kernel, 96));
+  for (uint32_t threads : {32u, 96u, 200u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      uint32_t thread = i % threads, a = thread, b = 1, c = 2;
+      for (uint32_t turn = 0; turn < 7; ++turn) {
+        if (turn % 2)
+          a += b;
+        else
+          b = 3 * b + c, ++c;
+        if (thread > 20) c += a;
+      }
+      ASSERT_EQ(got[i], a ^ b ^ c) << threads << " " << i;
+    }
+  }
+}
+
 // The last row of lanes ends with shared memory; a masked store must leave its neighbours alone.
 TEST(Stages, StoresOfSomeLanesLeaveSharedMemoryAlone) {
   Kernel kernel(with_shared(R"(

@@ -15,6 +15,7 @@
 #include "device/software/codegen/loader.h"
 #include "device/software/codegen/source_line.h"
 #include "device/software/codegen/translation.h"
+#include "device/software/run/stages.h"
 
 namespace software {
 namespace {
@@ -148,7 +149,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
       return base::log(base::Level::warn, "kernel stays as steps, which are slower",
                        {{"kernel", kernel_of(source_).name}, {"reason", entry.error()}});
     // Nor can they go over to stages or to fewer lanes: for those there is the resumption.
-    bool alike = code->kept_bytes == 0 && code->lanes == warp_size;
+    bool alike = code->kept_bytes <= one_stage && code->lanes == warp_size;
     if (alike && code->stack_bytes <= most_stack_under_way)
       compiled.store(entry.value().code, std::memory_order_release);
     report.say(key_, code->text_bytes);

@@ -68,21 +68,32 @@ Emitter::Value* Emitter::intrinsic(llvm::Intrinsic::ID id, std::initializer_list
   return ir.CreateIntrinsic(id, {list[0]->getType()}, list);
 }
 
+namespace {
+
+// What it loads nobody changes while the code runs.
+llvm::LoadInst* stays(llvm::LoadInst* load) {
+  load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(load->getContext(), {}));
+  return load;
+}
+
+}  // namespace
+
 Emitter::Value* Emitter::warp_field(unsigned offset, Type* type) {
   bool of_block = offset == offsetof(Warp, launch) || offset == offsetof(Warp, shared) ||
                   (offset >= offsetof(Warp, block_index) && offset < offsetof(Warp, warp_index));
-  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), of_block ? first_warp_ : warp_, offset));
+  auto* field = ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), of_block ? first_warp_ : warp_, offset));
+  if (offset < offsetof(Warp, products)) stays(field);
+  return field;
 }
 
 Emitter::Value* Emitter::launch_field(unsigned offset, Type* type) {
-  return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), launch_, offset));
+  return stays(ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), launch_, offset)));
 }
 
 Emitter::Value* Emitter::shared_memory() {
   auto* base = llvm::cast<llvm::LoadInst>(warp_field(offsetof(Warp, shared), ir.getPtrTy()));
   llvm::MDBuilder metadata(ir.getContext());
   auto number = [&](uint64_t value) { return metadata.createConstant(ir.getInt64(value)); };
-  base->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
   base->setMetadata(llvm::LLVMContext::MD_align, llvm::MDNode::get(ir.getContext(), {number(shared_alignment)}));
   return ir.CreatePtrToInt(base, ir.getInt64Ty());
 }

@@ -1,4 +1,5 @@
 // Every edge of a layout leads forward or to the header of a region around it; lanes that part meet again.
+#include "device/software/pass/ahead.h"
 #include "device/software/pass/layout.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +16,7 @@ namespace {
 ptx::Function kernel(const std::string& body) {
   std::string text =
       ".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n"
-      ".reg .pred %p<9>;\n.reg .b32 %r<9>;\n.reg .b64 %d<9>;\n" +
+      ".reg .pred %p<9>;\n.reg .b32 %r<16>;\n.reg .b64 %d<9>;\n" +
       body + "\n}\n";
   ptx::Module module;
   ptx::Error error;
@@ -137,6 +138,45 @@ TEST(shapes, addresses_count_up_from_lane_to_lane) {
   EXPECT_EQ(shape("%r5").kind, software::Shape::uniform);  // the warp's number
   EXPECT_EQ(shape("%r6").kind, software::Shape::linear);   // the lane's
   EXPECT_EQ(shape("%r7").kind, software::Shape::varying);
+}
+
+TEST(shapes, quotients_and_remainders_of_small_indices_stay_linear) {
+  auto function = kernel(
+      "mov.u32 %r1, %tid.y;\nmov.u32 %r3, %tid.x;\nshl.b32 %r2, %r1, 4;\nadd.s32 %r4, %r2, %r3;\n"
+      "shr.s32 %r5, %r4, 31;\nshr.u32 %r6, %r5, 28;\nadd.s32 %r7, %r4, %r6;\nshr.s32 %r8, %r7, 4;\n"
+      "and.b32 %r9, %r7, -16;\nsub.s32 %r10, %r4, %r9;\nsub.s32 %r11, %r4, 42;\nshr.s32 %r12, %r11, 31;\nret;");
+  for (software::Grouping grouping : {software::Grouping{16, true}, software::Grouping{8, true, true, 8}}) {
+    auto result = software::uniformity(function, software::control_flow(function), grouping);
+    auto shape = [&](const std::string& name) {
+      for (uint32_t i = 0; i < function.registers.size(); ++i)
+        if (function.registers[i].name == name) return result.shapes[i];
+      return software::Shape{};
+    };
+    EXPECT_NE(shape("%r5").kind, software::Shape::varying);  // the sign of something small
+    EXPECT_NE(shape("%r8").kind, software::Shape::varying);
+    EXPECT_EQ(shape("%r8").stride, 0);
+    EXPECT_EQ(shape("%r10").kind, software::Shape::linear);
+    EXPECT_EQ(shape("%r10").stride, 1);
+    EXPECT_EQ(shape("%r12").kind, software::Shape::varying);  // may have either sign
+  }
+}
+
+TEST(ahead, addresses_grow_by_the_counters_step) {
+  auto function = kernel(
+      "ld.param.u32 %r1, [p];\nmov.u32 %r2, 0;\nL: mad.lo.s32 %r3, %r2, %r1, %r4;\nmul.wide.s32 %d1, %r3, 4;\n"
+      "add.s64 %d2, %d3, %d1;\nld.global.u32 %r5, [%d2];\nbar.sync 0;\nld.global.u32 %r6, [%d3];\n"
+      "ld.global.u32 %r7, [%d4];\nadd.s64 %d4, %d4, 4096;\nadd.s32 %r2, %r2, 16;\nsetp.lt.s32 %p1, %r2, %r1;\n"
+      "@%p1 bra L;\nld.global.u32 %r8, [%d4];\nret;");
+  auto flow = software::control_flow(function);
+  auto growth = software::find_growth(function, flow, software::lay_out(flow), software::uniformity(function, flow));
+  std::vector<software::Growth> found;
+  for (auto& one : growth)
+    if (one) found.push_back(*one);
+  ASSERT_EQ(found.size(), 2u);  // one load is of the same place each time, one stands behind the loop
+  EXPECT_EQ(found[0].factor, 64);
+  EXPECT_EQ(found[0].registers.size(), 1u);
+  EXPECT_EQ(found[1].factor, 4096);
+  EXPECT_TRUE(found[1].registers.empty());
 }
 
 // --- loops that wait for what other threads write

@@ -64,6 +64,9 @@ Shape bitwise(const Instruction& instruction, const Shape& a, const Shape& b, Gr
   auto value = static_cast<uint64_t>(by.value);
   if (instruction.opcode == Opcode::shr && value < 64 && (uint64_t{1} << value) >= grouping.columns)
     return linear(0, 0, 1, grouping);
+  uint64_t cleared = ptx::bits(instruction.modifiers.type) == 32 ? static_cast<uint32_t>(~value) : ~value;
+  bool high_bits = (cleared & (cleared + 1)) == 0 && cleared >= grouping.columns - 1;
+  if (instruction.opcode == Opcode::and_ && high_bits) return linear(0, 0, 1, grouping);
   bool low_bits = (value & (value + 1)) == 0 && value >= grouping.columns - 1;
   if (instruction.opcode == Opcode::and_ && low_bits) return linear(1, 0, a.alignment, grouping);
   return varying_shape;

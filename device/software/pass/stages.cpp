@@ -30,6 +30,18 @@ bool is_whole(const Instruction& instruction) {
          instruction.operands[0].kind == Operand::integer;
 }
 
+// A caller's loop may wait for what a function looks at.
+bool looks(const Instruction& instruction) {
+  const auto& modifiers = instruction.modifiers;
+  switch (instruction.opcode) {
+    case Opcode::ld: return modifiers.is_volatile || modifiers.has("relaxed") || modifiers.has("acquire");
+    case Opcode::mbarrier: return modifiers.has("test_wait") || modifiers.has("try_wait");
+    case Opcode::atom:
+    case Opcode::nanosleep: return true;
+    default: return false;
+  }
+}
+
 class Search {
  public:
   explicit Search(const ptx::Module& module) : module_(module), seen_(module.functions.size(), false) {}
@@ -45,7 +57,7 @@ class Search {
     seen_[callee.index] = true;
     ControlFlow flow = control_flow(function);
     return find_spins(function, flow, lay_out(flow)).any ||
-           std::ranges::any_of(function.body, [&](auto& inner) { return waits(inner); });
+           std::ranges::any_of(function.body, [&](auto& inner) { return looks(inner) || waits(inner); });
   }
 
  private:
@@ -69,12 +81,83 @@ std::vector<bool> written_once(const ptx::Function& function, const Stages& stag
   return once;
 }
 
+// The registers that may have been written since the last barrier, or since the kernel began, of those that are wanted
+// behind a barrier.
+void find_changed(const ptx::Function& function, const ControlFlow& flow, Stages& stages) {
+  using Words = std::vector<uint64_t>;  // a bit for each register
+  const size_t words = function.registers.size() / 64 + 1;
+  std::vector<Words> at_start(flow.blocks.size(), Words(words, 0));
+  at_start[0].assign(words, ~uint64_t{0});
+  stages.changed.resize(function.body.size());
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (uint32_t block : flow.order) {
+      Words written = at_start[block];
+      for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
+        each_definition(function.body[i], [&](uint32_t reg) { written[reg / 64] |= uint64_t{1} << reg % 64; });
+        if (!is_barrier(function.body[i])) continue;
+        stages.changed[i].clear();
+        for (uint32_t reg : stages.kept[i])
+          if (written[reg / 64] >> reg % 64 & 1 && !stages.once[reg]) stages.changed[i].push_back(reg);
+        written.assign(words, 0);
+      }
+      for (uint32_t next : flow.blocks[block].successors)
+        for (size_t word = 0; word < words; ++word) {
+          uint64_t more = written[word] & ~at_start[next][word];
+          grown = grown || more;
+          at_start[next][word] |= more;
+        }
+    }
+  }
+}
+
+// Only lane by lane: what all lanes have in common would have to be known before it is computed.
+bool decides(const ptx::Function& function, const Uniformity& uniformity, const Instruction& instruction) {
+  bool logic = instruction.opcode == Opcode::setp || instruction.opcode == Opcode::and_ ||
+               instruction.opcode == Opcode::or_ || instruction.opcode == Opcode::xor_;
+  each_definition(instruction, [&](uint32_t reg) {
+    logic = logic && function.registers[reg].type == ptx::Type::pred && uniformity.varying(reg);
+  });
+  return logic;
+}
+
+// Between the barrier `first` and the end of its block are only comparisons and a branch, one way of which leads to a
+// barrier at once: the same one by number, and one that lies further on.
+std::optional<Stages::Skip> find_skip(const ptx::Function& function, const ControlFlow& flow, const Block& block,
+                                      uint32_t first, const Uniformity& uniformity, const Stages& stages) {
+  const uint32_t branch = block.last - 1;
+  const Instruction& last = function.body[branch];
+  if (first >= branch || last.opcode != Opcode::bra || last.guard.reg < 0) return std::nullopt;
+  for (uint32_t i = first + 1; i < branch; ++i)
+    if (!decides(function, uniformity, function.body[i])) return std::nullopt;
+  const uint32_t taken = function.labels[last.operands[0].index];
+  for (uint32_t next : block.successors) {
+    const uint32_t there = flow.blocks[next].first;
+    bool on = block.successors.size() == 2 && there > branch && is_barrier(function.body[there]) &&
+              function.body[there].operands[0].value == function.body[first].operands[0].value;
+    for (uint32_t i = first + 1; on && i < branch; ++i)
+      each_definition(function.body[i], [&](uint32_t reg) { on = on && !std::ranges::count(stages.kept[there], reg); });
+    if (on) return Stages::Skip{branch, there, there == taken};
+  }
+  return std::nullopt;
+}
+
+void find_skips(const ptx::Function& function, const ControlFlow& flow, const Uniformity& uniformity, Stages& stages) {
+  stages.skips.resize(function.body.size());
+  stages.skipped_to.assign(function.body.size(), false);
+  for (uint32_t block : flow.order)
+    for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
+      if (!is_barrier(function.body[i])) continue;
+      stages.skips[i] = find_skip(function, flow, flow.blocks[block], i, uniformity, stages);
+      if (stages.skips[i]) stages.skipped_to[stages.skips[i]->barrier] = true;
+    }
+}
+
 }  // namespace
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
                    const Uniformity& uniformity, const Spins& spins) {
-  bool plain = function.is_entry && !spins.any && std::ranges::any_of(function.body, is_barrier) &&
-               std::ranges::none_of(function.body, uses_stack_or_carry);
+  bool plain = function.is_entry && !spins.any && std::ranges::none_of(function.body, uses_stack_or_carry);
   if (!plain) return {};
   Search search(module);
   Liveness liveness(function, flow);
@@ -87,12 +170,15 @@ Stages find_stages(const ptx::Module& module, const ptx::Function& function, con
       bool barrier = is_barrier(instruction) && is_whole(instruction) && !uniformity.divergent[block];
       if (!barrier && search.waits(instruction)) return {};
       if (!barrier) continue;
-      stages.any = true;
       stages.kept[i] = liveness.behind(block, i);
       kept += std::ranges::count_if(stages.kept[i], [&](uint32_t reg) { return uniformity.varying(reg); });
     }
   if (kept > most_kept) return {};
+  stages.any = true;
   stages.once = written_once(function, stages);
+  if (std::ranges::none_of(function.body, is_barrier)) return stages;
+  find_changed(function, flow, stages);
+  find_skips(function, flow, uniformity, stages);
   return stages;
 }
 

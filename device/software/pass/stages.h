@@ -1,6 +1,8 @@
 // Kernels that run in stages, from one barrier to the next: all warps of the block come to each barrier together, so
-// that a warp's code can end there and be entered again behind it, and no warp needs a stack of its own.
+// that a warp's code can end there and be entered again behind it, and no warp needs a stack of its own. A kernel
+// without barriers has one stage.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "device/software/pass/cfg.h"
@@ -11,9 +13,18 @@
 namespace software {
 
 struct Stages {
-  bool any = false;                         // the kernel runs in stages
-  std::vector<std::vector<uint32_t>> kept;  // by instruction, where it is a barrier: registers wanted behind it
+  bool any = false;                            // the kernel runs in stages
+  std::vector<std::vector<uint32_t>> kept;     // by instruction, where it is a barrier: registers wanted behind it
+  std::vector<std::vector<uint32_t>> changed;  // likewise: those that may not be kept as they are now
   std::vector<bool> once;  // by register: kept where it is written, which is at one place, not at barriers
+  // By instruction, where it is a barrier and a branch over everything up to another barrier follows. Whoever takes
+  // that branch has nothing to do between the two.
+  struct Skip {
+    uint32_t branch, barrier;  // instructions
+    bool taken;                // the branch leads there; else it is what follows it
+  };
+  std::vector<std::optional<Skip>> skips;
+  std::vector<bool> skipped_to;  // by instruction
 };
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "device/software/pass/bounds.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/mixing.h"
 
@@ -104,6 +105,19 @@ class Analysis {
     return false;
   }
 
+  Bounds bounds_of_operand(const Operand& operand) const {
+    return operand.kind == Operand::reg ? bounds_[operand.index] : bounds_of(operand);
+  }
+
+  // No lane's value has as many bits as it is shifted by.
+  bool shifted_out(const Instruction& instruction) const {
+    const auto& operands = instruction.operands;
+    bool word = instruction.opcode == Opcode::shr && ptx::bits(instruction.modifiers.type) == 32 &&
+                operands.size() == 3 && operands[2].kind == Operand::integer;
+    if (!word || operands[2].value <= 0 || operands[2].value > 31 || operands[1].negated) return false;
+    return bounds_of_operand(operands[1]).most >> operands[2].value == 0;
+  }
+
   Shape operand_shape(const Operand& operand) const {
     if (operand.kind == Operand::reg) return result_.shapes[operand.index];
     if (operand.kind == Operand::special_register) return shape_of(operand.special, grouping_);
@@ -136,7 +150,10 @@ class Analysis {
     bool unknown = false, linear = false;
     for (size_t i = instruction.destinations; i < instruction.operands.size(); ++i) {
       sources.push_back(operand_shape(instruction.operands[i]));
-      if (sources.back().kind == Shape::varying) return varying_shape;
+      Shape& source = sources.back();
+      if (source.kind == Shape::varying) return varying_shape;
+      if (source.kind == Shape::uniform)
+        source.alignment = std::max(source.alignment, bounds_of_operand(instruction.operands[i]).alignment());
       unknown = unknown || sources.back().kind == Shape::unknown;
       linear = linear || sources.back().kind == Shape::linear;
     }
@@ -145,6 +162,9 @@ class Analysis {
     bool one_register = instruction.destinations == 1 && instruction.operands[0].kind == Operand::reg;
     if (!one_register) return varying_shape;
     Shape result = linear_result(instruction, sources.data(), grouping_);
+    if (shifted_out(instruction)) result = grouping_.rows() == 1 ? uniform_shape : Shape{Shape::linear, 0, 0, 1};
+    if (result.kind == Shape::linear)
+      result.alignment = std::max(result.alignment, bounds_of_operand(instruction.operands[0]).alignment());
     unsigned width = ptx::bits(instruction.modifiers.type) * (instruction.modifiers.width == ptx::Width::wide ? 2 : 1);
     bool fits = ptx::bits(function_.registers[instruction.operands[0].index].type) == width;
     return fits ? result : varying_shape;
@@ -171,7 +191,7 @@ class Analysis {
         bool mixed = mixing_.reducible() ? mixed_[reg] : result_.divergent[block] && !temporary(reg);
         widen(reg, mixed ? varying_shape : shape);
       });
-      bool splits = result_.splits(instruction);
+      bool splits = i + 1 == flow_.blocks[block].last && result_.splits(instruction);
       if (instruction.opcode == Opcode::brx) splits = splits || splits_table(instruction);
       if (splits && flow_.blocks[block].successors.size() > 1) diverge(block);
     }
@@ -250,6 +270,7 @@ class Analysis {
   const ControlFlow& flow_;
   const Grouping grouping_;
   const Layout layout_ = lay_out(flow_);
+  const std::vector<Bounds> bounds_ = find_bounds(function_);
   Mixing mixing_;
   std::vector<bool> spins_;
   Uniformity result_;

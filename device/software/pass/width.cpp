@@ -122,7 +122,10 @@ unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, V
   if (narrow >= full || !std::ranges::all_of(kernel.body, minds_its_own_lane)) return full;
   ControlFlow flow = control_flow(kernel);
   Layout layout = lay_out(flow);
-  if (layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
+  bool meets = std::ranges::any_of(kernel.body, [](const Instruction& instruction) {
+    return instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier;
+  });
+  if (!meets || layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
   Spins spins = find_spins(kernel, flow, layout);
   Uniformity shapes = uniformity(kernel, flow, Grouping{narrow, true, true, narrow}, spins.exits);
   if (!find_stages(module, kernel, flow, shapes, spins).any) return full;

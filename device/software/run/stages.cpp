@@ -1,8 +1,7 @@
 // Kernels in stages: one fiber runs all warps of a block, or parts of warps, from barrier to barrier.
-#include <bit>
-
 #include "base/log.h"
 #include "device/software/run/block.h"
+#include "device/software/run/stages.h"
 
 namespace software {
 
@@ -13,7 +12,8 @@ bool Worker::gather_warps(Fiber& fiber) {
   size_t parts = (threads + launch.lanes - 1) / launch.lanes;
   size_t local_bytes = size_t{launch.local_bytes} * launch.lanes;
   size_t kept_bytes = (size_t{launch.kept_bytes} + kept_alignment - 1) / kept_alignment * kept_alignment;
-  uint8_t* local = fiber.local.get(local_bytes * parts);
+  if (launch.kept_bytes == one_stage) local_bytes = 0;  // one after another, in the memory that begin() got
+  uint8_t* local = local_bytes ? fiber.local.get(local_bytes * parts) : fiber.warp.local;
   uint8_t* kept = fiber.kept.get(kept_bytes * parts);
   if (!local || !kept) {
     job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
@@ -40,7 +40,10 @@ void Worker::run_stages(Fiber& fiber) {
       for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
       warp.stage = 0;
     }
-    while (run_stage(fiber)) ++block.progress;
+    if (job_->launch.kept_bytes == one_stage)
+      job_->entry(fiber.warps.data());
+    else
+      while (run_stage(fiber)) ++block.progress;
     block.exited = job_->launch.warps;
     ++block.progress;
   } while (next_block(fiber));
@@ -51,9 +54,9 @@ void Worker::run_stages(Fiber& fiber) {
 bool Worker::run_stage(Fiber& fiber) {
   job_->entry(fiber.warps.data());
   uint32_t barriers = 0;
-  for (const Warp& warp : fiber.warps)
-    if (warp.stage != no_stage) barriers |= 1u << barrier_of(warp.stage);
-  if (std::popcount(barriers) > 1) report_deadlock(*fiber.block);
+  for (const Warp& warp : fiber.warps) barriers |= uint32_t{warp.stage != no_stage} << barrier_of(warp.stage);
+  const bool several = (barriers & (barriers - 1)) != 0;
+  if (several) report_deadlock(*fiber.block);
   if (job_->failed()) abandon();
   return barriers != 0;
 }
