@@ -139,9 +139,14 @@ Works seen(const std::string* fact, bool yes) {
   return yes ? Works::yes : Works::no;
 }
 
+// Whether a list of devices or renderers has one in hardware; what a tool said instead of a name is none.
 bool hardware_among(std::string_view devices) {
   auto names = parts(devices, "\n;|");
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) { return !software_renderer(name); });
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    for (std::string_view word : {"error", "unable", "failed", "cannot", "timeout"})
+      if (contains_any_case(name, word)) return false;
+    return !software_renderer(name) && lower(name) != "none";
+  });
 }
 
 }  // namespace
