@@ -24,8 +24,8 @@ struct Code {
 const std::vector<Code>& codes() {
   static const std::vector<Code> table = {
       {{"GPU access blocked by the operating system", "NVML_ERROR_OPERATING_SYSTEM"},
-       {"WSL-02", "WSL-03", "WSL-04", "WSL-16", "WSL-10", "WSL-11", "WSL-13", "WSL-14", "WSL-27", "WSL-15", "WSL-28", "WSL-23",
-        "WSL-43", "DOCK-09", "VM-05", "VM-04", "DOCK-18", "SLURM-01"}},
+       {"WSL-02", "WSL-03", "WSL-04", "WSL-16", "WSL-10", "WSL-11", "WSL-13", "WSL-14", "WSL-27", "WSL-15", "WSL-28",
+        "WSL-23", "WSL-43", "DOCK-09", "VM-05", "VM-04", "DOCK-18", "SLURM-01"}},
       {{"couldn't communicate with the NVIDIA driver", "Driver Not Loaded", "NVML_ERROR_DRIVER_NOT_LOADED"},
        {"WSL-17", "WSL-22", "NV-02", "NV-03", "NV-04", "NV-05", "NV-06", "NV-07", "NV-20", "DOCK-27", "WSL-01"}},
       {{"Driver/library version mismatch", "cudaErrorSystemDriverMismatch", "unsupported display driver / cuda driver",

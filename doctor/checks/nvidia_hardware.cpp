@@ -41,7 +41,7 @@ std::vector<long> xids(const Machine& m) {
 
 bool lost(const Machine& m) {
   auto seen = xids(m);
-  return std::find(seen.begin(), seen.end(), off_the_bus) != seen.end() || holds_any(m.log, messages_of("NV-14")) ||
+  return std::find(seen.begin(), seen.end(), off_the_bus) != seen.end() || m.logged(messages_of("NV-14")) ||
          !trimmed(m.facts.text("p:pci.gone")).empty() || m.code("p:nvml.init") == 15L;
 }
 
@@ -65,7 +65,7 @@ bool firmware_missing(const Machine& m, Seen& seen) {
   std::string folder = "f:/lib/firmware/nvidia/" + m.module_version_text + "/gsp_";
   bool absent = m.module_version && !m.facts.any(folder + "*");
   bool other_version = m.facts.any("f:/lib/firmware/nvidia/*/gsp_*");
-  bool log_says = holds_any(m.log, messages_of("NV-12"));
+  bool log_says = m.logged(messages_of("NV-12"));
   bool init_failed = contains(m.log, "RmInitAdapter failed");
   bool no_devices =
       m.code("p:nvml.init") == 0L && m.says("p:nvml.count", "0") && !contains(m.log, "installed in this system");

@@ -27,7 +27,10 @@ inline std::string against(const json& value, const json& schema, const json& wh
     } else if (keyword == "enum") {
       if (std::find(rule.begin(), rule.end(), value) == rule.end()) return where + " is none of " + rule.dump();
     } else if (keyword == "type") {
-      if (!has_type(value, rule)) return where + " is no " + rule.get<std::string>();
+      bool fits = rule.is_string() && has_type(value, rule);
+      if (rule.is_array())
+        for (const std::string type : rule) fits = fits || has_type(value, type);
+      if (!fits) return where + " is no " + rule.dump();
     } else if (keyword == "required") {
       for (const std::string name : rule)
         if (!value.contains(name)) return where + " lacks " + name;
