@@ -62,6 +62,12 @@ TEST_F(Drivers, AHangIsTheFactTimeout) {
   EXPECT_NE(facts.why_unknown("p:cuda.count")->find("took longer than 0.2 s"), std::string::npos);
 }
 
+TEST_F(Drivers, WhoIsBusyDoesNotHang) {
+  install("libcuda.so.1");
+  keys = "p:cuda.*";
+  EXPECT_TRUE(probe(probe_cuda, "busy", milliseconds(200)).why_unknown("p:cuda.cuInit"));
+}
+
 TEST_F(Drivers, ACrashIsUnknown) {
   install("libcuda.so.1");
   keys = "p:cuda.*";

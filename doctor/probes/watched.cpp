@@ -70,6 +70,7 @@ constexpr Watched table[] = {
     {"nvidia", "/proc/driver/nvidia/capabilities/gpu*/mig/gi*/access", Kind::text},
     {"nvidia", "/lib/firmware/nvidia/*/gsp_*.bin*", Kind::firmware},
     {"nvidia", "/var/lib/dkms/nvidia/*/build/make.log", Kind::end},
+    {"nvidia", "/var/log/fabricmanager.log", Kind::end},
     {"wsl", "/etc/wsl.conf", Kind::text},
     {"wsl", "/proc/sys/fs/binfmt_misc/WSLInterop*", Kind::text},
     {"wsl", "/usr/lib/wsl/lib/*", Kind::library},
@@ -78,7 +79,8 @@ constexpr Watched table[] = {
     {"containers", "/run/systemd/container", Kind::text},
     {"containers", "/.flatpak-info", Kind::text},
     {"containers", "/.singularity.d/libs/lib*", Kind::library},
-    {"containers", "/snap/docker/current/meta/snap.yaml", Kind::text},
+    {"containers", "/snap/docker/*/meta/snap.yaml", Kind::text},
+    {"containers", "/snap/docker/*/bin/docker", Kind::library},
     {"containers", "/etc/docker/daemon.json", Kind::text},
     {"containers", "/etc/nvidia-container-runtime/config.toml", Kind::text},
     {"containers", "/etc/containerd/config.toml", Kind::gpu_lines},
@@ -185,7 +187,7 @@ void say_file(const Place& place, const std::string& path, Kind kind, Sink& sink
     if (is_there(place, path)) sink.set(key, kind == Kind::empty ? "" : "there");
     return;
   }
-  Reading reading = kind == Kind::end        ? read_end(place, path)
+  Reading reading = kind == Kind::end        ? read_end(place, path, 32 << 10)
                     : kind == Kind::packages ? read(place, path, largest_packages)
                                              : read(place, path);
   if (reading.state == State::absent) return;
