@@ -17,6 +17,7 @@ void ask_packages_for_ptx(const std::string& driver) {
   const std::string compilers = library_folder("compilers");
   put_in_front("LD_PRELOAD", compilers + "/liboutboard_compilers.so");  // NVRTC and nvJitLink
   setenv("CUPY_COMPILE_WITH_PTX", "1", 0);
+  setenv("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1", 0);  // it asks CUPTI, which wants a real driver
   // Triton runs ptxas, and looks for the driver's library to link with.
   for (const char* variable : {"TRITON_PTXAS_PATH", "TRITON_PTXAS_BLACKWELL_PATH"})
     setenv(variable, (compilers + "/ptxas").c_str(), 0);

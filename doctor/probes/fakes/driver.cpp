@@ -21,7 +21,7 @@ void misbehave() {
   if (is("hang"))
     for (;;) pause();
   if (is("busy"))
-    for (volatile long turns = 0;; turns = turns + 1) {
+    for (volatile bool on = true; on;) {
     }
   if (is("crash")) raise(SIGSEGV);
   if (is("noise"))
