@@ -13,8 +13,8 @@ namespace outboard::doctor::probes {
 namespace {
 
 bool matters(const std::string& vendor, const std::string& kind) {
-  // Class 03: display; 12: processing accelerator; 0680: NVSwitch is a bridge. 1414 is the GPU of a Hyper-V guest, 106b
-  // and 1d0f are Apple's and Amazon's accelerators.
+  // Class 03: display; 12: processing accelerator; 0680: NVSwitch is a bridge. 1414 is the GPU of a Hyper-V guest,
+  // 1d0f Amazon's accelerators; 1af4, 15ad, 80ee and 1234 tell of a virtual machine.
   bool display = kind.starts_with("0x03") || kind.starts_with("0x12");
   constexpr std::array makers = {"0x10de", "0x1414", "0x1d0f", "0x1af4", "0x15ad", "0x80ee", "0x1234"};
   bool maker = std::find(makers.begin(), makers.end(), vendor) != makers.end();
