@@ -28,6 +28,7 @@ bash -c 'source /dev/stdin <<<"$1"; COMP_WORDS=(outboard ru) COMP_CWORD=1; _outb
   || fail "bash completes a command"
 said=$("$outboard" run --on unix:/nonexistent/socket -- true 2>&1); code=$?
 [ $code -eq 2 ] && [[ $said == *"is \`outboard serve\` running"* ]] || fail "a target that does not answer: $said"
+[[ $said == *"outboard doctor says more." ]] || fail "a failure ends with the doctor's verdict: $said"
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" targets | grep -q '^cpu  *ok' || fail "targets"
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 | grep -q 'using cpu' || fail "auto falls back to cpu"
 "$outboard" run --devices 17 -- true 2>/dev/null; [ $? -eq 2 ] || fail "too many devices"

@@ -120,16 +120,25 @@ bool agreed() {
   return answer == "y" || answer == "yes";
 }
 
-// .wslconfig lies in the Windows user's folder, whose name Windows alone knows.
-std::string windows_profile(const Facts& facts) {
-  std::string path = facts.text("w:profile");
-  return path.starts_with("/mnt/") ? path : "";
+// .wslconfig lies in the Windows user's folder, whose name Windows alone knows. Empty outside WSL.
+std::string windows_profile() {
+  constexpr const char* ask = "/mnt/c/Windows/System32/cmd.exe /c echo %USERPROFILE% 2>/dev/null </dev/null";
+  if (access("/mnt/c/Windows/System32/cmd.exe", X_OK) != 0) return {};
+  FILE* pipe = popen(ask, "r");
+  if (!pipe) return {};
+  char line[512] = {};
+  bool answered = fgets(line, sizeof line, pipe) != nullptr;
+  pclose(pipe);
+  std::string path(trimmed(line));
+  if (!answered || path.size() < 3 || path[1] != ':') return {};
+  std::replace(path.begin(), path.end(), '\\', '/');
+  return "/mnt/" + lower(path.substr(0, 1)) + path.substr(2);
 }
 
 // Shows the mends of what was found; makes one only after a yes.
 int mend(const Diagnosis& diagnosis, const Facts& facts, const DoctorOptions& options) {
   Workshop workshop = Workshop::here();
-  workshop.windows_profile = windows_profile(facts);
+  if (options.replay.empty()) workshop.windows_profile = windows_profile();
   bool any = false, done = false;
   for (const Finding& finding : diagnosis.findings) {
     auto mend = mend_for(finding, facts, workshop);

@@ -42,7 +42,6 @@ void describe(CLI::App& doctor, cli::DoctorOptions& options) {
   doctor.add_option(
       "what", options.words,
       "cuda, hip, opencl, vulkan, opengl, egl; ids of checks; or, after --, a program: it is read, not run");
-  doctor.positionals_at_end();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "api/checks.h"
 #include "cli/checked.h"
+#include "cli/doctor.h"
 #include "cli/targets.h"
 
 namespace cli {
@@ -30,6 +31,8 @@ bool choose(const std::string& wanted, std::vector<Target>& tried) {
 void complain(const std::vector<Target>& tried) {
   std::fprintf(stderr, "outboard: no GPU for this program; tried:\n");
   for (const Target& target : tried) std::fprintf(stderr, "  %s: %s\n", target.name.c_str(), target.detail.c_str());
+  if (std::string verdict = doctor_in_a_line(); !verdict.empty())
+    std::fprintf(stderr, "outboard: %s outboard doctor says more.\n", verdict.c_str());
 }
 
 void put_in_front(const char* variable, const std::string& folder) {

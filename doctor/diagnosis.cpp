@@ -27,6 +27,24 @@ std::vector<Evidence> observed(const Machine& m) {
   return seen.evidence();
 }
 
+std::vector<InterfaceState> interfaces(const Machine& m) {
+  struct Row {
+    const char *name, *code, *count;
+  };
+  constexpr Row rows[] = {{"cuda", "p:cuda.cuInit", "p:cuda.count"},
+                          {"hip", "p:hip.init", "p:hip.count"},
+                          {"opencl", "", "p:cl.platforms"},
+                          {"vulkan", "", ""},
+                          {"opengl", "", ""},
+                          {"egl", "", "p:egl.devices"},
+                          {"level-zero", "", "p:ze.devices"}};
+  std::vector<InterfaceState> states;
+  for (const Row& row : rows)
+    if (Works works = m.works(row.name); works != Works::unknown)
+      states.push_back({row.name, works, m.facts.text(row.code), m.facts.text(row.count)});
+  return states;
+}
+
 Verdict verdict_of(const Diagnosis& diagnosis) {
   for (const Finding& finding : diagnosis.findings)
     if (finding.check->severity == Severity::blocked) return Verdict::blocked;
@@ -50,6 +68,7 @@ Diagnosis diagnose(const Facts& facts, const std::set<std::string>& only) {
   diagnosis.want = machine.want;
   diagnosis.state = machine.works(machine.want);
   diagnosis.layers = machine.layers();
+  diagnosis.interfaces = interfaces(machine);
   for (const Check& check : all_checks()) {
     Seen seen(facts);
     if (!only.empty() && !only.contains(std::string(check.id))) continue;

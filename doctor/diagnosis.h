@@ -24,6 +24,13 @@ struct Trap {
   std::string id, key, why;
 };
 
+// One interface, as the probes saw it. A code that is no number ("dlopen-failed", "timeout") is given as it is.
+struct InterfaceState {
+  std::string name;
+  Works works = Works::unknown;
+  std::string code, device_count;  // empty: not asked, or the interface has none
+};
+
 enum class Verdict { works = 0, blocked = 1, limited = 2, unexplained = 3, crashed = 5 };
 
 struct Diagnosis {
@@ -31,8 +38,9 @@ struct Diagnosis {
   Works state = Works::unknown;
   Verdict verdict = Verdict::works;
   std::vector<std::string> layers;
-  std::vector<Finding> findings;  // by rank: the first is the root, unless it is only an information
-  std::vector<Finding> equals;    // others of the root's rank
+  std::vector<InterfaceState> interfaces;  // of which something was seen
+  std::vector<Finding> findings;           // by rank: the first is the root, unless it is only an information
+  std::vector<Finding> equals;             // others of the root's rank
   std::vector<NotChecked> not_checked;
   std::vector<Trap> traps;
   std::vector<Evidence> observed;  // what was seen of the wanted API, for a verdict without a cause

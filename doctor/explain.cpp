@@ -24,8 +24,8 @@ struct Code {
 const std::vector<Code>& codes() {
   static const std::vector<Code> table = {
       {{"GPU access blocked by the operating system", "NVML_ERROR_OPERATING_SYSTEM"},
-       {"WSL-02", "WSL-03", "WSL-04", "WSL-16", "WSL-10", "WSL-11", "WSL-13", "WSL-14", "WSL-15", "WSL-28", "WSL-23",
-        "WSL-43", "DOCK-09", "VM-05", "VM-04", "DOCK-18", "SLURM-01"}},
+       {"WSL-02", "WSL-03", "WSL-04", "WSL-16", "WSL-10", "WSL-11", "WSL-13", "WSL-14", "WSL-27", "WSL-15", "WSL-28",
+        "WSL-23", "WSL-43", "DOCK-09", "VM-05", "VM-04", "DOCK-18", "SLURM-01"}},
       {{"couldn't communicate with the NVIDIA driver", "Driver Not Loaded", "NVML_ERROR_DRIVER_NOT_LOADED"},
        {"WSL-17", "WSL-22", "NV-02", "NV-03", "NV-04", "NV-05", "NV-06", "NV-07", "NV-20", "DOCK-27", "WSL-01"}},
       {{"Driver/library version mismatch", "cudaErrorSystemDriverMismatch", "unsupported display driver / cuda driver",
@@ -73,6 +73,10 @@ const std::vector<Code>& codes() {
       {{"libcuda.so.1: cannot open shared object", "libcuda.so.1*not found", "Could not load*libcuda.so.1"},
        {"WSL-19", "WSL-06", "WSL-08", "WSL-09", "DOCK-01", "K8S-01", "APPT-01", "LIB-01", "NV-02", "DOCK-29"}},
       {{"llvmpipe", "softpipe"}, {"LIB-21", "WSL-36", "WSL-37", "DRI-01", "LIB-20", "LIB-13"}},
+      {{"could not select device driver"}, {"DOCK-02", "DOCK-05", "DOCK-06", "DOCK-13", "DOCK-12"}},
+      {{"failed to process request"}, {"WSL-02", "DOCK-08"}},
+      {{"load library failed: libnvidia-ml"}, {"DOCK-13", "DOCK-08", "LIB-01"}},
+      {{"no adapters were found"}, {"WSL-10", "WSL-31", "WSL-12", "WSL-13", "WSL-02", "DOCK-07"}},
       {{"hipErrorNoDevice"}, {"APP-03", "AMD-01", "AMD-02"}},
   };
   return table;

@@ -21,6 +21,7 @@ bool software_renderer(std::string_view name) {
 
 Machine::Machine(const Facts& the_facts) : facts(the_facts) {
   find_kernel();
+  find_told();
   find_pci();
   find_windows();
   find_layers();
@@ -50,6 +51,7 @@ void Machine::find_kernel() {
   // Of a log that never ends, the end.
   std::string whole = facts.text("k:dmesg");
   log = flat_log(whole.size() > most_of_a_log ? std::string_view(whole).substr(whole.size() - most_of_a_log) : whole);
+  lower_log_ = lower(log);
 }
 
 void Machine::find_pci() {
@@ -137,9 +139,14 @@ Works seen(const std::string* fact, bool yes) {
   return yes ? Works::yes : Works::no;
 }
 
+// Whether a list of devices or renderers has one in hardware; what a tool said instead of a name is none.
 bool hardware_among(std::string_view devices) {
   auto names = parts(devices, "\n;|");
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) { return !software_renderer(name); });
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    for (std::string_view word : {"error", "unable", "failed", "cannot", "timeout"})
+      if (contains_any_case(name, word)) return false;
+    return !software_renderer(name) && lower(name) != "none";
+  });
 }
 
 }  // namespace
@@ -196,11 +203,16 @@ bool Machine::from_folder(std::string_view path_key, std::string_view folder) co
   return contains(facts.text(path_key), "/" + std::string(folder) + "/");
 }
 
-std::string Machine::told(const std::vector<std::string>& messages) const {
+void Machine::find_told() {
   for (const auto& [key, text] : facts.known()) {
     bool of_a_program = key.starts_with("c:") || key == "w:wsl.last_error" || key == "p:app.error";
-    if (of_a_program && holds_any(std::string_view(text).substr(0, most_of_a_log), messages)) return key;
+    if (of_a_program) told_.emplace_back(key, lower(flat_log(std::string_view(text).substr(0, most_of_a_log))));
   }
+}
+
+std::string Machine::told(const std::vector<std::string>& messages) const {
+  for (const auto& [key, flat] : told_)
+    if (flat_holds_any(flat, messages)) return key;
   return {};
 }
 

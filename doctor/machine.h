@@ -78,6 +78,7 @@ class Machine {
   Version module_version;      // of the loaded nvidia module
   std::string module_version_key, module_version_text;
   std::string log;  // the kernel's, flat
+  bool logged(const std::vector<std::string>& messages) const { return flat_holds_any(lower_log_, messages); }
   std::optional<Node> device(std::string_view path) const;
   std::vector<std::string> nvidia_nodes() const;           // keys of /dev/nvidiactl and /dev/nvidia<N>
   bool module_for(std::string_view kernel_pattern) const;  // a file nvidia.ko for it
@@ -92,6 +93,9 @@ class Machine {
   std::string told(const std::vector<std::string>& messages) const;
 
  private:
+  std::string lower_log_;
+  std::vector<std::pair<std::string, std::string>> told_;  // key and flat text of what programs said
+  void find_told();
   void find_layers();
   void find_windows();
   void find_pci();

@@ -84,8 +84,7 @@ bool operator==(const Version& a, const Version& b) {
   return both > 0 && std::equal(a.numbers.begin(), a.numbers.begin() + static_cast<long>(both), b.numbers.begin());
 }
 
-bool holds(std::string_view text, std::string_view message) {
-  std::string flat = lower(flat_log(text));
+bool flat_holds(std::string_view flat, std::string_view message) {
   size_t from = 0;
   for (const std::string& piece : parts(message, "*")) {
     size_t at = flat.find(lower(piece), from);
@@ -95,8 +94,15 @@ bool holds(std::string_view text, std::string_view message) {
   return true;
 }
 
+bool flat_holds_any(std::string_view flat, const std::vector<std::string>& messages) {
+  if (flat.empty()) return false;
+  return std::any_of(messages.begin(), messages.end(), [&](const std::string& each) { return flat_holds(flat, each); });
+}
+
+bool holds(std::string_view text, std::string_view message) { return flat_holds(lower(flat_log(text)), message); }
+
 bool holds_any(std::string_view text, const std::vector<std::string>& messages) {
-  return std::any_of(messages.begin(), messages.end(), [&](const std::string& each) { return holds(text, each); });
+  return flat_holds_any(lower(flat_log(text)), messages);
 }
 
 std::optional<std::string> setting(std::string_view file, std::string_view section, std::string_view name) {

@@ -20,6 +20,9 @@ std::optional<long> number(std::string_view text, int base = 10);
 // Whether a text holds a message: the message's pieces between its `*`, in order, in any case, spaces counted once.
 bool holds(std::string_view text, std::string_view message);
 bool holds_any(std::string_view text, const std::vector<std::string>& messages);
+// The same in a text that went through lower(flat_log(text)) before.
+bool flat_holds(std::string_view flat, std::string_view message);
+bool flat_holds_any(std::string_view flat, const std::vector<std::string>& messages);
 
 // A version is the numbers of its text, from the left: 550.90.07, 5.15.167.4-microsoft, 12.4.
 struct Version {

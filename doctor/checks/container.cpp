@@ -141,12 +141,12 @@ std::string refused_node(const Machine& m, std::string_view pattern, std::initia
 }
 
 bool denial_in_log(const Machine& m) {
-  return holds_any(m.log, messages_of("DOCK-45")) || holds_any(m.facts.text("c:audit"), messages_of("DOCK-45"));
+  return m.logged(messages_of("DOCK-45")) || holds_any(m.facts.text("c:audit"), messages_of("DOCK-45"));
 }
 bool selinux_acts(const Machine& m) {
   bool enforcing = trimmed(m.facts.text("f:/sys/fs/selinux/enforce")) == "1" ||
                    lower(trimmed(m.facts.text("c:getenforce"))) == "enforcing";
-  return enforcing || holds_any(m.log, messages_of("DOCK-22")) || !m.told(messages_of("DOCK-22")).empty();
+  return enforcing || m.logged(messages_of("DOCK-22")) || !m.told(messages_of("DOCK-22")).empty();
 }
 
 bool cgroup_denies_dxg(const Machine& m, Seen& seen) {
@@ -176,9 +176,9 @@ bool lost_permission(const Machine& m, Seen& seen) {
 
 bool selinux_denies(const Machine& m, Seen& seen) {
   std::string key = refused_node(m, "n:/dev/*", {"EACCES"});
-  if (!m.container || key.empty() || !selinux_acts(m) || holds_any(m.log, messages_of("DOCK-45"))) return false;
+  if (!m.container || key.empty() || !selinux_acts(m) || m.logged(messages_of("DOCK-45"))) return false;
   seen.fact(key, "open=ok").fact("f:/sys/fs/selinux/enforce").fact("c:getenforce").fact("f:/proc/self/attr/current");
-  if (holds_any(m.log, messages_of("DOCK-22"))) seen.lines("k:dmesg", messages_of("DOCK-22"));
+  if (m.logged(messages_of("DOCK-22"))) seen.lines("k:dmesg", messages_of("DOCK-22"));
   return seen.fact("p:nvml.init").found();
 }
 

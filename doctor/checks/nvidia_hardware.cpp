@@ -11,10 +11,21 @@ namespace {
 constexpr long fatal_xids[] = {48, 61, 62, 64, 74, 92, 94, 95, 119, 120, 136, 140, 143};
 constexpr long off_the_bus = 79;
 
-// A message of the kernel's log explains something only where the device does not work now: logs are old.
+// A message of the kernel's log explains something only where the device is seen to fail now: logs are old. NVML's
+// codes for permissions (4), an absent driver (9), a block (17) and versions (18) have causes of their own.
 bool fails(const Machine& m) {
-  bool nvml = m.code("p:nvml.init").value_or(0) != 0 || m.says("p:nvml.count", "0");
-  return !m.wsl() && (m.cuda_fails() || nvml);
+  constexpr long of_others[] = {0, 4, 9, 17, 18};
+  auto nvml = m.code("p:nvml.init");
+  if (m.wsl()) return false;
+  if (m.says("p:nvml.count", "0")) return true;
+  if (nvml) return std::find(std::begin(of_others), std::end(of_others), *nvml) == std::end(of_others);
+  return !m.facts.has("p:nvml.init") && m.cuda_code().has_value();
+}
+
+// CUDA's codes for a device that is in a bad state while NVML still answers.
+bool cuda_names_device(const Machine& m) {
+  auto code = m.cuda_code();
+  return code && (*code == 214 || *code == 719 || *code == 999);
 }
 
 std::vector<long> xids(const Machine& m) {
@@ -30,7 +41,7 @@ std::vector<long> xids(const Machine& m) {
 
 bool lost(const Machine& m) {
   auto seen = xids(m);
-  return std::find(seen.begin(), seen.end(), off_the_bus) != seen.end() || holds_any(m.log, messages_of("NV-14")) ||
+  return std::find(seen.begin(), seen.end(), off_the_bus) != seen.end() || m.logged(messages_of("NV-14")) ||
          !trimmed(m.facts.text("p:pci.gone")).empty() || m.code("p:nvml.init") == 15L;
 }
 
@@ -54,7 +65,7 @@ bool firmware_missing(const Machine& m, Seen& seen) {
   std::string folder = "f:/lib/firmware/nvidia/" + m.module_version_text + "/gsp_";
   bool absent = m.module_version && !m.facts.any(folder + "*");
   bool other_version = m.facts.any("f:/lib/firmware/nvidia/*/gsp_*");
-  bool log_says = holds_any(m.log, messages_of("NV-12"));
+  bool log_says = m.logged(messages_of("NV-12"));
   bool init_failed = contains(m.log, "RmInitAdapter failed");
   bool no_devices =
       m.code("p:nvml.init") == 0L && m.says("p:nvml.count", "0") && !contains(m.log, "installed in this system");
@@ -77,7 +88,7 @@ bool fell_off_the_bus(const Machine& m, Seen& seen) {
 }
 
 bool fatal_xid(const Machine& m, Seen& seen) {
-  if (!fails(m)) return false;
+  if (m.wsl() || !(fails(m) || cuda_names_device(m))) return false;
   for (long xid : xids(m)) {
     if (std::find(std::begin(fatal_xids), std::end(fatal_xids), xid) == std::end(fatal_xids)) continue;
     return seen.line("k:dmesg", "): " + std::to_string(xid) + ",")

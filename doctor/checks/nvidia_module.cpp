@@ -109,7 +109,7 @@ std::string kept_out_by(const Machine& m) {
 }
 
 bool signature_refused(const Machine& m) {
-  if (holds_any(m.log, messages_of("NV-04")) || !m.told(messages_of("NV-04")).empty()) return true;
+  if (m.logged(messages_of("NV-04")) || !m.told(messages_of("NV-04")).empty()) return true;
   bool is_signed = is_yes(m.facts.text("p:module.signed"));
   for (const std::string& line : lines(m.facts.text("c:modinfo")))
     is_signed = is_signed || (line.starts_with("signer:") && !trimmed(line.substr(7)).empty());

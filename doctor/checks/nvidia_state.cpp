@@ -116,7 +116,8 @@ bool memory_full(const Machine& m, Seen& seen) {
   const std::string memory = m.facts.text("p:nvml.mem");
   auto total = named(memory, "total"), used = named(memory, "used"), free = named(memory, "free");
   if (!free && total && used) free = *total - *used;
-  if (m.wsl() || !has_code(m, {2}) || !free || *free >= context_needs_mib) return false;
+  bool full = m.code("p:cuda.ctx") == 2L || m.code("p:cuda.last_error") == 2L;
+  if (m.wsl() || !full || !free || *free >= context_needs_mib) return false;
   return show_codes(seen.fact("p:nvml.mem", "400 MiB free or more").fact("p:nvml.procs")).found();
 }
 
@@ -128,7 +129,8 @@ bool repair_pending(const Machine& m, Seen& seen) {
 }
 
 bool excluded(const Machine& m, Seen& seen) {
-  if (m.wsl() || !m.cuda_fails()) return false;
+  bool others_work = m.code("p:nvml.count").value_or(0) > 0;
+  if (m.wsl() || !m.cuda_fails() || others_work) return false;
   for (const std::string& key : m.facts.matching("f:/proc/driver/nvidia/gpus/*/information"))
     for (const std::string& line : lines(m.facts.text(key)))
       if (contains(line, "GPU Excluded:") && contains_any_case(line, "yes"))

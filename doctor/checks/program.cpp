@@ -55,7 +55,9 @@ bool absent_device(const Machine& m, Seen& seen) {
   auto index = number(name);
   long count = device_count(m);
   bool by_index = index && count > 0 && *index >= count;
-  bool by_name = !index && !contains_any_case(known_devices(m), name);
+  bool listed =
+      contains(known_devices(m), "GPU-") && m.code("p:nvml.init").value_or(0) == 0 && !m.says("p:nvml.count", "0");
+  bool by_name = !index && listed && !contains_any_case(known_devices(m), name);
   bool proven_by_probe = m.code("p:cuda.nocvd") == 0L && m.code("p:cuda.cuInit") == 100L;
   if (!by_index && !by_name && !proven_by_probe) return false;
   seen.fact("e:CUDA_VISIBLE_DEVICES", "a device of nvidia-smi -L")

@@ -39,7 +39,7 @@ inline bool told_of(const Machine& m, Seen& seen, std::string_view id) {
 
 // The same for the kernel's log.
 inline bool logged(const Machine& m, Seen& seen, std::string_view id) {
-  if (!holds_any(m.log, messages_of(id))) return false;
+  if (!m.logged(messages_of(id))) return false;
   seen.lines("k:dmesg", messages_of(id));
   return true;
 }

@@ -72,15 +72,18 @@ bool broken_flight(const Machine& m, Seen& seen) {
   return seen.fact("w:CurrentBuild", "a build without this regression").fact("p:dxg.open", "ok").found();
 }
 
+// Whether the distribution was looked into; where WSL did not start there is nothing to see in it.
+bool inside(const Machine& m) { return m.wsl2 && m.facts.any("f:/proc/*"); }
+
 bool switched_off(const Machine& m, Seen& seen) {
-  if (!m.wsl2 || !is_no(m.wsl_setting("wsl2", "gpuSupport")) || m.shares_mounted() || !m.blocked()) return false;
+  if (!inside(m) || !is_no(m.wsl_setting("wsl2", "gpuSupport")) || m.shares_mounted() || !m.blocked()) return false;
   return seen.line("w:wslconfig", "gpuSupport", "no such line")
       .missing("mounts of /usr/lib/wsl/lib and drivers")
       .found();
 }
 
 bool safe_mode(const Machine& m, Seen& seen) {
-  if (!m.wsl2 || !is_yes(m.wsl_setting("wsl2", "safeMode")) || m.shares_mounted() || !m.blocked()) return false;
+  if (!inside(m) || !is_yes(m.wsl_setting("wsl2", "safeMode")) || m.shares_mounted() || !m.blocked()) return false;
   return seen.line("w:wslconfig", "safeMode", "no such line").missing("mounts of /usr/lib/wsl/lib and drivers").found();
 }
 
@@ -92,9 +95,9 @@ bool no_vendor_driver(const Machine& m, Seen& seen) {
 }
 
 bool all_tcc(const Machine& m, Seen& seen) {
+  const std::string models = m.facts.text("w:nvsmi.driver_model");
   bool all =
-      !m.driver_models.empty() && std::all_of(m.driver_models.begin(), m.driver_models.end(),
-                                              [](const std::string& model) { return contains_any_case(model, "tcc"); });
+      contains_any_case(models, "tcc") && !contains_any_case(models, "wddm") && !contains_any_case(models, "mcdm");
   if (!m.wsl2 || !all || !m.blocked()) return false;
   return seen.fact("w:nvsmi.driver_model", "WDDM or MCDM")
       .fact("w:gpu.name")
@@ -122,9 +125,15 @@ bool driver_too_old(const Machine& m, Seen& seen) {
   return seen.fact("p:dxcore.wddm", "2700 (WDDM 2.7) or newer").found();
 }
 
+bool given_away(const Machine& m) {
+  std::string device(trimmed(m.facts.text("w:dda.assignable")));
+  return !device.empty() && !is_no(device) && lower(device) != "none";
+}
+
 bool disabled(const Machine& m, Seen& seen) {
   auto codes = problems(m);
-  if (!m.wsl() || std::find(codes.begin(), codes.end(), 22) == codes.end() || !m.blocked()) return false;
+  if (!m.wsl() || std::find(codes.begin(), codes.end(), 22) == codes.end() || given_away(m) || !m.blocked())
+    return false;
   return seen.fact("w:gpu.problem", "0").fact("w:gpu.name").fact("w:gpu.status", "OK").found();
 }
 
@@ -134,13 +143,8 @@ bool stopped(const Machine& m, Seen& seen) {
   bool stopped = std::any_of(codes.begin(), codes.end(), [&](long code) {
     return std::find(std::begin(others), std::end(others), code) == std::end(others);
   });
-  if (!m.wsl() || !stopped || !m.blocked()) return false;
+  if (!m.wsl() || !stopped || given_away(m) || !m.blocked()) return false;
   return seen.fact("w:gpu.problem", "0").fact("w:gpu.name").fact("w:gpu.status", "OK").found();
-}
-
-bool given_away(const Machine& m) {
-  std::string device(trimmed(m.facts.text("w:dda.assignable")));
-  return !device.empty() && !is_no(device) && lower(device) != "none";
 }
 
 bool no_nvidia_now(const Machine& m) {

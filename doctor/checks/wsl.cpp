@@ -153,11 +153,12 @@ bool unsupported_call(const Machine& m, Seen& seen) {
 
 bool nvidia_smi_crashes(const Machine& m, Seen& seen) {
   if (!m.wsl2 || m.works("cuda") != Works::yes) return false;
-  for (const char* pattern : {"c:nvidia-smi*", "p:nvidia-smi*", "p:nvsmi*", "c:nvsmi*"})
+  for (const char* pattern : {"c:*smi*", "p:*smi*"})
     for (const std::string& key : m.facts.matching(pattern)) {
       const std::string text = m.facts.text(key);
-      bool crash = contains(text, "139") || contains_any_case(text, "segmentation fault") || contains(text, "SIGSEGV");
-      if (crash || contains(text, "ERR!")) return seen.fact(key).fact("p:cuda.cuInit").found();
+      bool code = trimmed(text) == "139" || holds_any(text, {"exit 139", "exit=139", "code 139"});
+      if (code || holds_any(text, {"segmentation fault", "SIGSEGV", "ERR!"}))
+        return seen.fact(key).fact("p:cuda.cuInit").found();
     }
   return false;
 }

@@ -1,4 +1,5 @@
 // The report for machines: one JSON object, whose form is report/schema.json. Fields are added, never changed.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "doctor/cause.h"
@@ -12,7 +13,10 @@ using nlohmann::ordered_json;
 
 constexpr int schema_version = 1;
 
-const char* name_of(Works works) { return works == Works::yes ? "yes" : works == Works::no ? "no" : "unknown"; }
+ordered_json number_or_text(const std::string& text) {
+  if (auto value = number(text)) return *value;
+  return text;
+}
 
 const char* name_of(Verdict verdict) {
   switch (verdict) {
@@ -26,18 +30,26 @@ const char* name_of(Verdict verdict) {
 }
 
 ordered_json evidence(const Evidence& item) {
-  ordered_json object = {{"key", item.key}, {"value", item.value}};
+  // `key` is the fact's whole key; `kind` and `path` or `probe` are its halves.
+  static const std::map<char, const char*> kinds = {{'f', "file"},    {'n', "node"},    {'e', "environment"},
+                                                    {'w', "windows"}, {'p', "probe"},   {'c', "command"},
+                                                    {'k', "log"},     {'i', "identity"}};
+  auto kind = kinds.find(item.key.empty() ? ' ' : item.key[0]);
+  bool path = item.key.starts_with("f:") || item.key.starts_with("n:");
+  ordered_json object = {{"key", item.key}, {"kind", kind == kinds.end() ? "other" : kind->second}};
+  object[path ? "path" : "probe"] = item.key.size() > 2 ? item.key.substr(2) : item.key;
+  object["value"] = item.value;
   if (!item.expected.empty()) object["expected"] = item.expected;
   return object;
 }
 
-// A step is safe when pasting it cannot lose anything: it needs no rights and restarts nothing.
+// A step is safe when it is for this machine, needs no rights and restarts nothing.
 ordered_json step(const Step& step) {
   ordered_json object = {{"say", step.say}};
   if (!step.run.empty()) object["cmd"] = step.run;
   object["side"] = step.side;
   object["needs"] = step.needs;
-  object["safe"] = step.needs.empty();
+  object["safe"] = step.needs.empty() && step.side == "linux";
   return object;
 }
 
@@ -68,7 +80,13 @@ std::string report_for_machines(const Diagnosis& diagnosis, const std::vector<Wa
   report["exit"] = static_cast<int>(diagnosis.verdict);
   report["sentence"] = report_in_a_line(diagnosis);
   report["platform"] = {{"layers", diagnosis.layers}};
-  report["api"] = {{"wanted", diagnosis.want}, {"works", name_of(diagnosis.state)}};
+  report["want"] = diagnosis.want;
+  report["api"] = ordered_json::object();
+  for (const InterfaceState& state : diagnosis.interfaces) {
+    ordered_json& object = report["api"][state.name] = {{"ok", state.works == Works::yes}};
+    if (!state.code.empty()) object["code"] = number_or_text(state.code);
+    if (!state.device_count.empty()) object["device_count"] = number_or_text(state.device_count);
+  }
   report["findings"] = ordered_json::array();
   for (const Finding& found : diagnosis.findings) report["findings"].push_back(finding(found, diagnosis.root()));
   report["ways"] = ordered_json::array();

@@ -62,12 +62,12 @@ class Writer {
 
   void evidence(const std::vector<Evidence>& list, size_t most) {
     for (size_t at = 0; at < std::min(most, list.size()); ++at) {
-      std::string name = name_of_fact(list[at].key);
-      name.resize(std::max(name.size(), name_column), ' ');
-      std::string line = name + " " + shown(list[at].value);
-      if (!list[at].expected.empty()) line += "  (needed: " + list[at].expected + ")";
+      std::string name = name_of_fact(list[at].key), value = shown(list[at].value);
+      if (!list[at].expected.empty()) value += "  (needed: " + list[at].expected + ")";
       // The columns stay where the line fits.
-      text_ += line.size() + 2 <= style_.width ? "  " + line + "\n" : wrapped(line, 2, style_.width);
+      std::string padded = name + std::string(name.size() < name_column ? name_column - name.size() : 1, ' ');
+      bool fits = 2 + padded.size() + value.size() <= style_.width;
+      text_ += fits ? "  " + padded + value + "\n" : "  " + name + "\n" + wrapped(value, 4, style_.width);
     }
     if (list.size() > most) text_ += "  and " + std::to_string(list.size() - most) + " more (-v)\n";
   }
@@ -157,15 +157,24 @@ class Writer {
   }
 
   void ways() {
-    if (ways_.empty()) return;
-    heading(style_.all ? "Ways to a GPU, the best first" : "The way out");
-    size_t shown = 0;
-    for (const Way& way : ways_) {
-      if (!style_.all && (way.code == "FIX" && ways_.size() > 1)) continue;
-      if (!style_.all && shown == 2) break;
-      paragraph((shown++ == 0 && !style_.all ? "Until it is mended: " : "or: ") + way.name + " (" + way.reason + ")");
-      if (!way.command.empty()) text_ += "       " + coloured(way.command, "36") + "\n";
+    if (ways_.empty() || (!style_.all && ways_.size() == 1 && ways_[0].code == "FIX")) return;
+    heading(style_.all ? "Ways to a GPU, the best first" : "Until it is mended");
+    if (style_.all) {
+      for (const Way& each : ways_) way("- ", each);
+      return;
     }
+    // The best one, and the best of those that are at hand now.
+    auto other = [](const Way& each) { return each.code != "FIX"; };
+    auto ready = [](const Way& each) { return each.code != "FIX" && each.ready; };
+    auto best = std::find_if(ways_.begin(), ways_.end(), other);
+    auto now = std::find_if(ways_.begin(), ways_.end(), ready);
+    if (best != ways_.end()) way("", *best);
+    if (now != ways_.end() && now != best) way("at once: ", *now);
+  }
+
+  void way(const std::string& before, const Way& way) {
+    paragraph(before + way.name + " (" + way.reason + ")");
+    if (!way.command.empty()) text_ += "       " + coloured(way.command, "36") + "\n";
   }
 
   void footnotes() {
@@ -204,8 +213,8 @@ std::string report_in_a_line(const Diagnosis& diagnosis) {
   switch (diagnosis.verdict) {
     case Verdict::works: return api + " works" + scene + ".";
     case Verdict::blocked:
-      return api + (diagnosis.state == Works::yes ? " works, but not everything" : " is blocked") + scene + ": " +
-             named + ".";
+      if (diagnosis.state == Works::yes) return api + " works" + scene + ", but something is blocked: " + named + ".";
+      return api + " is blocked" + scene + ": " + named + ".";
     case Verdict::limited: return api + " works with limits" + scene + ": " + named + ".";
     case Verdict::crashed: return "A probe of " + api + " crashed" + scene + ".";
     case Verdict::unexplained: break;
