@@ -27,11 +27,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Each driver's own switch: CUDA, NVIDIA's OpenGL, Mesa (two names), PoCL, Intel's and AMD's compilers.
-constexpr std::array<std::pair<const char*, const char*>, 7> no_caches = {{{"CUDA_CACHE_DISABLE", "1"},
+constexpr std::array<std::pair<const char*, const char*>, 8> no_caches = {{{"CUDA_CACHE_DISABLE", "1"},
                                                                            {"__GL_SHADER_DISK_CACHE", "0"},
                                                                            {"MESA_SHADER_CACHE_DISABLE", "true"},
                                                                            {"MESA_GLSL_CACHE_DISABLE", "true"},
                                                                            {"POCL_KERNEL_CACHE", "0"},
+                                                                           {"POCL_CACHE_DIR", "/proc/self/none"},
                                                                            {"NEO_CACHE_PERSISTENT", "0"},
                                                                            {"AMD_COMGR_CACHE", "0"}}};
 constexpr size_t most_bytes = 16 << 20;  // from one probe
