@@ -53,23 +53,28 @@ void probe_environment(const Place& place, Sink& sink) {
     if (is_taken(name)) sink.set("e:" + name, value);
 }
 
-void probe_parents(const Place& place, Sink& sink) {
+Lost lost_variables(const Place& place) {
   constexpr int generations = 4;  // the shell, sudo, sudo's helper, the caller
+  Lost lost;
   std::string process = std::to_string(place.process);
-  bool refused = false;
   for (int generation = 0; generation < generations; ++generation) {
     process = parent_of(place, process);
     if (process.empty() || process == "0") break;
     Reading reading = read(place, "/proc/" + process + "/environ", 4 << 20);
-    refused |= reading.state == State::unreadable;
-    std::vector<std::string> lost;
+    lost.refused |= reading.state == State::unreadable;
     for (const std::string& variable : split(reading.text, '\0')) {
       std::string name = variable.substr(0, variable.find('='));
-      if (a_parent_may_have(name) && !place.environment.contains(name)) lost.push_back(variable);
+      if (a_parent_may_have(name) && !place.environment.contains(name)) lost.variables.push_back(variable);
     }
-    if (!lost.empty()) return sink.set("p:parent.env", join(lost, "\n"));
+    if (!lost.variables.empty()) break;
   }
-  if (refused) sink.unknown("p:parent.env", "the environment of a parent process may not be read");
+  return lost;
+}
+
+void probe_parents(const Place& place, Sink& sink) {
+  Lost lost = lost_variables(place);
+  if (!lost.variables.empty()) return sink.set("p:parent.env", join(lost.variables, "\n"));
+  if (lost.refused) sink.unknown("p:parent.env", "the environment of a parent process may not be read");
 }
 
 }  // namespace outboard::doctor::probes

@@ -63,6 +63,11 @@ std::set<std::string> folders(const Place& place, const Loader& loader, const st
     if (folder.starts_with('/') && is_directory(place, folder)) found.insert(canonical(place, folder, true));
   };
   for (const std::string& folder : loader.library_path()) add(folder);
+  // Where a parent's libraries lie, which sudo or a service has lost.
+  constexpr std::string_view variable = "LD_LIBRARY_PATH=";
+  for (const std::string& lost : lost_variables(place).variables)
+    if (lost.starts_with(variable))
+      for (const std::string& folder : split(lost.substr(variable.size()), ':')) add(folder);
   for (const CacheEntry& entry : loader.cache())
     if (is_one_of(entry.name, names)) add(entry.path.substr(0, entry.path.rfind('/')));
   for (const std::string& folder : Loader::system_folders(64, machine)) add(folder);

@@ -20,7 +20,7 @@ struct Role {
   const char* pattern;
   const char* word;
 };
-constexpr std::array<Role, 21> roles = {{{"*/stubs/*", "stub"},
+constexpr std::array<Role, 23> roles = {{{"*/stubs/*", "stub"},
                                          {"*/nvidia-smi", "exe"},
                                          {"/usr/lib/wsl/lib/libcuda*", "wsl-loader"},
                                          {"/usr/lib/wsl/lib/libnvidia-ml*", "wsl-loader"},
@@ -36,6 +36,8 @@ constexpr std::array<Role, 21> roles = {{{"*/stubs/*", "stub"},
                                          {"*/libEGL_mesa*", "mesa"},
                                          {"*/libGLX_mesa*", "mesa"},
                                          {"*/libigdrcl*", "neo"},
+                                         {"*/libpocl*", "pocl"},
+                                         {"*/bin/*", "exe"},
                                          {"*/libdxcore*", "dxcore"},
                                          {"*/libd3d12*", "d3d12"},
                                          {"*/libcuda.so*", ""},
@@ -68,6 +70,15 @@ std::string text_version(std::string_view bytes) {
   return "";
 }
 
+// Flatpak's extension for a driver lies in a folder of its version: GL/nvidia-550-90-07.
+std::string folder_version(const std::string& path) {
+  size_t at = path.find("/GL/nvidia-");
+  if (at == std::string::npos) return "";
+  std::string version = path.substr(at + 11, path.find('/', at + 11) - at - 11);
+  std::replace(version.begin(), version.end(), '-', '.');
+  return is_version(version) ? version : "";
+}
+
 std::string role_of(const Place& place, const std::string& path, std::string_view bytes) {
   const char* word = "library";
   for (const Role& role : roles)
@@ -79,6 +90,7 @@ std::string role_of(const Place& place, const std::string& path, std::string_vie
   if (is_cuda && bytes.size() < (64 << 20) && contains(bytes, "OUTBOARD_TARGET")) return "outboard";
   if (*word && std::string_view(word) != "library") return word;
   std::string version = suffix_version(canonical(place, path, true));
+  if (version.empty()) version = folder_version(path);
   if (version.empty() && !*word) version = text_version(bytes);
   if (!version.empty()) return version;
   if (is_cuda && bytes.size() < largest_stub) return "stub";

@@ -13,11 +13,14 @@ namespace outboard::doctor::probes {
 namespace {
 
 bool matters(const std::string& vendor, const std::string& kind) {
-  // Class 03: display; 12: processing accelerator; 0680: NVSwitch is a bridge. 1414 is the GPU of a Hyper-V guest, 106b
-  // and 1d0f are Apple's and Amazon's accelerators.
+  // Class 03: display; 12: processing accelerator; 0680: NVSwitch is a bridge. 1414 is the GPU of a Hyper-V guest,
+  // 1d0f Amazon's accelerators; 1af4, 15ad, 80ee and 1234 tell of a virtual machine.
   bool display = kind.starts_with("0x03") || kind.starts_with("0x12");
-  bool maker = vendor == "0x10de" || vendor == "0x1414" || vendor == "0x1d0f";
-  return display || (maker && !kind.starts_with("0x04") && !kind.starts_with("0x0c") && !kind.starts_with("0x02"));
+  constexpr std::array makers = {"0x10de", "0x1414", "0x1d0f", "0x1af4", "0x15ad", "0x80ee", "0x1234"};
+  bool maker = std::find(makers.begin(), makers.end(), vendor) != makers.end();
+  bool virtual_machine = maker && vendor != "0x10de";
+  return display || virtual_machine || kind.empty() ||
+         (maker && !kind.starts_with("0x04") && !kind.starts_with("0x0c") && !kind.starts_with("0x02"));
 }
 
 // BAR1, where NVIDIA GPUs show their memory, is the second line (sysfs-bus-pci).
@@ -40,6 +43,7 @@ void probe_pci(const Place& place, Sink& sink) {
     if (!matters(vendor, word(place, base + "class"))) continue;
     for (const char* file : files) say_file(place, base + file, Kind::text, sink);
     say_file(place, base + "driver", Kind::link, sink);
+    if (vendor == "0x10de") say_file(place, base + "resource", Kind::text, sink);
     if (read(place, base + "config", 64).text.starts_with("\xFF\xFF")) gone.push_back(name);
     if (vendor == "0x10de" && lost_window(word(place, base + "resource"))) without_window.push_back(name);
   }

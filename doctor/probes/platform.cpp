@@ -150,8 +150,11 @@ std::string machine_around(const Place& place) {
 }  // namespace
 
 bool is_wsl(const Place& place) {
-  std::string version = lower(word(place, "/proc/version") + " " + word(place, "/proc/sys/kernel/osrelease"));
-  return contains(version, "microsoft") || is_there(place, "/proc/sys/fs/binfmt_misc/WSLInterop");
+  std::string version = word(place, "/proc/version") + " " + word(place, "/proc/sys/kernel/osrelease");
+  // A kernel of one's own has another name; what WSL's init leaves behind tells then.
+  return contains(version, "microsoft-standard") || contains(version, "-Microsoft") ||
+         !find(place, "/proc/sys/fs/binfmt_misc/WSLInterop*").paths.empty() || is_there(place, "/run/WSL") ||
+         place.environment.contains("WSL_DISTRO_NAME");
 }
 
 void probe_identity(const Place& place, Sink& sink) {

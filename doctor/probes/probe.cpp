@@ -17,6 +17,7 @@
 #include <set>
 
 #include "base/fd.h"
+#include "doctor/probes/files.h"
 #include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
@@ -24,6 +25,16 @@ namespace outboard::doctor::probes {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Each driver's own switch: CUDA, NVIDIA's OpenGL, Mesa (two names), PoCL, Intel's and AMD's compilers.
+constexpr std::array<std::pair<const char*, const char*>, 8> no_caches = {{{"CUDA_CACHE_DISABLE", "1"},
+                                                                           {"__GL_SHADER_DISK_CACHE", "0"},
+                                                                           {"MESA_SHADER_CACHE_DISABLE", "true"},
+                                                                           {"MESA_GLSL_CACHE_DISABLE", "true"},
+                                                                           {"POCL_KERNEL_CACHE", "0"},
+                                                                           {"POCL_CACHE_DIR", "/proc/self/none"},
+                                                                           {"NEO_CACHE_PERSISTENT", "0"},
+                                                                           {"AMD_COMGR_CACHE", "0"}}};
 constexpr size_t most_bytes = 16 << 20;  // from one probe
 constexpr int tick = 20;                 // milliseconds between looks at children whose pipe stays open
 
@@ -36,6 +47,8 @@ struct Child {
   size_t received = 0;
   std::set<std::string> asking;
   bool done = false;
+  bool killed = false;  // and not yet waited for
+  bool busy = false;    // when its time was over it was computing, or waiting for a processor: that is no hang
 };
 
 // In the child: silent, without core files, ending with the doctor, with the place's environment.
@@ -50,6 +63,8 @@ struct Child {
   for (int fd = 0; fd < 3; ++fd) dup2(nowhere, fd);
   clearenv();
   for (const auto& [name, value] : place.environment) setenv(name.c_str(), value.c_str(), 1);
+  // Drivers would write what they compile into the user's folders: a doctor leaves nothing behind.
+  for (const auto& [name, value] : no_caches) setenv(name, value, 1);
   Sink sink(pipe);
   probe.run(place, sink);
   _exit(0);
@@ -88,7 +103,7 @@ void take_records(Child& child, Facts& facts) {
 bool drain(Child& child, Facts& facts) {
   std::array<char, 65536> piece;
   while (child.received < most_bytes) {
-    ssize_t size = read(child.pipe.get(), piece.data(), piece.size());
+    ssize_t size = ::read(child.pipe.get(), piece.data(), piece.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return errno == EAGAIN;
     if (size == 0) return false;
@@ -107,7 +122,7 @@ std::string seconds(milliseconds time) {
 void leave_unknown(Child& child, Facts& facts, const Failure& failure) {
   std::string reason = "the probe '" + failure.probe + "' has no answer: " + failure.why;
   for (const std::string& key : child.asking)
-    if (failure.crashed)
+    if (failure.crashed || child.busy)
       facts.set_unknown(key, reason);
     else
       facts.set(key, "timeout");
@@ -130,6 +145,13 @@ void finish(Child& child, int status, bool late, Facts& facts, std::vector<Failu
   leave_unknown(child, facts, failures.back());
 }
 
+// The letter after the name in parentheses (proc(5), /proc/PID/stat).
+char state_of(pid_t process) {
+  std::string stat = read(Place(), "/proc/" + std::to_string(process) + "/stat").text;
+  size_t at = stat.rfind(") ");
+  return at == std::string::npos || at + 2 >= stat.size() ? '?' : stat[at + 2];
+}
+
 void look_at(Child& child, Facts& facts, std::vector<Failure>& failures) {
   bool open = drain(child, facts);
   int status = 0;
@@ -138,8 +160,9 @@ void look_at(Child& child, Facts& facts, std::vector<Failure>& failures) {
     drain(child, facts);
     finish(child, ended < 0 ? 0 : status, false, facts, failures);
   } else if (Clock::now() >= child.deadline || (!open && child.received >= most_bytes)) {
+    child.busy = state_of(child.process) == 'R';
     finish(child, 0, true, facts, failures);
-    for (int tries = 0; tries < 10 && waitpid(child.process, &status, WNOHANG) == 0; ++tries) usleep(1000);
+    child.killed = true;
   }
 }
 
@@ -151,6 +174,19 @@ void wait_for_news(const std::vector<Child>& children) {
   // A pipe that has ended is always ready: its child is about to be gone.
   if (std::all_of(waits.begin(), waits.end(), [](const pollfd& wait) { return (wait.revents & POLLIN) == 0; }))
     usleep(500);
+}
+
+// Waits for those that were killed, but not for long: a process in the middle of a driver's call may never end.
+void bury(std::vector<Child>& children) {
+  for (int tries = 0; tries < 100; ++tries) {
+    bool left = false;
+    for (Child& child : children) {
+      if (child.killed && waitpid(child.process, nullptr, WNOHANG) != 0) child.killed = false;
+      left |= child.killed;
+    }
+    if (!left) return;
+    usleep(1000);
+  }
 }
 
 }  // namespace
@@ -170,6 +206,7 @@ std::vector<Failure> run(std::span<const Probe> probes, const Place& place, Fact
     for (Child& child : children)
       if (!child.done) look_at(child, facts, failures);
   }
+  bury(children);
   return failures;
 }
 

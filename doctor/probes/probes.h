@@ -48,6 +48,12 @@ std::vector<Probe> command_probes();
 // All of them.
 std::vector<Probe> all_probes();
 
+// GPU variables that the nearest ancestor that has any has, and this process has not.
+struct Lost {
+  std::vector<std::string> variables;  // NAME=VALUE
+  bool refused = false;                // an ancestor may not be looked at
+};
+Lost lost_variables(const Place& place);
 // The name that /etc/passwd or /etc/group gives a number; the number when there is none.
 std::string name_of(const Place& place, const std::string& file, unsigned number);
 // Whether this is a WSL kernel, of version 1 or 2.

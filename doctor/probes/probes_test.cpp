@@ -59,6 +59,20 @@ TEST_F(Machines, WhatMayNotBeReadIsUnknown) {
   EXPECT_EQ(*facts.why_unknown("f:/etc/cdi/nvidia.yaml"), "permission denied");
 }
 
+TEST_F(Machines, TheFirstProcessIsAskedWhereItMatters) {
+  // What a root that is another user's may not read: a folder in the file's place cannot be read by anybody.
+  std::filesystem::create_directories(root.real("/proc/1/environ"));
+  std::filesystem::create_directories(root.real("/proc/1/mounts"));
+  EXPECT_TRUE(watch_all("process").why_unknown("f:/proc/1/environ"));
+  EXPECT_TRUE(watch_all("process").absent("f:/proc/1/mounts"));
+  std::filesystem::create_directories(root.real("/run/systemd/system"));
+  EXPECT_TRUE(watch_all("process").absent("f:/proc/1/environ"));
+  std::filesystem::create_directories(root.real("/run/WSL"));
+  EXPECT_TRUE(watch_all("process").why_unknown("f:/proc/1/mounts"));
+  root.write("/proc/self/mounts", "none /usr/lib/wsl/drivers 9p ro 0 0\n");
+  EXPECT_TRUE(watch_all("process").absent("f:/proc/1/mounts"));
+}
+
 TEST_F(Machines, OnlyWhatMattersIsKept) {
   root.write("/etc/modprobe.d/a.conf", "# blacklist nvidia\noptions snd x=1\n");
   root.write("/etc/modprobe.d/b.conf", "blacklist nvidia\nblacklist floppy\nalias nouveau off\n");
@@ -348,7 +362,7 @@ TEST_F(Machines, ChildrenThatGoWrongLeaveUnknowns) {
   auto failures = run(probes, root.place, facts);
   EXPECT_EQ(facts.text("p:late.said"), "this");
   EXPECT_TRUE(facts.why_unknown("p:late.more"));
-  EXPECT_NE(facts.why_unknown("p:crash")->find("SIGABRT"), std::string::npos);
+  EXPECT_NE(facts.why_unknown("p:crash")->find("has no answer"), std::string::npos);
   EXPECT_TRUE(facts.why_unknown("p:end"));
   EXPECT_TRUE(facts.why_unknown("p:stop"));
   EXPECT_EQ(facts.text("p:left"), "yes");

@@ -6,6 +6,7 @@
 
 #include "doctor/probes/files.h"
 #include "doctor/probes/library.h"
+#include "doctor/probes/probes.h"
 #include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
@@ -43,7 +44,7 @@ constexpr Watched table[] = {
     {"process", "/proc/self/attr/current", Kind::text},
     {"process", "/proc/self/maps", Kind::maps},
     {"process", "/proc/1/cgroup", Kind::text},
-    {"process", "/proc/1/mounts", Kind::text},
+    {"process", "/proc/1/mounts", Kind::first_mounts},
     {"process", "/proc/1/environ", Kind::container},
     {"system", "/etc/os-release", Kind::text},
     {"system", "/etc/ld.so.conf", Kind::text},
@@ -69,6 +70,7 @@ constexpr Watched table[] = {
     {"nvidia", "/proc/driver/nvidia/capabilities/gpu*/mig/gi*/access", Kind::text},
     {"nvidia", "/lib/firmware/nvidia/*/gsp_*.bin*", Kind::firmware},
     {"nvidia", "/var/lib/dkms/nvidia/*/build/make.log", Kind::end},
+    {"nvidia", "/var/log/fabricmanager.log", Kind::end},
     {"wsl", "/etc/wsl.conf", Kind::text},
     {"wsl", "/proc/sys/fs/binfmt_misc/WSLInterop*", Kind::text},
     {"wsl", "/usr/lib/wsl/lib/*", Kind::library},
@@ -77,7 +79,8 @@ constexpr Watched table[] = {
     {"containers", "/run/systemd/container", Kind::text},
     {"containers", "/.flatpak-info", Kind::text},
     {"containers", "/.singularity.d/libs/lib*", Kind::library},
-    {"containers", "/snap/docker/current/meta/snap.yaml", Kind::text},
+    {"containers", "/snap/docker/*/meta/snap.yaml", Kind::text},
+    {"containers", "/snap/docker/*/bin/docker", Kind::library},
     {"containers", "/etc/docker/daemon.json", Kind::text},
     {"containers", "/etc/nvidia-container-runtime/config.toml", Kind::text},
     {"containers", "/etc/containerd/config.toml", Kind::gpu_lines},
@@ -158,6 +161,15 @@ void say_container(const std::string& key, std::string_view environment, Sink& s
     if (variable.starts_with("container=")) sink.set(key, variable);
 }
 
+// The first process is root's: most users may not look at it, and mostly it does not matter. Where systemd runs,
+// /run/systemd/container says the same as its environment; its mounts are asked for where the driver store is not among
+// ours.
+bool told_elsewhere(const Place& place, Kind kind) {
+  if (kind == Kind::container) return is_directory(place, "/run/systemd/system");
+  if (kind != Kind::first_mounts) return false;
+  return !is_wsl(place) || contains(read(place, "/proc/self/mounts").text, " /usr/lib/wsl/drivers ");
+}
+
 }  // namespace
 
 std::span<const Watched> watched() { return table; }
@@ -175,10 +187,11 @@ void say_file(const Place& place, const std::string& path, Kind kind, Sink& sink
     if (is_there(place, path)) sink.set(key, kind == Kind::empty ? "" : "there");
     return;
   }
-  Reading reading = kind == Kind::end        ? read_end(place, path)
+  Reading reading = kind == Kind::end        ? read_end(place, path, 32 << 10)
                     : kind == Kind::packages ? read(place, path, largest_packages)
                                              : read(place, path);
   if (reading.state == State::absent) return;
+  if (reading.state == State::unreadable && told_elsewhere(place, kind)) return;
   if (reading.state == State::unreadable) return sink.unknown(key, reading.why);
   if (kind == Kind::firmware) return sink.set(key, reading.text.empty() ? "" : "fw");
   if (kind == Kind::container) return say_container(key, reading.text, sink);

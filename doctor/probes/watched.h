@@ -9,18 +9,19 @@
 namespace outboard::doctor::probes {
 
 enum class Kind {
-  text,       // the whole text, without the line end at its end
-  end,        // the end of a long text
-  gpu_lines,  // the lines that name a GPU's driver; nothing when there are none
-  limits,     // of /proc/self/status and /proc/self/limits, the lines that can stop a GPU program
-  packages,   // dpkg's status: packages that have to do with GPUs
-  maps,       // of /proc/self/maps, the paths of libraries
-  container,  // container=... of an environment
-  link,       // the last part of what the link leads to
-  presence,   // "there"
-  empty,      // "" : that it is there is all
-  firmware,   // "fw"; empty when it holds nothing
-  library,    // ELF64 x86_64 glibc ...
+  text,          // the whole text, without the line end at its end
+  end,           // the end of a long text
+  gpu_lines,     // the lines that name a GPU's driver; nothing when there are none
+  limits,        // of /proc/self/status and /proc/self/limits, the lines that can stop a GPU program
+  packages,      // dpkg's status: packages that have to do with GPUs
+  maps,          // of /proc/self/maps, the paths of libraries
+  container,     // container=... of the first process's environment
+  first_mounts,  // of the first process: only where it matters that they differ
+  link,          // the last part of what the link leads to
+  presence,      // "there"
+  empty,         // "" : that it is there is all
+  firmware,      // "fw"; empty when it holds nothing
+  library,       // ELF64 x86_64 glibc ...
 };
 
 struct Watched {

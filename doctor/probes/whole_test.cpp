@@ -1,5 +1,7 @@
 // All probes at once, programs, bundles, the list of keys.
+#include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,15 +26,29 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr milliseconds allowed{20000};  // the checks take the time
+#else
+constexpr milliseconds allowed{2000};
+#endif
+
 TEST(Whole, ThisMachineIsReadInTwoSeconds) {
   auto fastest = milliseconds::max();
   Collected collected;
-  for (int tries = 0; tries < 3; ++tries) {  // the first reads everything from the disk
+  // The first reads everything from the disk; on a machine that is busy with other things the best of a few counts.
+  int runs = 0;
+  for (; runs < 4 && fastest > allowed; ++runs) {
     auto began = std::chrono::steady_clock::now();
     collected = collect(Place::here());
     fastest = std::min(fastest, std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began));
   }
-  EXPECT_LT(fastest, milliseconds(2000));
+  // Where others keep the processors busy, what the probes themselves take counts.
+  double load = 0;
+  rusage used = {};
+  bool is_busy = getloadavg(&load, 1) == 1 && load > 1.5 * sysconf(_SC_NPROCESSORS_ONLN);
+  getrusage(RUSAGE_CHILDREN, &used);
+  milliseconds processor = milliseconds(1000 * (used.ru_utime.tv_sec + used.ru_stime.tv_sec)) / runs;
+  EXPECT_LT(is_busy ? processor : fastest, allowed);
   const Facts& facts = collected.facts;
   EXPECT_EQ(facts.text("i:uid"), std::to_string(geteuid()));
   EXPECT_TRUE(facts.has("f:/proc/version"));

@@ -1,5 +1,6 @@
 // For tests: all driver libraries in one, copied under the names of the real ones. FAKE says how they behave:
-// works (two devices), none (no devices), hang, crash, noise (writes to every descriptor). FAKE_NVML is nvmlInit's code.
+// works (two devices), none (no devices), hang, busy, crash, noise (writes to every descriptor). FAKE_NVML is
+// nvmlInit's code.
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ bool is(const char* behaviour) {
 void misbehave() {
   if (is("hang"))
     for (;;) pause();
+  while (is("busy")) continue;
   if (is("crash")) raise(SIGSEGV);
   if (is("noise"))
     for (int fd = 1; fd < 64; ++fd)
