@@ -43,8 +43,10 @@ Way served(const Means& means, bool here) {
 }
 
 Way software(const Means& means) {
+  std::string where =
+      means.processors > 0 ? ", here on " + std::to_string(means.processors) + " processor threads" : "";
   return {"CPU", "the software GPU", "outboard run --on cpu -- <program>",
-          "works everywhere, on " + std::to_string(means.processors) + " processors; far slower than a GPU", true};
+          "works everywhere" + where + ", far slower than a GPU", true};
 }
 
 Way way_for(const std::string& code, const Diagnosis& diagnosis, const Means& means) {

@@ -18,7 +18,7 @@ struct Server {
 // What is at hand.
 struct Means {
   std::vector<Server> servers;
-  int processors = 1;
+  int processors = 0;  // 0: not known
 };
 
 // What the program needs, as far as it is known.
