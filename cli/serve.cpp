@@ -53,6 +53,7 @@ int serve(const ServeOptions& options) {
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.metrics = options.metrics;
+  listener.worker.sandbox = !options.no_sandbox;
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
     listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
   if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);

@@ -40,6 +40,15 @@ std::string setting(const char* name) {
   return value ? value : "";
 }
 
+struct Choice {
+  std::string target, vgpu;
+  bool made = false;
+};
+Choice& chosen() {
+  static auto* choice = new Choice;  // programs call the driver while they exit
+  return *choice;
+}
+
 constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
 
 // The first frame that is no word about the queue.
@@ -70,12 +79,16 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           checks,
           token,
           wishes,
-          setting("OUTBOARD_VGPU")};
+          chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU")};
 }
 
 }  // namespace
 
+void choose_target(const std::string& target, const std::string& vgpu) { chosen() = {target, vgpu, true}; }
+void forget_target() { chosen() = {}; }
+
 std::string target_from_environment() {
+  if (chosen().made) return chosen().target;
   const char* target = std::getenv("OUTBOARD_TARGET");
   return target && *target ? target : "unix:" + links::default_socket_path();
 }

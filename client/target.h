@@ -28,5 +28,8 @@ struct Door {
 base::Result<Door> find_door(const std::string& target);
 
 std::string target_from_environment();
+// In place of what OUTBOARD_TARGET and OUTBOARD_VGPU say, before connecting.
+void choose_target(const std::string& target, const std::string& vgpu);
+void forget_target();
 
 }  // namespace client

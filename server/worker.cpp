@@ -2,8 +2,6 @@
 #include "server/worker.h"
 
 #include <dlfcn.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -11,6 +9,7 @@
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
 
@@ -70,11 +69,12 @@ wire::Hello read_hello(links::Link& link) {
   return hello.value();
 }
 
-void confine() {
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
+// Before the first byte of the client's. A system that lacks a part of the sandbox gives a weaker one, and says so.
+void confine(const WorkerOptions& options) {
   signal(SIGPIPE, SIG_IGN);
+  if (!options.sandbox) return;
+  base::Status entered = enter_sandbox(worker_rooms());
+  if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
 
 }  // namespace
@@ -132,7 +132,8 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 }  // namespace
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
-  confine();
+  auto library = load_device(options.device);  // no file can be opened later
+  confine(options);
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal;
@@ -141,7 +142,6 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   Admission admission = admit(link, hello, monitored.get());
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
-  auto library = load_device(options.device);
   if (!library) refuse(link, library.error());
   const device::Driver* driver = open_device(link, options, hello, admission, library.value());
   const device::Checks* checks = find_checks(link, hello, library.value());
