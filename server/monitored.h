@@ -28,6 +28,8 @@ class Monitored {
 
   // Waits in the queue if the client wants to; `waiting` says its position, and false when the client has gone.
   base::Result<Admission> enter(const wire::Hello& hello, const std::function<bool(uint32_t)>& waiting, int client);
+  // Trades memory with other workers by way of the listener.
+  static const base::SharedMemoryExchange& exchange();
   // From now on a thread of its own listens. `hold` is repeated until it is true, or the share allows something again.
   void start(bool (*hold)(), std::function<void(const std::string&)> end);
   device::Share* share() const { return share_; }

@@ -153,6 +153,10 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   the_session = session.get();
   if (monitored) {
     session->count_in(monitored->share());
+    base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's
+    auto exchange =
+        reinterpret_cast<void (*)(const base::SharedMemoryExchange*)>(dlsym(library.value(), "outboard_exchange"));
+    if (exchange) exchange(&Monitored::exchange());
     monitored->start(reinterpret_cast<bool (*)()>(dlsym(library.value(), "outboard_hold")),
                      [](const std::string& reason) { the_session->dismiss(reason); });
   }

@@ -40,8 +40,8 @@ void check(const char* what, const Way& way) {
   }
   std::printf("%s: %zu quarters, then %d\n", what, undo.size(), static_cast<int>(result));
   expect(result == CUDA_ERROR_OUT_OF_MEMORY, what);
-  expect(undo.size() == 3, what);  // the context has a little of the fourth
-  expect(left() <= before - 3 * quarter, what);
+  expect(undo.size() == 4, what);
+  expect(left() == before - 4 * quarter, what);
   for (auto& back : undo) back();
   call("cuCtxSynchronize");
   expect(left() == before, what);
