@@ -29,6 +29,7 @@ struct Role {
   const void* type;         // of a handle: one address per handle type
   size_t extent = 0;        // of a device address: bytes from there
   size_t** used = nullptr;  // of out_counted: the parameter that points at how many of `size` are filled
+  bool opaque = false;      // of in: bytes that are only copied on, so that the peer may still change them
 
   bool is_pointer() const { return kind >= new_handle; }
   void*& pointer() const { return *static_cast<void**>(parameter); }
@@ -87,6 +88,10 @@ RoleOf<T*> inout_array(T*& p, size_t n) {
 }
 inline RoleOf<const void*> in_bytes(const void*& p, size_t n) { return {{Role::in, true, &p, n, nullptr}}; }
 inline RoleOf<void*> out_bytes(void*& p, size_t n) { return {{Role::out, true, &p, n, nullptr}}; }
+// Bytes that nobody interprets on their way to where the device keeps them.
+inline RoleOf<const void*> in_data(const void*& p, size_t n) {
+  return {{Role::in, true, &p, n, nullptr, 0, nullptr, true}};
+}
 // Room for n bytes at p; *used says how many were filled (an `out` of the same row, before this one).
 inline RoleOf<void*> out_counted(void*& p, size_t n, size_t*& used) {
   return {{Role::out_counted, true, &p, n, nullptr, 0, &used}};

@@ -1,11 +1,15 @@
 // The limits: a ping-pong and a one-way stream over the very sockets that the links use, between two processes.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <new>
 
 #include "bench/bench.h"
 
@@ -13,7 +17,7 @@ namespace bench {
 namespace {
 
 constexpr size_t request = 56, reply = 24;  // bytes of cuStreamQuery's frames
-constexpr size_t stream_bytes = size_t{64} << 20, piece = size_t{1} << 20;
+constexpr size_t stream_bytes = size_t{256} << 20, piece = size_t{1} << 20;
 
 void read_all(int fd, char* to, size_t size) {
   while (size) {
@@ -114,6 +118,54 @@ double bare_stream_gb_per_s(bool tcp) {
         }
         return median(rates);
       });
+}
+
+double bare_memory_round_trip_us() {
+  struct Words {
+    alignas(64) std::atomic<uint64_t> asked;
+    char question[request];
+    alignas(64) std::atomic<uint64_t> answered;
+    char answer[reply];
+  };
+  void* shared = mmap(nullptr, sizeof(Words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  auto* words = new (shared) Words{};
+  constexpr uint64_t rounds = 20000;
+  char buffer[request] = {1};
+  pid_t child = fork();
+  if (child == 0) {
+    for (uint64_t i = 1; i <= rounds; ++i) {
+      for (int looks = 0; words->asked.load(std::memory_order_acquire) < i; ++looks)
+        looks < 1000 ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
+      std::memcpy(buffer, words->question, request);
+      std::memcpy(words->answer, buffer, reply);
+      words->answered.store(i, std::memory_order_release);
+    }
+    _exit(0);
+  }
+  std::vector<double> times;
+  for (uint64_t i = 1; i <= rounds; ++i) {
+    double start = seconds();
+    std::memcpy(words->question, buffer, request);
+    words->asked.store(i, std::memory_order_release);
+    for (int looks = 0; words->answered.load(std::memory_order_acquire) < i; ++looks)
+      looks < 1000 ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
+    std::memcpy(buffer, words->answer, reply);
+    times.push_back((seconds() - start) * 1e6);
+  }
+  waitpid(child, nullptr, 0);
+  munmap(shared, sizeof(Words));
+  return median(times);
+}
+
+double memory_copy_gb_per_s() {
+  std::vector<char> from(stream_bytes, 1), to(stream_bytes, 2);
+  std::vector<double> rates;
+  for (int i = 0; i < 5; ++i) {
+    double start = seconds();
+    std::memcpy(to.data(), from.data(), stream_bytes);
+    rates.push_back(stream_bytes / (seconds() - start) / 1e9);
+  }
+  return median(rates);
 }
 
 }  // namespace bench

@@ -19,6 +19,9 @@ inline double median(std::vector<double> values) {
 // bare.cpp: what the same sockets do without us. `tcp` false: a unix socket.
 double bare_round_trip_us(bool tcp);
 double bare_stream_gb_per_s(bool tcp);
+// The same for memory that two processes share: two words that take turns, and one copy of a large block.
+double bare_memory_round_trip_us();
+double memory_copy_gb_per_s();
 
 // driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
 int measure_driver(const std::string& library);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "bench/bench.h"
 
@@ -56,10 +57,24 @@ double round_trip_us() {
   return median(times);
 }
 
+double allocate_us() {
+  auto allocate = reinterpret_cast<int (*)(uint64_t*, size_t)>(dlsym(library, "cuMemAlloc_v2"));
+  auto release = reinterpret_cast<int (*)(uint64_t)>(dlsym(library, "cuMemFree_v2"));
+  std::vector<double> times;
+  for (int i = 0; i < 3000; ++i) {
+    uint64_t address = 0;
+    double start = seconds();
+    allocate(&address, 4096);
+    release(address);
+    times.push_back((seconds() - start) * 1e6);
+  }
+  return median(times);
+}
+
 template <class Copy>
 double gb_per_s(size_t size, Copy copy) {
   std::vector<double> rates;
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 5; ++i) {
     double start = seconds();
     copy();
     call("cuCtxSynchronize");
@@ -91,7 +106,7 @@ int measure_driver(const std::string& path) {
   call("cuModuleGetFunction", &function, module, "nothing");
   std::printf("launch %.4f\n", launch_us(function));
   std::printf("round_trip %.3f\n", round_trip_us());
-  constexpr size_t size = size_t{64} << 20;
+  constexpr size_t size = size_t{256} << 20;
   std::vector<char> host(size, 1);
   uint64_t device = 0;
   call("cuMemAlloc_v2", &device, size);
@@ -101,6 +116,16 @@ int measure_driver(const std::string& path) {
               gb_per_s(size, [&] { call("cuMemcpyHtoD_v2", device, static_cast<const void*>(host.data()), size); }));
   std::printf("to_host %.3f\n",
               gb_per_s(size, [&] { call("cuMemcpyDtoH_v2", static_cast<void*>(host.data()), device, size); }));
+  void* pinned = nullptr;
+  call("cuMemHostAlloc", &pinned, size, 0u);
+  std::memset(pinned, 1, size);
+  std::printf("pinned_to_device %.3f\n", gb_per_s(size, [&] {
+                call("cuMemcpyHtoDAsync_v2", device, static_cast<const void*>(pinned), size,
+                     static_cast<void*>(nullptr));
+              }));
+  std::printf("pinned_to_host %.3f\n",
+              gb_per_s(size, [&] { call("cuMemcpyDtoHAsync_v2", pinned, device, size, static_cast<void*>(nullptr)); }));
+  std::printf("allocate %.3f\n", allocate_us());
   return 0;
 }
 

@@ -70,16 +70,25 @@ double start_up_ms(const std::string& self, const std::string& library) {
   return status ? 1e9 : (bench::seconds() - begin) * 1e3;
 }
 
+// Over shared memory a copy of pageable memory is two copies, one each side, and one of pinned memory the device's own.
+void memory_figures(std::vector<Figure>& figures, std::map<std::string, std::vector<double>>& got, double rate) {
+  for (const char* way : {"to_device", "to_host", "pinned_to_device", "pinned_to_host"}) {
+    double copied = bench::median(got[way]);
+    figures.push_back({std::string("memory.copy_") + way, copied, "GB/s", rate, "one memcpy", ">= 10", copied >= 10});
+  }
+}
+
 // The machine is shared and its scheduler has moods: limit and figure take turns, and medians of the turns count.
 void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name,
                   const std::string& target) {
-  constexpr int turns = 7;
-  bool tcp = name == "tcp";
+  constexpr int turns = 5;
+  bool tcp = name == "tcp", memory = name == "memory";
+  setenv("OUTBOARD_SHARED_MEMORY", memory ? "on" : "off", 1);
   std::vector<double> trips, rates;
   std::map<std::string, std::vector<double>> got;
   for (int i = 0; i < turns; ++i) {
-    trips.push_back(bench::bare_round_trip_us(tcp));
-    rates.push_back(bench::bare_stream_gb_per_s(tcp));
+    trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp));
+    rates.push_back(memory ? bench::memory_copy_gb_per_s() : bench::bare_stream_gb_per_s(tcp));
     for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
   }
   double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]),
@@ -87,6 +96,9 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
   figures.push_back({name + ".launch", launch, "us", 0.3, "goal", "< 0.3", launch < 0.3});
   figures.push_back(
       {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
+  double allocate = bench::median(got["allocate"]);
+  figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
+  if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
     figures.push_back(
@@ -141,6 +153,7 @@ int main(int argc, char** argv) {
                         "tcp:127.0.0.1:" + port});
   for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
   std::vector<Figure> figures;
+  link_figures(figures, self, "memory", "unix:" + socket);
   link_figures(figures, self, "unix", "unix:" + socket);
   link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
   start_figure(figures, self, "unix:" + socket);

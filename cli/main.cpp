@@ -72,6 +72,11 @@ int main(int argc, char** argv) {
   serve->add_flag("--no-sandbox", serving.no_sandbox,
                   "Let workers do what this user may (for debuggers and profilers)");
   serve->add_option("--metrics", serving.metrics, "127.0.0.1:PORT: /metrics for Prometheus and /healthz");
+  serve
+      ->add_option("--grace", serving.grace_seconds,
+                   "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");

@@ -57,6 +57,7 @@ int serve(const ServeOptions& options) {
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
     listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
   if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);
+  listener.worker.grace_seconds = options.grace_seconds;
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
   if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
     return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");

@@ -16,6 +16,7 @@ struct ServeOptions {
   bool require_token = false;
   bool no_sandbox = false;
   std::string metrics;  // 127.0.0.1:PORT; empty: none
+  unsigned grace_seconds = 60;
   bool quiet = false;
 };
 

@@ -22,11 +22,13 @@ class Connection {
   CUresult start();
   const Inventory& inventory() const { return inventory_; }
   bool usable() const { return usable_.load(std::memory_order_relaxed); }
+  int host_area() const { return host_area_.get(); }
   void disown() { usable_ = false; }  // in a forked child
 
   CUresult call(const Row& row, std::span<const api::Role> roles);
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
+  void leave();  // the program ends; nothing is sent any more
 
   uint64_t expect_transfer(void* destination, size_t size, bool lasting);
   uint64_t register_host_function(void (*run)(void*), void* data, bool lasting);
@@ -74,6 +76,7 @@ class Connection {
 
   links::Link link_;
   std::unique_ptr<links::Input> input_;
+  base::Fd host_area_;
   Inventory inventory_;
   std::string target_;
   std::atomic<bool> usable_{false}, broken_{false};

@@ -173,6 +173,7 @@ CUresult connect() {
 const Inventory& inventory() { return direct().inventory(); }
 bool usable() { return direct().usable(); }
 bool in_process() { return true; }
+int shared_host_area() { return -1; }
 void flush() {}
 
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(Transfer{destination}); }

@@ -62,6 +62,10 @@ void forget_lasting(uint64_t number);
 // True when the device lives in this process: host pointers may be handed to it as they are.
 bool in_process();
 
+// The memory of the window's host area, where the device's side has mapped the same: what lies there needs no copy.
+// -1: it is not shared.
+int shared_host_area();
+
 // Sends what is queued; called before exit and by streams that are polled.
 void flush();
 

@@ -1,19 +1,28 @@
 // Connecting and greeting: the client's half of the handshake, for the stand-ins and for the command line.
 #include "client/target.h"
 
-#include <poll.h>
+#include <fcntl.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 #include "api/window.h"
 #include "client/joined.h"
+#include "client/returning.h"
 #include "link/address.h"
+#include "link/handover.h"
+#include "link/memory.h"
+#include "link/resumable.h"
 #include "wire/message.h"
 
 namespace client {
 namespace {
+
+constexpr uint64_t longest_grace_ms = 86'400'000;
 
 int64_t now_ms() {
   timespec now{};
@@ -21,18 +30,63 @@ int64_t now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// False when the peer closed or the time is over.
-bool read_before(links::Link& link, void* to, size_t size, int64_t deadline) {
-  for (auto* place = static_cast<std::byte*>(to); size;) {
-    pollfd waiting{link.in(), POLLIN, 0};
-    int64_t left = deadline - now_ms();
-    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) <= 0) return false;
-    ssize_t got = link.read_some(place, size);
-    if (got <= 0) return false;
-    place += got;
-    size -= static_cast<size_t>(got);
+constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
+
+// What comes from a server until its welcome is read: bytes, and over a unix socket descriptors with them.
+class Arrival {
+ public:
+  Arrival(links::Link& link, int64_t deadline) : link_(link), deadline_(deadline) {}
+
+  // False when the peer closed or the time is over.
+  bool read(void* to, size_t size) {
+    for (auto* place = static_cast<std::byte*>(to); size;) {
+      int64_t left = deadline_ - now_ms();
+      if (left <= 0 || !link_.channel().wait(true, false, static_cast<int>(left)).reading) return false;
+      ssize_t got = link_.socket() >= 0 ? links::receive_with(link_.socket(), place, size, descriptors_)
+                                        : link_.channel().read_now(place, size);
+      if (got < 0 && errno == EAGAIN) continue;
+      if (got <= 0) return false;
+      place += got;
+      size -= static_cast<size_t>(got);
+    }
+    return true;
   }
-  return true;
+  // The first frame that is no word about the queue.
+  bool read_head(wire::FrameHead& head, const std::string& where) {
+    for (;;) {
+      if (!read(&head, sizeof head)) return false;
+      if (head.kind != wire::Kind::waiting || head.size != 0) return true;
+      if (head.number != told_)
+        std::fprintf(stderr, "outboard: waiting for a place at %s: number %llu in the queue\n", where.c_str(),
+                     static_cast<unsigned long long>(head.number));
+      told_ = head.number;
+      deadline_ = now_ms() + waiting_ms;
+    }
+  }
+  std::vector<base::Fd>& descriptors() { return descriptors_; }
+
+ private:
+  links::Link& link_;
+  int64_t deadline_;
+  uint64_t told_ = 0;  // its position in the queue
+  std::vector<base::Fd> descriptors_;
+};
+
+// Tells the server whether its memory has come, and uses it if so.
+base::Status use_memory(Greeted& greeted, std::vector<base::Fd>& descriptors) {
+  if (!(greeted.welcome.granted & wire::shared_memory)) return base::Done{};
+  bool came = descriptors.size() == 2 && links::check_sealed(descriptors[1], api::host_area_size);
+  auto rings = came ? links::Rings::adopt(std::move(descriptors[0])) : base::Error{"lost on the way"};
+  wire::FrameHead head{0, wire::Kind::memory, rings.ok()};
+  iovec piece[] = {{&head, sizeof head}};
+  if (!greeted.link.write_all(piece)) return base::Error{"the server closed the connection during the greeting"};
+  if (!rings) return base::Done{};
+  base::Fd socket(fcntl(greeted.link.socket(), F_DUPFD_CLOEXEC, 3));
+  if (!socket.valid()) return base::Error{"no descriptor is left"};
+  greeted.link =
+      links::Link(std::make_unique<links::Memory>(std::move(rings.value()), std::move(socket), links::Rings::client));
+  greeted.host_area = std::move(descriptors[1]);
+  return base::Done{};
 }
 
 std::string setting(const char* name) {
@@ -47,22 +101,6 @@ struct Choice {
 Choice& chosen() {
   static auto* choice = new Choice;  // programs call the driver while they exit
   return *choice;
-}
-
-constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
-
-// The first frame that is no word about the queue.
-bool read_head(links::Link& link, wire::FrameHead& head, int64_t& deadline, const std::string& where) {
-  for (;;) {
-    if (!read_before(link, &head, sizeof head, deadline)) return false;
-    if (head.kind != wire::Kind::waiting || head.size != 0) return true;
-    static uint64_t told = 0;
-    if (head.number != told)
-      std::fprintf(stderr, "outboard: waiting for a place at %s: number %llu in the queue\n", where.c_str(),
-                   static_cast<unsigned long long>(head.number));
-    told = head.number;
-    deadline = now_ms() + waiting_ms;
-  }
 }
 
 wire::Hello make_hello(const std::string& program, const std::string& checks, const std::string& token,
@@ -102,6 +140,11 @@ base::Result<Door> find_door(const std::string& target) {
   return Door{address, joined->secret, joined->fingerprint};
 }
 
+uint64_t usual_wishes() {
+  const char* setting = std::getenv("OUTBOARD_SHARED_MEMORY");
+  return setting && !std::strcmp(setting, "off") ? wire::resumable : wire::shared_memory | wire::resumable;
+}
+
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks, uint64_t wishes) {
   const Door door = TRY(find_door(target));
@@ -114,12 +157,13 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};
   iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
   if (!link.write_all(pieces)) return base::Error{address.text() + " closed the connection; its log says why"};
-  if (!read_head(link, head, deadline, target))
+  Arrival arrival(link, deadline);
+  if (!arrival.read_head(head, target))
     return base::Error{address.text() + " accepted the connection but did not greet; is it an Outboard server?"};
   if (head.kind != wire::Kind::welcome || head.size > wire::max_welcome || head.size % 8)
     return base::Error{address.text() + " is not an Outboard server: it does not speak the protocol"};
   std::vector<std::byte> payload(head.size);
-  if (!read_before(link, payload.data(), payload.size(), deadline))
+  if (!arrival.read(payload.data(), payload.size()))
     return base::Error{address.text() + " closed the connection in the middle of its greeting"};
   auto welcome = wire::read_welcome(payload);
   if (!welcome) return base::Error{address.text() + ": " + welcome.error()};
@@ -127,7 +171,13 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   if (welcome.value().version < wire::oldest_version || welcome.value().version > wire::newest_version)
     return base::Error{address.text() +
                        " chose a protocol version that was not offered; update Outboard on both sides"};
-  return Greeted{std::move(link), std::move(welcome.value())};
+  Greeted greeted{std::move(link), std::move(welcome.value()), {}};
+  TRY(use_memory(greeted, arrival.descriptors()));
+  if (greeted.welcome.granted & wire::resumable)
+    greeted.link = links::Link(std::make_unique<links::Resumable>(
+        greeted.link.take(), std::chrono::milliseconds(std::min(greeted.welcome.grace_ms, longest_grace_ms)),
+        come_back(address, greeted.welcome.session)));
+  return greeted;
 }
 
 }  // namespace client

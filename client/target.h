@@ -10,6 +10,7 @@ namespace client {
 struct Greeted {
   links::Link link;
   wire::Welcome welcome;
+  base::Fd host_area;  // the memory of the window's host area, where both sides share it
 };
 
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
@@ -17,6 +18,8 @@ struct Greeted {
 // `wishes`: wire::Wish; while the server lets it wait, standard error says so.
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks = {}, uint64_t wishes = 0);
+// What a program that will make calls asks for; OUTBOARD_SHARED_MEMORY=off: not that.
+uint64_t usual_wishes();
 
 // A target's address, and what opens its server's door.
 struct Door {

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 
 #include "link/address.h"
 #include "link/loopback.h"
+#include "link/tcp_options.h"
 
 extern char** environ;
 
@@ -73,8 +73,7 @@ base::Result<Link> connect_tcp(const Address& address, int timeout_ms) {
     if (!fd.valid()) continue;
     error = connect_within(fd.get(), each->ai_addr, each->ai_addrlen, timeout_ms);
     if (error) continue;
-    int on = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_tcp_options(fd.get());
     return Link(std::move(fd));
   }
   return failed(address, error);

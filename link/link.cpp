@@ -1,60 +1,50 @@
-// Moving bytes through descriptors; knows nothing of what they mean.
+// What all kinds of channels have in common.
 #include "link/link.h"
-
-#include <sched.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <climits>
 #include <cstring>
 
+#include "link/descriptors.h"
+
 namespace links {
-namespace {
 
-constexpr std::chrono::microseconds look_for{40};
-constexpr int give_up_after = 4;  // looks in vain: the peer is slow or idle, so sleep at once
-constexpr int try_again_after = 20;
-
-}  // namespace
-
-Link::Link(base::Fd socket) : in_(std::move(socket)), socket_(true) {}
-Link::Link(base::Fd in, base::Fd out) : in_(std::move(in)), out_(std::move(out)) {}
-
-ssize_t Link::write_some(std::span<iovec> pieces, bool wait) {
-  size_t count = std::min<size_t>(pieces.size(), IOV_MAX);
+ssize_t Channel::write_some(std::span<iovec> pieces) {
   for (;;) {
-    ssize_t done;
-    if (socket_) {
-      msghdr message{};
-      message.msg_iov = pieces.data();
-      message.msg_iovlen = count;
-      done = sendmsg(in_.get(), &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-    } else {
-      done = writev(out(), pieces.data(), static_cast<int>(count));
-    }
-    if (done >= 0 || errno != EINTR) return done;
+    ssize_t done = write_now(pieces);
+    if (done >= 0 || (errno != EAGAIN && errno != EINTR)) return done;
+    wait(false, true, -1);
   }
 }
 
+ssize_t Channel::read_some(void* to, size_t room, bool) {
+  for (;;) {
+    ssize_t got = read_now(to, room);
+    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) return got;
+    wait(true, false, -1);
+  }
+}
+
+Link::Link(base::Fd socket) : channel_(std::make_unique<Descriptors>(std::move(socket))) {}
+Link::Link(base::Fd in, base::Fd out) : channel_(std::make_unique<Descriptors>(std::move(in), std::move(out))) {}
+
+int Link::socket() const {
+  auto* plain = dynamic_cast<Descriptors*>(channel_.get());
+  return plain && plain->is_socket() ? plain->descriptor() : -1;
+}
+
 bool Link::write_all(std::span<iovec> pieces) {
-  while (!pieces.empty()) {
+  for (pieces = after(pieces, 0); !pieces.empty();) {
     ssize_t done = write_some(pieces, true);
     if (done < 0) return false;
     pieces = after(pieces, static_cast<size_t>(done));
   }
+  while (!channel_->flushed()) {
+    if (!channel_->wait(false, true, -1).writing) continue;
+    if (channel_->write_now({}) < 0 && errno != EAGAIN) return false;
+  }
   return true;
 }
-
-ssize_t Link::read_some(void* to, size_t room, bool wait_for_all) {
-  for (;;) {
-    ssize_t got = socket_ && wait_for_all ? recv(in_.get(), to, room, MSG_WAITALL) : ::read(in_.get(), to, room);
-    if (got >= 0 || errno != EINTR) return got;
-  }
-}
-
-ssize_t Link::read_now(void* to, size_t room) { return recv(in_.get(), to, room, MSG_DONTWAIT); }
 
 std::span<iovec> after(std::span<iovec> pieces, size_t done) {
   while (!pieces.empty() && done >= pieces[0].iov_len) {
@@ -68,31 +58,9 @@ std::span<iovec> after(std::span<iovec> pieces, size_t done) {
   return pieces;
 }
 
-// Gives the processor to whoever else wants it between two looks: the peer may need this very core.
-ssize_t Input::look_for_a_while(void* to, size_t room) {
-  using Clock = std::chrono::steady_clock;
-  auto end = Clock::now() + look_for;
-  do {
-    ssize_t got = link_.read_now(to, room);
-    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) return looked_in_vain_ = 0, got;
-    sched_yield();
-  } while (Clock::now() < end);
-  ++looked_in_vain_;
-  return -1;
-}
-
-ssize_t Input::read_some(void* to, size_t room, bool all) {
-  if (link_.is_socket()) {
-    bool look = looked_in_vain_ < give_up_after;
-    if (!look && ++looked_in_vain_ >= try_again_after) looked_in_vain_ = 0;
-    ssize_t got = look ? look_for_a_while(to, room) : -1;
-    if (got >= 0) return got;
-  }
-  return link_.read_some(to, room, all);
-}
-
 bool Input::read(void* to, size_t size) {
   auto* place = static_cast<std::byte*>(to);
+  bool buffer = link_.channel().wants_buffer();
   while (size) {
     if (begin_ != end_) {
       size_t part = std::min(size, end_ - begin_);
@@ -102,10 +70,10 @@ bool Input::read(void* to, size_t size) {
       size -= part;
       continue;
     }
-    bool large = size >= sizeof buffer_ / 2;  // past the buffer
-    ssize_t got = large ? read_some(place, size, true) : read_some(buffer_, sizeof buffer_, false);
+    bool straight = !buffer || size >= sizeof buffer_ / 2;  // past the buffer
+    ssize_t got = straight ? link_.read_some(place, size, true) : link_.read_some(buffer_, sizeof buffer_);
     if (got <= 0) return false;
-    if (large) {
+    if (straight) {
       place += got;
       size -= static_cast<size_t>(got);
     } else {

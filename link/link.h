@@ -1,60 +1,56 @@
-// A link: two descriptors that carry bytes both ways. A socket is both; `serve --stdio` has one for each way.
+// A link: what a client and its worker have between them. Owns a channel; says the same of every kind.
 #pragma once
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "base/fd.h"
+#include "link/channel.h"
 
 namespace links {  // not `link`: POSIX has a function of that name
 
 class Link {
  public:
   Link() = default;
+  explicit Link(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
   explicit Link(base::Fd socket);
   Link(base::Fd in, base::Fd out);
 
-  int in() const { return in_.get(); }
-  int out() const { return out_.valid() ? out_.get() : in_.get(); }
+  Channel& channel() { return *channel_; }
+  std::unique_ptr<Channel> take() { return std::move(channel_); }
+  // Of the socket that this link is, for what must be done with one; -1: it is something else.
+  int socket() const;
+  // For a poll for the peer's end (POLLRDHUP); -1: there is none, gone() tells.
+  int in() const { return channel_->descriptor(); }
 
-  // One write of what is there; at least 1 byte, or -1 with errno (EAGAIN when it would wait and `wait` is false).
-  // Never raises SIGPIPE on sockets.
-  ssize_t write_some(std::span<iovec> pieces, bool wait);
+  // At least 1 byte, or -1 with errno (EAGAIN when it would wait and `wait` is false).
+  ssize_t write_some(std::span<iovec> pieces, bool wait) {
+    return wait ? channel_->write_some(pieces) : channel_->write_now(pieces);
+  }
   // Everything, waiting as long as it takes. False: the peer is gone.
   bool write_all(std::span<iovec> pieces);
-  // At least one byte, waiting; 0: the peer closed; -1 with errno. `wait_for_all`: preferably all that `room` holds,
-  // with fewer system calls.
-  ssize_t read_some(void* to, size_t room, bool wait_for_all = false);
-  // What is there now; -1 with EAGAIN: nothing. Sockets only.
-  ssize_t read_now(void* to, size_t room);
-  bool is_socket() const { return socket_; }
+  // At least one byte, waiting; 0: the peer closed; -1 with errno.
+  ssize_t read_some(void* to, size_t room, bool all = false) { return channel_->read_some(to, room, all); }
 
  private:
-  base::Fd in_, out_;  // out_ is empty where in_ serves both ways
-  bool socket_ = false;
+  std::unique_ptr<Channel> channel_;
 };
 
 // Drops `done` bytes from the front of `pieces`.
 std::span<iovec> after(std::span<iovec> pieces, size_t done);
 
-// Reads whole things from a link, few system calls for small ones and no copy for large ones. Before it sleeps it looks
-// for what may come at once: waking a sleeping thread costs more than a round trip.
+// Reads whole things from a link, few system calls for small ones and no copy for large ones.
 class Input {
  public:
   explicit Input(Link& link) : link_(link) {}
   // Exactly `size` bytes; false: the peer closed or failed before.
   bool read(void* to, size_t size);
-  // Bytes are here already: read() of a frame's head will not wait for its first byte.
-  bool buffered() const { return begin_ != end_; }
 
  private:
-  ssize_t read_some(void* to, size_t room, bool all);
-  ssize_t look_for_a_while(void* to, size_t room);
-
   Link& link_;
   size_t begin_ = 0, end_ = 0;
-  int looked_in_vain_ = 0;  // times in a row
   std::byte buffer_[64 << 10];
 };
 

@@ -26,8 +26,14 @@ bool outside_window(uint64_t address, size_t extent) {
 
 }  // namespace
 
-Call::Call(Objects& objects, std::span<std::byte> request)
-    : objects_(objects), reader_(request), head_(reader_.get<wire::CallHead>()) {}
+Call::Call(Objects& objects, std::span<std::byte> request, bool shared)
+    : objects_(objects), reader_(request), head_(reader_.get<wire::CallHead>()), shared_(shared) {}
+
+void* Call::own_copy(void* bytes, size_t size) {
+  if (!shared_ || !bytes) return bytes;
+  copies_.push_back(std::make_unique_for_overwrite<std::byte[]>(size));
+  return std::memcpy(copies_.back().get(), bytes, size);
+}
 
 void Call::bind_fixed(std::span<const Role> roles) {
   for (const Role& role : roles)
@@ -57,7 +63,11 @@ void Call::bind_sized(std::span<const Role> roles) {
 
 void Call::bind_input(const Role& role) {
   switch (role.kind) {
-    case Role::in: role.pointer() = reader_.take(role.size); return;
+    case Role::in: {
+      void* bytes = reader_.take(role.size);
+      role.pointer() = role.opaque ? bytes : own_copy(bytes, role.size);
+      return;
+    }
     case Role::inout: role.pointer() = reader_.take(role.size); return;
     case Role::new_handle:
       new_handle_ = {reader_.get<uint64_t>(), nullptr, role.type};
@@ -66,7 +76,7 @@ void Call::bind_input(const Role& role) {
       return;
     case Role::text: {
       auto size = reader_.get<uint64_t>();
-      auto* text = static_cast<char*>(reader_.take(size));
+      auto* text = static_cast<char*>(own_copy(reader_.take(size), size));
       if (!text || !size || text[size - 1]) reader_.fail();
       role.pointer() = text;
       return;

@@ -1,5 +1,6 @@
 // One request under way: binds a row's parameters to untrusted bytes, runs the function, encodes the answer.
 #pragma once
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ namespace server {
 
 class Call {
  public:
-  Call(Objects& objects, std::span<std::byte> request);
+  // `shared`: the peer can still change the request's bytes, so everything that is looked at is copied first.
+  Call(Objects& objects, std::span<std::byte> request, bool shared = false);
 
   const wire::CallHead& head() const { return head_; }
   // The bytes were a request of this row. False ends the session: the peer does not speak the protocol.
@@ -30,6 +32,7 @@ class Call {
   void bind_value(const api::Role& role);
   void bind_input(const api::Role& role);
   void bind_room(std::span<const api::Role> roles);
+  void* own_copy(void* bytes, size_t size);
   bool null(const api::Role* first, const api::Role& role) const { return head_.nulls >> (&role - first) & 1; }
 
   struct NewHandle {
@@ -45,6 +48,8 @@ class Call {
   NewHandle new_handle_{};
   CUresult refusal_ = CUDA_SUCCESS;
   bool malformed_ = false;
+  const bool shared_;
+  std::vector<std::unique_ptr<std::byte[]>> copies_;  // of what lay in shared memory
 };
 
 template <class... P, size_t... i>

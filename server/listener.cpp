@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +21,7 @@
 
 #include "base/log.h"
 #include "link/loopback.h"
+#include "link/tcp_options.h"
 #include "server/clocks.h"
 #include "server/report.h"
 #include "server/web.h"
@@ -227,8 +226,7 @@ void Listener::become_worker(base::Fd client, base::Fd monitor, int page) {
   close_range(3, static_cast<unsigned>(std::min(here, there)) - 1, 0);
   close_range(static_cast<unsigned>(std::min(here, there)) + 1, static_cast<unsigned>(std::max(here, there)) - 1, 0);
   close_range(static_cast<unsigned>(std::max(here, there)) + 1, ~0u, 0);
-  int on = 1;
-  setsockopt(here, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // refused by unix sockets, which need none
+  links::set_tcp_options(here);
   run_worker(links::Link(base::Fd(here)), options_.worker, std::make_unique<Monitored>(base::Fd(there), share));
 }
 

@@ -119,6 +119,16 @@ void Monitored::publish(const uint8_t (&name)[16], int descriptor) {
   send(socket_.get(), asked, descriptor);
 }
 
+base::Fd Monitored::open_before_start(const uint8_t (&name)[16]) {
+  ToListener asked{};
+  asked.question = Question::open;
+  std::copy(std::begin(name), std::end(name), asked.memory);
+  ToWorker answer{};
+  base::Fd opened;
+  if (!send(socket_.get(), asked) || !receive(socket_.get(), answer, &opened, true)) return {};
+  return opened;
+}
+
 base::Fd Monitored::open(const uint8_t (&name)[16]) {
   std::lock_guard one_at_a_time(opening_);
   ToListener asked{};

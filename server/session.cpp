@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
+#include "api/opcode.h"
 #include "base/log.h"
 #include "server/rows.h"
 
@@ -16,8 +18,18 @@ namespace {
 using wire::Kind;
 
 constexpr int most_threads = 256;                 // of a client that call at once
+constexpr size_t bulk_from = size_t{32} << 10;    // bytes of a frame; smaller ones are cheap to copy
 constexpr size_t kept_buffer = size_t{32} << 20;  // larger ones are given back after use
 constexpr std::byte zeros[8] = {};
+
+// What kernels print appears when the program launches, waits, copies or loads a module, not when it only asks (CUDA
+// C++ Programming Guide, "Formatted Output", limitations): such answers need no look into the pipes.
+bool shows_output(uint32_t opcode) {
+  static constexpr uint32_t quiet[] = {api::opcode("cuStreamQuery"), api::opcode("cuEventQuery"),
+                                       api::opcode("cuMemAlloc_v2"), api::opcode("cuMemGetInfo_v2"),
+                                       api::opcode("obHostMap")};
+  return std::ranges::find(quiet, opcode) == std::end(quiet);
+}
 
 iovec piece(const void* bytes, size_t size) { return {const_cast<void*>(bytes), size}; }
 
@@ -105,7 +117,10 @@ void ClientSession::lead(Buffer& buffer) {
   for (;;) {
     Frame frame = read_frame(buffer);
     switch (frame.head.kind) {
-      case Kind::post: run_call(frame, false); break;
+      case Kind::post:
+        run_call(frame, false);
+        if (frame.in_place) link_.channel().release(frame.payload.size());
+        break;
       case Kind::call:
         pass_lead();
         run_call(frame, true);
@@ -139,6 +154,11 @@ ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
   traffic_->frames.fetch_add(1, std::memory_order_relaxed);
   traffic_->bytes_in.fetch_add(sizeof frame.head + frame.head.size, std::memory_order_relaxed);
+  // A one-way call is over before the next frame is read, so its bulk may stay where the client put it.
+  if (frame.head.kind == Kind::post && frame.head.size >= bulk_from)
+    frame.payload = link_.channel().view(frame.head.size);
+  frame.in_place = !frame.payload.empty();
+  if (frame.in_place) return frame;
   frame.payload = buffer.room(frame.head.size);
   if (!input_.read(frame.payload.data(), frame.payload.size())) end("the client closed in the middle of a frame", true);
   return frame;
@@ -162,7 +182,7 @@ void ClientSession::note_error(CUresult result) {
 }
 
 void ClientSession::run_call(const Frame& frame, bool replies) {
-  Call call(objects_, frame.payload);
+  Call call(objects_, frame.payload, frame.in_place);
   const Function* function = find_function(call.head().opcode);
   if (!function) function = find_internal_function(call.head().opcode);
   wire::ReplyHead head{CUDA_ERROR_NOT_SUPPORTED, 0};
@@ -179,13 +199,13 @@ void ClientSession::run_call(const Frame& frame, bool replies) {
       payload = call.reply();
     }
   }
+  if (replies && shows_output(call.head().opcode)) forward_output();
   if (replies) return reply(frame.head.number, payload);
   std::memcpy(&head, payload.data(), sizeof head);
   note_error(static_cast<CUresult>(head.result));
 }
 
 void ClientSession::reply(uint64_t number, std::span<std::byte> payload) {
-  forward_output();
   wire::ReplyHead head;
   std::memcpy(&head, payload.data(), sizeof head);
   head.pending = pending_.exchange(0);
@@ -238,7 +258,7 @@ void ClientSession::watch() {
     pollfd watched[] = {
         {output_.standard_output(), POLLIN, 0}, {output_.standard_error(), POLLIN, 0}, {link_.in(), POLLRDHUP, 0}};
     int ready = poll(watched, 3, 100);
-    if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR)) end("", false);
+    if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR) || link_.channel().gone()) end("", false);
     if (ready > 0) forward_output();
     bool take = false;
     {

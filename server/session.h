@@ -44,6 +44,7 @@ class ClientSession final : public worker::Session {
   struct Frame {
     wire::FrameHead head;
     std::span<std::byte> payload;
+    bool in_place;  // the payload lies in memory that the client shares
   };
   class Buffer;
 

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/greeting.h"
+#include "server/returning.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
@@ -16,58 +18,10 @@
 namespace server {
 namespace {
 
-constexpr unsigned hello_seconds = 10;
-
 ClientSession* the_session = nullptr;  // one per worker process; worker::session() names it
 
 using Open = const device::Driver* (*)(uint64_t memory_bytes);
 using FindChecks = const device::Checks* (*)();
-
-[[noreturn]] void leave(const std::string& reason) {
-  base::log(base::Level::warn, "client-not-served", {{"reason", reason}});
-  _exit(1);
-}
-
-bool send(links::Link& link, const wire::Welcome& welcome) {
-  wire::Writer writer;
-  write(writer, welcome);
-  wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::welcome, 0};
-  iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
-  return link.write_all(pieces);
-}
-
-[[noreturn]] void refuse(links::Link& link, const std::string& reason) {
-  wire::Welcome welcome;
-  welcome.refusal = reason;
-  welcome.build = "outboard " OUTBOARD_VERSION;
-  send(link, welcome);
-  leave(reason);
-}
-
-// Reads no byte beyond the frame: those belong to the session's own buffer.
-bool read_exactly(links::Link& link, void* to, size_t size) {
-  for (auto* place = static_cast<std::byte*>(to); size;) {
-    ssize_t got = link.read_some(place, size);
-    if (got <= 0) return false;
-    place += got;
-    size -= static_cast<size_t>(got);
-  }
-  return true;
-}
-
-wire::Hello read_hello(links::Link& link) {
-  alarm(hello_seconds);  // who says nothing is gone then
-  wire::FrameHead head{};
-  if (!read_exactly(link, &head, sizeof head)) leave("the client left before its hello");
-  if (head.kind != wire::Kind::hello || head.size > wire::max_hello || head.size % 8)
-    leave("the peer does not speak Outboard's protocol");
-  std::vector<std::byte> payload(head.size);
-  if (!read_exactly(link, payload.data(), payload.size())) leave("the client left in the middle of its hello");
-  alarm(0);
-  auto hello = wire::read_hello(payload);
-  if (!hello) leave(hello.error());
-  return hello.value();
-}
 
 // Before the first byte of the client's. A system that lacks a part of the sandbox gives a weaker one, and says so.
 void confine(const WorkerOptions& options) {
@@ -103,7 +57,7 @@ Admission admit(links::Link& link, const wire::Hello& hello, Monitored* monitore
     return {};
   }
   auto admission = monitored->enter(
-      hello, [&](uint32_t position) { return tell_position(link, position); }, link.in());
+      hello, [&](uint32_t position) { return tell_position(link, position); }, link.socket());
   if (!admission) refuse(link, admission.error());
   return admission.value();
 }
@@ -133,7 +87,9 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   auto library = load_device(options.device);  // no file can be opened later
+  auto returns = ReturnPoint::create();
   confine(options);
+  hand_over_return(link, monitored.get());
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal;
@@ -147,8 +103,8 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  welcome.build = "outboard " OUTBOARD_VERSION;
-  if (!send(link, welcome)) leave("the client left during the greeting");
+  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds,
+                        returns && monitored ? &returns.value() : nullptr, monitored.get());
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   if (monitored) {

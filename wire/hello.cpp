@@ -74,6 +74,9 @@ void write(Writer& writer, const Welcome& welcome) {
   writer.put(static_cast<int32_t>(welcome.inventory.driver_version));
   writer.put(static_cast<uint32_t>(welcome.inventory.devices.size()));
   for (const api::DeviceFacts& facts : welcome.inventory.devices) writer.put(facts);
+  writer.put(welcome.granted);
+  put_text(writer, welcome.session);
+  writer.put(welcome.grace_ms);
   writer.align();
 }
 
@@ -92,6 +95,9 @@ base::Result<Welcome> read_welcome(std::span<std::byte> payload) {
     welcome.inventory.devices.push_back(reader.get<api::DeviceFacts>());
     welcome.inventory.devices.back().name[sizeof(api::DeviceFacts::name) - 1] = 0;
   }
+  if (!reader.at_end()) welcome.granted = reader.get<uint64_t>();
+  if (!reader.at_end()) welcome.session = get_text(reader);
+  if (!reader.at_end()) welcome.grace_ms = reader.get<uint64_t>();
   if (!reader.ok()) return base::Error{"the server's welcome is cut short"};
   return welcome;
 }

@@ -29,6 +29,9 @@ struct Welcome {
   std::string refusal;   // a sentence with a next step
   std::string build;
   api::Inventory inventory;
+  uint64_t granted = 0;   // of the wishes
+  std::string session;    // when resumable: id (16 bytes) and key (32), for the client alone
+  uint64_t grace_ms = 0;  // when resumable: how long the worker waits for the client's return
 };
 
 // The payloads of the two frames.

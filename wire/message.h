@@ -17,7 +17,8 @@ enum class Kind : uint32_t {
   host_function = 8,       // server: run this callback; number: the callback's
   host_function_done = 9,  // client: it has run
   output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
-  waiting = 12,            // server, before the welcome: the client is in the queue; number: its position, 1 is next
+  memory = 11,   // client: right after the welcome; number 1: the shared memory is in use from here on, 0: it is not
+  waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
 };
 
 struct FrameHead {
@@ -51,8 +52,11 @@ inline constexpr size_t max_reply = size_t{64} << 20;
 inline constexpr size_t max_hello = size_t{64} << 10;
 inline constexpr size_t max_welcome = size_t{1} << 20;
 
-// What a client asks for in its hello. Bits 0 and 1 are the link's.
+// What a client asks for in its hello and a server grants in its welcome: the way bytes go from there on.
 enum Wish : uint64_t {
+  shared_memory = 1,  // rings in memory whose descriptors come with the welcome (unix sockets)
+  resumable = 2,      // records that are kept until they are acknowledged, so that the connection may break
+  // Of the server alone:
   queue = 4,     // wait for a place rather than be refused: frames `waiting` come before the welcome
   ask_only = 8,  // it leaves after the welcome, and takes nobody's place
 };

@@ -24,7 +24,7 @@ constexpr uint64_t page = 4096;
 constexpr size_t grain = 64;               // bytes that travel together
 constexpr size_t piece = size_t{1} << 20;  // of one message
 
-enum class Sort : uint8_t { pinned, registered, managed };
+enum class Sort : uint8_t { same, pinned, registered, managed };  // same: both sides have the very memory
 
 struct Block {
   uint64_t host = 0, device = 0;
@@ -59,9 +59,11 @@ bool open_pages(uint64_t address, size_t size) {
 
 CUresult add(Block block) {
   block.context = current();
-  block.agreed.reset(new (std::nothrow) std::byte[block.size]);
-  if (!block.agreed) return CUDA_ERROR_OUT_OF_MEMORY;
-  std::memset(block.agreed.get(), 0, block.size);
+  if (block.sort != Sort::same) {
+    block.agreed.reset(new (std::nothrow) std::byte[block.size]);
+    if (!block.agreed) return CUDA_ERROR_OUT_OF_MEMORY;
+    std::memset(block.agreed.get(), 0, block.size);
+  }
   block_count.fetch_add(1);
   std::lock_guard hold(shared().lock);
   uint64_t host = block.host;
@@ -91,6 +93,7 @@ CUresult send(const Block& block, size_t offset, size_t size, CUstream stream) {
 
 // What the host changed goes to the device.
 CUresult push(Block& block, CUstream stream) {
+  if (block.sort == Sort::same) return CUDA_SUCCESS;
   block.in_use = true;
   if (std::exchange(block.unsent, false)) return send(block, 0, block.size, stream);
   const std::byte *now = bytes_at(block.host), *agreed = block.agreed.get();
@@ -162,10 +165,9 @@ CUresult map_there(uint64_t& address, size_t size) {
 void give_back(const Block& block) {
   if (block.sort == Sort::managed) return;  // its memory is the device's, freed as such
   remote::obHostUnmap(block.device, up(block.size));
-  if (block.sort == Sort::pinned) {
-    madvise(bytes_at(block.host), up(block.size), MADV_DONTNEED);
-    mprotect(bytes_at(block.host), up(block.size), PROT_NONE);
-  }
+  if (block.sort != Sort::registered)  // nothing of it stays
+    mmap(bytes_at(block.host), up(block.size), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+         0);
   shared().host_area.give(block.device, block.device + up(block.size));
 }
 
@@ -174,8 +176,14 @@ void give_back(const Block& block) {
 CUresult share_pinned(void** block, size_t size, bool always) {
   uint64_t address = 0;
   if (CUresult result = map_there(address, size)) return result;
-  if (!open_pages(address, size)) return CUDA_ERROR_OUT_OF_MEMORY;
   *block = bytes_at(address);
+  if (shared_host_area() >= 0) {
+    void* mapped = mmap(*block, up(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared_host_area(),
+                        static_cast<off_t>(address - api::host_area_base));
+    if (mapped == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
+    return add({address, address, size, Sort::same, false, false, false, nullptr, nullptr});
+  }
+  if (!open_pages(address, size)) return CUDA_ERROR_OUT_OF_MEMORY;
   return add({address, address, size, Sort::pinned, always, false, false, nullptr, nullptr});
 }
 
@@ -222,6 +230,14 @@ uint64_t device_address(uint64_t host) {
   std::lock_guard hold(shared().lock);
   Block* block = find(host, false);
   return block ? block->device + (host - block->host) : host;
+}
+
+bool is_same_memory(const void* host, size_t size) {
+  if (none() || shared_host_area() < 0) return false;
+  std::lock_guard hold(shared().lock);
+  auto address = reinterpret_cast<uint64_t>(host);
+  const Block* block = find(address, false);
+  return block && block->sort == Sort::same && size <= block->size - (address - block->host);
 }
 
 CUresult before_launch(std::span<const std::byte> parameters, CUstream stream) {

@@ -27,6 +27,9 @@ void forget_shared(const Context& context);
 // Where kernels find shared memory: the address itself but for registered memory.
 uint64_t device_address(uint64_t host);
 
+// Both sides have these very bytes of pinned memory: a copy from or to them names them only.
+bool is_same_memory(const void* host, size_t size);
+
 // Before a kernel with these parameters is sent to `stream` (as the server knows it).
 CUresult before_launch(std::span<const std::byte> parameters, CUstream stream);
 // Before the device reads or writes `address` in a copy or a fill.

@@ -49,6 +49,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcH
   if (CUresult result = client::check_legacy_use()) return result;
   if (CUresult result = client::before_host_use(srcHost, nullptr)) return result;
   if (CUresult result = client::before_device_use(dstDevice, nullptr)) return result;
+  if (client::is_same_memory(srcHost, ByteCount))
+    return remote::obCopyFromShared(dstDevice, address_of(srcHost), ByteCount);
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
     return remote::cuMemcpyHtoD_v2(dstDevice + offset, at(srcHost, offset), size);
   });
@@ -59,6 +61,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, s
   if (CUresult result = client::check_legacy_use()) return result;
   if (CUresult result = client::before_device_use(srcDevice, nullptr)) return result;
   if (CUresult result = client::before_wait()) return result;
+  if (client::is_same_memory(dstHost, ByteCount))
+    return client::after_wait(remote::obCopyToShared(address_of(dstHost), srcDevice, ByteCount), false);
   if (client::in_process() || ByteCount <= piece / 8) {
     CUresult result = in_pieces(ByteCount, [&](size_t offset, size_t size) {
       return remote::cuMemcpyDtoH_v2(at(dstHost, offset), srcDevice + offset, size);
@@ -86,6 +90,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void*
     return capture_copy(hStream, CU_MEMORYTYPE_DEVICE, dstDevice, CU_MEMORYTYPE_HOST, address_of(srcHost), ByteCount);
   if (CUresult result = client::before_host_use(srcHost, hStream)) return result;
   if (CUresult result = client::before_device_use(dstDevice, client::resolve(hStream))) return result;
+  if (client::is_same_memory(srcHost, ByteCount))
+    return remote::obCopyFromSharedAsync(dstDevice, address_of(srcHost), ByteCount, client::resolve(hStream));
   if (CUresult result = settle_now_and_then(ByteCount, hStream)) return result;
   return in_pieces(ByteCount, [&](size_t offset, size_t size) {
     return remote::cuMemcpyHtoDAsync_v2(dstDevice + offset, at(srcHost, offset), size, client::resolve(hStream));
@@ -105,6 +111,8 @@ OUTBOARD_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevi
   if (client::capturing(hStream))
     return capture_copy(hStream, CU_MEMORYTYPE_HOST, address_of(dstHost), CU_MEMORYTYPE_DEVICE, srcDevice, ByteCount);
   if (CUresult result = client::before_device_use(srcDevice, client::resolve(hStream))) return result;
+  if (client::is_same_memory(dstHost, ByteCount))
+    return remote::obCopyToSharedAsync(address_of(dstHost), srcDevice, ByteCount, client::resolve(hStream));
   CUresult result = in_pieces(ByteCount, [&](size_t offset, size_t size) {
     uint64_t transfer = client::expect_transfer(at(dstHost, offset), size);
     return remote::obCopyToHostAsync(transfer, srcDevice + offset, size, client::resolve(hStream));

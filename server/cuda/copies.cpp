@@ -1,18 +1,8 @@
-// Copies with a host side that travels packed, and host memory that both sides map at the same addresses.
-#include <sys/mman.h>
-
-#include <cstring>
-
-#include "api/window.h"
+// Copies with a host side that travels packed.
 #include "server/cuda/worker.h"
 
 namespace worker {
 namespace {
-
-bool in_host_area(uint64_t address, size_t size) {
-  return address >= api::host_area_base && address - api::host_area_base <= api::host_area_size &&
-         size <= api::host_area_size - (address - api::host_area_base);
-}
 
 // The packed side: rows of WidthInBytes, Height rows a slice, nothing between them.
 bool fits(const CUDA_MEMCPY3D& copy, size_t size) {
@@ -62,30 +52,6 @@ CUresult obCopy3D(const CUDA_MEMCPY3D* copy, CUarray source, CUarray destination
   own.dstArray = destination;
   const device::Driver& driver = session().driver();
   return asynchronous ? driver.cuMemcpy3DAsync_v2(&own, stream) : driver.cuMemcpy3D_v2(&own);
-}
-
-CUresult obHostMap(uint64_t address, size_t size) {
-  if (!size || !in_host_area(address, size)) return CUDA_ERROR_INVALID_VALUE;
-  void* mapped = mmap(reinterpret_cast<void*>(address), size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-  return mapped == MAP_FAILED ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
-}
-
-CUresult obHostUnmap(uint64_t address, size_t size) {
-  if (!size || !in_host_area(address, size)) return CUDA_ERROR_INVALID_VALUE;
-  return munmap(reinterpret_cast<void*>(address), size) ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
-}
-
-CUresult obHostWrite(uint64_t address, const void* bytes, size_t size) {
-  if (!in_host_area(address, size)) return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(reinterpret_cast<void*>(address), bytes, size);
-  return CUDA_SUCCESS;
-}
-
-CUresult obHostRead(uint64_t address, void* bytes, size_t size) {
-  if (!in_host_area(address, size)) return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(bytes, reinterpret_cast<const void*>(address), size);
-  return CUDA_SUCCESS;
 }
 
 }  // namespace worker

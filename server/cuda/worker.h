@@ -28,6 +28,10 @@ class Session {
 };
 Session& session();
 
+// From now on host memory that client and worker have at the same addresses is this memory, api::host_area_size bytes,
+// which the client maps, too. Takes the descriptor over.
+void share_host_area(int descriptor);
+
 #define CALL(since, name, params, ...) CUresult name params;
 #define POST(since, name, params, ...) CUresult name params;
 #include "api/cuda/internal.def"

@@ -2,7 +2,6 @@
 // dies.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,8 +93,7 @@ bool send(links::Link& link, Kind kind, uint64_t number, std::span<const std::by
 bool closes(links::Link& link) {
   char bytes[4096];
   for (;;) {
-    pollfd waiting{link.in(), POLLIN, 0};
-    if (poll(&waiting, 1, 5000) <= 0) return false;
+    if (!link.channel().wait(true, false, 5000).reading) return false;
     if (link.read_some(bytes, sizeof bytes) <= 0) return true;
   }
 }
@@ -160,6 +158,51 @@ TEST_F(Server, SurvivesASocketClosedInTheMiddleOfACall) {
     links::Link link = greeted();
     auto call = call_of(api::opcode("cuMemcpyHtoD_v2"), 64);
     ASSERT_TRUE(send(link, Kind::call, 1, call, 1 << 20));
+  }
+  EXPECT_TRUE(all_workers_gone());
+  expect_served();
+}
+
+TEST_F(Server, SharedMemoryServesAndItsForgedFramesEndTheSession) {
+  auto shared = client::greet(target_, "hostile", 10000, {}, wire::shared_memory);
+  ASSERT_TRUE(shared.ok()) << shared.error();
+  ASSERT_TRUE(shared.value().host_area.valid());
+  links::Link& link = shared.value().link;
+  links::Input input(link);
+  wire::FrameHead head{};
+  wire::ReplyHead reply{};
+  ASSERT_TRUE(send(link, Kind::call, 7, call_of(0xdeadbeef)));
+  ASSERT_TRUE(input.read(&head, sizeof head) && input.read(&reply, sizeof reply));
+  EXPECT_EQ(reply.result, CUDA_ERROR_NOT_SUPPORTED);
+  // Addresses of the host area that are not mapped are refused.
+  auto copy = call_of(api::opcode("obCopyFromShared"), 24);
+  uint64_t parameters[] = {api::window_base, api::host_area_base, 4096};
+  std::memcpy(copy.data() + sizeof(wire::CallHead), parameters, sizeof parameters);
+  ASSERT_TRUE(send(link, Kind::call, 8, copy));
+  ASSERT_TRUE(input.read(&head, sizeof head) && input.read(&reply, sizeof reply));
+  EXPECT_NE(reply.result, CUDA_SUCCESS);
+  ASSERT_TRUE(send(link, Kind::call, 9, {}, 0xfffffff8u));
+  EXPECT_TRUE(closes(link));
+  EXPECT_TRUE(all_workers_gone());
+  expect_served();
+}
+
+// Small and large calls, of which some lie in the ring while they are decoded.
+TEST_F(Server, EndsOneSessionForEachBadRequestInSharedMemory) {
+  constexpr const char* names[] = {"cuMemcpyHtoD_v2",       "cuMemcpyHtoDAsync_v2", "obHostWrite", "obModuleLoad",
+                                   "obCopy3DFromHost",      "obGraphBytes",         "obLaunch",    "obStreamMemOps",
+                                   "obCopyFromSharedAsync", "obCopyToShared",       "obHostMap",   "obHostUnmap"};
+  std::mt19937 random(20261126);
+  for (int session = 0; session < 12; ++session) {
+    auto shared = client::greet(target_, "hostile", 10000, {}, wire::shared_memory);
+    ASSERT_TRUE(shared.ok()) << shared.error();
+    for (int i = 0; i < 60; ++i) {
+      size_t size = random() % 3 ? random() % 24 * 8 : (40 << 10) + random() % 1024 * 8;
+      auto call = call_of(api::opcode(names[random() % std::size(names)]), size);
+      for (size_t at = sizeof(wire::CallHead); at < std::min<size_t>(call.size(), 128); ++at)
+        call[at] = static_cast<std::byte>(random() % 3 ? 0 : random());
+      if (!send(shared.value().link, random() % 2 ? Kind::post : Kind::call, static_cast<uint64_t>(i), call)) break;
+    }
   }
   EXPECT_TRUE(all_workers_gone());
   expect_served();

@@ -1,0 +1,13 @@
+// Coming back to a worker after the connection broke.
+#pragma once
+#include <string>
+
+#include "link/address.h"
+#include "link/resumable.h"
+
+namespace client {
+
+// One attempt of a Resumable to find its session again at this server.
+links::Resumable::Meet come_back(const links::Address& address, const std::string& session);
+
+}  // namespace client

@@ -1,0 +1,125 @@
+#include "server/greeting.h"
+
+#include <unistd.h>
+
+#include <vector>
+
+#include "api/window.h"
+#include "base/log.h"
+#include "link/handover.h"
+#include "link/memory.h"
+#include "server/cuda/worker.h"
+#include "server/returning.h"
+#include "wire/message.h"
+
+namespace server {
+namespace {
+
+constexpr unsigned hello_seconds = 10;
+
+// Reads no byte beyond what it is asked for: those belong to the session's own buffer.
+bool read_exactly(links::Link& link, void* to, size_t size) {
+  for (auto* place = static_cast<std::byte*>(to); size;) {
+    ssize_t got = link.read_some(place, size);
+    if (got <= 0) return false;
+    place += got;
+    size -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
+bool send(links::Link& link, const wire::Welcome& welcome, std::span<const int> descriptors = {}) {
+  wire::Writer writer;
+  write(writer, welcome);
+  wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::welcome, 0};
+  iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
+  return descriptors.empty() ? link.write_all(pieces) : links::send_with(link.socket(), pieces, descriptors);
+}
+
+// What a client on this machine shares with its worker.
+struct SharedMemory {
+  links::Rings rings;
+  base::Fd host_area;
+};
+
+base::Result<SharedMemory> make_shared_memory() {
+  auto rings = TRY(links::Rings::create());
+  auto host_area = TRY(links::sealed_memory("outboard-host-area", api::host_area_size));
+  return SharedMemory{std::move(rings), std::move(host_area)};
+}
+
+// The descriptors may have been lost on the way (a socket that is forwarded): the client says whether it has them.
+links::Link share_memory(links::Link link, wire::Welcome& welcome, SharedMemory shared) {
+  welcome.granted |= wire::shared_memory;
+  const int descriptors[] = {shared.rings.descriptor(), shared.host_area.get()};
+  if (!send(link, welcome, descriptors)) leave("the client left during the greeting");
+  alarm(hello_seconds);
+  wire::FrameHead head{};
+  if (!read_exactly(link, &head, sizeof head)) leave("the client left during the greeting");
+  alarm(0);
+  if (head.kind != wire::Kind::memory || head.size || head.number > 1) leave("the client's greeting has no end");
+  if (!head.number) return link;
+  worker::share_host_area(shared.host_area.release());
+  base::Fd socket(dup(link.socket()));
+  if (!socket.valid()) leave("no descriptor is left");
+  return links::Link(std::make_unique<links::Memory>(std::move(shared.rings), std::move(socket), links::Rings::worker));
+}
+
+links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
+                          unsigned grace_seconds) {
+  std::chrono::milliseconds grace = std::chrono::seconds(grace_seconds);
+  welcome.granted |= wire::resumable;
+  welcome.session = point.secret().text();
+  welcome.grace_ms = static_cast<uint64_t>(grace.count());
+  if (!send(link, welcome)) leave("the client left during the greeting");
+  point.publish(monitored);
+  auto session = std::make_unique<links::Resumable>(link.take(), grace);
+  ReturnPoint::serve(std::move(point), *session);
+  return links::Link(std::move(session));
+}
+
+}  // namespace
+
+void leave(const std::string& reason) {
+  base::log(base::Level::warn, "client-not-served", {{"reason", reason}});
+  _exit(1);
+}
+
+void refuse(links::Link& link, const std::string& reason) {
+  wire::Welcome welcome;
+  welcome.refusal = reason;
+  welcome.build = "outboard " OUTBOARD_VERSION;
+  send(link, welcome);
+  leave(reason);
+}
+
+wire::Hello read_hello(links::Link& link) {
+  alarm(hello_seconds);  // who says nothing is gone then
+  wire::FrameHead head{};
+  if (!read_exactly(link, &head, sizeof head)) leave("the client left before its hello");
+  if (head.kind != wire::Kind::hello || head.size > wire::max_hello || head.size % 8)
+    leave("the peer does not speak Outboard's protocol");
+  std::vector<std::byte> payload(head.size);
+  if (!read_exactly(link, payload.data(), payload.size())) leave("the client left in the middle of its hello");
+  alarm(0);
+  auto hello = wire::read_hello(payload);
+  if (!hello) leave(hello.error());
+  return hello.value();
+}
+
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds,
+                           ReturnPoint* returns, Monitored* monitored) {
+  welcome.build = "outboard " OUTBOARD_VERSION;
+  if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
+    auto shared = make_shared_memory();
+    if (shared) return share_memory(std::move(link), welcome, std::move(shared.value()));
+    base::log(base::Level::warn, "no-shared-memory", {{"reason", shared.error()}});
+  }
+  bool breaks = link.socket() >= 0 && !links::is_unix(link.socket());
+  if (hello.wishes & wire::resumable && breaks && grace_seconds && returns && monitored)
+    return await_returns(std::move(link), welcome, std::move(*returns), *monitored, grace_seconds);
+  if (!send(link, welcome)) leave("the client left during the greeting");
+  return link;
+}
+
+}  // namespace server

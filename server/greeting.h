@@ -1,0 +1,20 @@
+// The worker's half of the handshake: the client's hello, the answer, and the way bytes go from there on.
+#pragma once
+#include <string>
+
+#include "link/link.h"
+#include "server/returning.h"
+#include "wire/hello.h"
+
+namespace server {
+
+// Ends this process with one line in the log.
+[[noreturn]] void leave(const std::string& reason);
+// Leaves when nothing sensible comes within ten seconds.
+wire::Hello read_hello(links::Link& link);
+[[noreturn]] void refuse(links::Link& link, const std::string& reason);
+// Sends the welcome with what is granted of the client's wishes; the link for everything after it.
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds,
+                           ReturnPoint* returns, Monitored* monitored);
+
+}  // namespace server
