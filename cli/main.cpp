@@ -92,6 +92,8 @@ int main(int argc, char** argv) {
   serve->add_option("--memory", serving.memory, "Memory of each device, for each client, for example 8GiB");
   serve->add_option("--max-clients", serving.most_clients, "Refuse more clients than this")->capture_default_str();
   serve->add_flag("--require-token", serving.require_token, "Serve nobody without a token, wherever he comes from");
+  serve->add_flag("--no-sandbox", serving.no_sandbox,
+                  "Let workers do what this user may (for debuggers and profilers)");
   serve->add_option("--metrics", serving.metrics, "127.0.0.1:PORT: /metrics for Prometheus and /healthz");
   serve
       ->add_option("--grace", serving.grace_seconds,

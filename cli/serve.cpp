@@ -50,13 +50,14 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
   listener.worker.device = options.device;
-  listener.worker.grace_seconds = options.grace_seconds;
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.metrics = options.metrics;
+  listener.worker.sandbox = !options.no_sandbox;
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
     listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
   if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);
+  listener.worker.grace_seconds = options.grace_seconds;
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
   if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
     return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");

@@ -14,6 +14,7 @@ struct ServeOptions {
   std::string memory;  // of each device: "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
   bool require_token = false;
+  bool no_sandbox = false;
   std::string metrics;  // 127.0.0.1:PORT; empty: none
   unsigned grace_seconds = 60;
   bool quiet = false;

@@ -30,6 +30,8 @@ int64_t now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
+
 // What comes from a server until its welcome is read: bytes, and over a unix socket descriptors with them.
 class Arrival {
  public:
@@ -49,12 +51,24 @@ class Arrival {
     }
     return true;
   }
-  void wait_until(int64_t deadline) { deadline_ = deadline; }
+  // The first frame that is no word about the queue.
+  bool read_head(wire::FrameHead& head, const std::string& where) {
+    for (;;) {
+      if (!read(&head, sizeof head)) return false;
+      if (head.kind != wire::Kind::waiting || head.size != 0) return true;
+      if (head.number != told_)
+        std::fprintf(stderr, "outboard: waiting for a place at %s: number %llu in the queue\n", where.c_str(),
+                     static_cast<unsigned long long>(head.number));
+      told_ = head.number;
+      deadline_ = now_ms() + waiting_ms;
+    }
+  }
   std::vector<base::Fd>& descriptors() { return descriptors_; }
 
  private:
   links::Link& link_;
   int64_t deadline_;
+  uint64_t told_ = 0;  // its position in the queue
   std::vector<base::Fd> descriptors_;
 };
 
@@ -80,20 +94,13 @@ std::string setting(const char* name) {
   return value ? value : "";
 }
 
-constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
-
-// The first frame that is no word about the queue.
-bool read_head(Arrival& arrival, wire::FrameHead& head, const std::string& where) {
-  for (;;) {
-    if (!arrival.read(&head, sizeof head)) return false;
-    if (head.kind != wire::Kind::waiting || head.size != 0) return true;
-    static uint64_t told = 0;
-    if (head.number != told)
-      std::fprintf(stderr, "outboard: waiting for a place at %s: number %llu in the queue\n", where.c_str(),
-                   static_cast<unsigned long long>(head.number));
-    told = head.number;
-    arrival.wait_until(now_ms() + waiting_ms);
-  }
+struct Choice {
+  std::string target, vgpu;
+  bool made = false;
+};
+Choice& chosen() {
+  static auto* choice = new Choice;  // programs call the driver while they exit
+  return *choice;
 }
 
 wire::Hello make_hello(const std::string& program, const std::string& checks, const std::string& token,
@@ -110,19 +117,18 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           checks,
           token,
           wishes,
-          setting("OUTBOARD_VGPU")};
+          chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU")};
 }
 
 }  // namespace
 
+void choose_target(const std::string& target, const std::string& vgpu) { chosen() = {target, vgpu, true}; }
+void forget_target() { chosen() = {}; }
+
 std::string target_from_environment() {
+  if (chosen().made) return chosen().target;
   const char* target = std::getenv("OUTBOARD_TARGET");
   return target && *target ? target : "unix:" + links::default_socket_path();
-}
-
-uint64_t usual_wishes() {
-  const char* setting = std::getenv("OUTBOARD_SHARED_MEMORY");
-  return setting && !std::strcmp(setting, "off") ? wire::resumable : wire::shared_memory | wire::resumable;
 }
 
 base::Result<Door> find_door(const std::string& target) {
@@ -132,6 +138,11 @@ base::Result<Door> find_door(const std::string& target) {
   auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
   if (joined->fingerprint == "-") return Door{address, joined->secret, {}};
   return Door{address, joined->secret, joined->fingerprint};
+}
+
+uint64_t usual_wishes() {
+  const char* setting = std::getenv("OUTBOARD_SHARED_MEMORY");
+  return setting && !std::strcmp(setting, "off") ? wire::resumable : wire::shared_memory | wire::resumable;
 }
 
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
@@ -147,7 +158,7 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
   if (!link.write_all(pieces)) return base::Error{address.text() + " closed the connection; its log says why"};
   Arrival arrival(link, deadline);
-  if (!read_head(arrival, head, target))
+  if (!arrival.read_head(head, target))
     return base::Error{address.text() + " accepted the connection but did not greet; is it an Outboard server?"};
   if (head.kind != wire::Kind::welcome || head.size > wire::max_welcome || head.size % 8)
     return base::Error{address.text() + " is not an Outboard server: it does not speak the protocol"};

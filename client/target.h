@@ -14,8 +14,8 @@ struct Greeted {
 };
 
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
-// `checks`: what shall be checked of the program's kernels (wire::Hello). `wishes`: wire::Wish; while the server lets
-// it wait, standard error says so.
+// `checks`: what shall be checked of the program's kernels (wire::Hello).
+// `wishes`: wire::Wish; while the server lets it wait, standard error says so.
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks = {}, uint64_t wishes = 0);
 // What a program that will make calls asks for; OUTBOARD_SHARED_MEMORY=off: not that.
@@ -31,5 +31,8 @@ struct Door {
 base::Result<Door> find_door(const std::string& target);
 
 std::string target_from_environment();
+// In place of what OUTBOARD_TARGET and OUTBOARD_VGPU say, before connecting.
+void choose_target(const std::string& target, const std::string& vgpu);
+void forget_target();
 
 }  // namespace client

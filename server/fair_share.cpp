@@ -32,6 +32,7 @@ void FairShare::measure(Member& member, uint64_t now_ns, double passed) {
   const auto waited = static_cast<double>(member.waited_ns - std::min(member.waited_ns, member.seen_waited_ns_));
   member.virtual_time += used / std::max(member.weight, 0.01);
   member.occupancy_ += (threads - member.occupancy_) * std::min(1.0, passed / smoothing);
+  member.runnable_ += ((used + waited) / passed - member.runnable_) * std::min(1.0, passed / smoothing);
   if (threads || member.launches != member.seen_launches_) member.busy_at_ = now_ns;
   if (waited > passed * hungry_from) member.hungry_at_ = now_ns;
   member.seen_device_ns_ = member.device_ns;
@@ -59,8 +60,9 @@ void FairShare::start_together(std::span<Member* const> members) {
 }
 
 double FairShare::wants(const Member& member, uint64_t now_ns) const {
-  if (member.hungry_at_ && now_ns - member.hungry_at_ < hungry_for && member.occupancy_ > rarely) return processors_;
-  return std::max(member.occupancy_, member.held ? double{1} * (member.running + member.held) : 0.0);
+  const double demand = std::max(member.occupancy_, member.runnable_);
+  if (member.hungry_at_ && now_ns - member.hungry_at_ < hungry_for && demand > rarely) return processors_;
+  return std::max(demand, member.held ? double{1} * (member.running + member.held) : 0.0);
 }
 
 bool FairShare::decide(std::span<Member* const> members, uint64_t now_ns) {

@@ -33,7 +33,8 @@ class FairShare {
     bool measured_ = false;
     uint64_t seen_device_ns_ = 0, seen_waited_ns_ = 0, seen_launches_ = 0;
     uint64_t busy_at_ = 0, hungry_at_ = 0;
-    double occupancy_ = 0;  // threads, smoothed over some twenty milliseconds
+    // Threads, smoothed over some twenty milliseconds: in kernels, and on a processor or waiting for one.
+    double occupancy_ = 0, runnable_ = 0;
   };
 
   explicit FairShare(unsigned processors) : processors_(processors) {}

@@ -65,12 +65,14 @@ links::Link share_memory(links::Link link, wire::Welcome& welcome, SharedMemory 
   return links::Link(std::make_unique<links::Memory>(std::move(shared.rings), std::move(socket), links::Rings::worker));
 }
 
-links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, unsigned grace_seconds) {
+links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
+                          unsigned grace_seconds) {
   std::chrono::milliseconds grace = std::chrono::seconds(grace_seconds);
   welcome.granted |= wire::resumable;
   welcome.session = point.secret().text();
   welcome.grace_ms = static_cast<uint64_t>(grace.count());
   if (!send(link, welcome)) leave("the client left during the greeting");
+  point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace);
   ReturnPoint::serve(std::move(point), *session);
   return links::Link(std::move(session));
@@ -105,7 +107,8 @@ wire::Hello read_hello(links::Link& link) {
   return hello.value();
 }
 
-links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds) {
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds,
+                           ReturnPoint* returns, Monitored* monitored) {
   welcome.build = "outboard " OUTBOARD_VERSION;
   if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
     auto shared = make_shared_memory();
@@ -113,11 +116,8 @@ links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Wel
     base::log(base::Level::warn, "no-shared-memory", {{"reason", shared.error()}});
   }
   bool breaks = link.socket() >= 0 && !links::is_unix(link.socket());
-  if (hello.wishes & wire::resumable && breaks && grace_seconds) {
-    auto point = ReturnPoint::create();
-    if (point) return await_returns(std::move(link), welcome, std::move(point.value()), grace_seconds);
-    base::log(base::Level::warn, "no-returns", {{"reason", point.error()}});
-  }
+  if (hello.wishes & wire::resumable && breaks && grace_seconds && returns && monitored)
+    return await_returns(std::move(link), welcome, std::move(*returns), *monitored, grace_seconds);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return link;
 }

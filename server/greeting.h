@@ -3,6 +3,7 @@
 #include <string>
 
 #include "link/link.h"
+#include "server/returning.h"
 #include "wire/hello.h"
 
 namespace server {
@@ -13,6 +14,7 @@ namespace server {
 wire::Hello read_hello(links::Link& link);
 [[noreturn]] void refuse(links::Link& link, const std::string& reason);
 // Sends the welcome with what is granted of the client's wishes; the link for everything after it.
-links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds);
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds,
+                           ReturnPoint* returns, Monitored* monitored);
 
 }  // namespace server

@@ -75,12 +75,17 @@ base::Result<Admission> Monitored::wait_for_answer(const std::function<bool(uint
   }
 }
 
+const base::SharedMemoryExchange& Monitored::exchange() {
+  static const base::SharedMemoryExchange made{
+      [](const uint8_t(&name)[16], int descriptor) { the_one->publish(name, descriptor); },
+      [](const uint8_t(&name)[16]) { return the_one->open(name); }};
+  return made;
+}
+
 void Monitored::start(bool (*hold)(), std::function<void(const std::string&)> end) {
   hold_ = hold;
   end_ = std::move(end);
   the_one = this;
-  base::exchange_shared_memory({[](const uint8_t(&name)[16], int descriptor) { the_one->publish(name, descriptor); },
-                                [](const uint8_t(&name)[16]) { return the_one->open(name); }});
   std::thread([this] { listen(); }).detach();
 }
 
@@ -112,6 +117,16 @@ void Monitored::publish(const uint8_t (&name)[16], int descriptor) {
   asked.question = Question::publish;
   std::copy(std::begin(name), std::end(name), asked.memory);
   send(socket_.get(), asked, descriptor);
+}
+
+base::Fd Monitored::open_before_start(const uint8_t (&name)[16]) {
+  ToListener asked{};
+  asked.question = Question::open;
+  std::copy(std::begin(name), std::end(name), asked.memory);
+  ToWorker answer{};
+  base::Fd opened;
+  if (!send(socket_.get(), asked) || !receive(socket_.get(), answer, &opened, true)) return {};
+  return opened;
 }
 
 base::Fd Monitored::open(const uint8_t (&name)[16]) {

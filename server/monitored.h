@@ -28,15 +28,19 @@ class Monitored {
 
   // Waits in the queue if the client wants to; `waiting` says its position, and false when the client has gone.
   base::Result<Admission> enter(const wire::Hello& hello, const std::function<bool(uint32_t)>& waiting, int client);
+  // Trades memory with other workers by way of the listener.
+  static const base::SharedMemoryExchange& exchange();
   // From now on a thread of its own listens. `hold` is repeated until it is true, or the share allows something again.
   void start(bool (*hold)(), std::function<void(const std::string&)> end);
   device::Share* share() const { return share_; }
+  // Lets other workers open a descriptor by a name that only they know who were told.
+  void publish(const uint8_t (&name)[16], int descriptor);
+  base::Fd open_before_start(const uint8_t (&name)[16]);
 
  private:
   base::Status prove(const std::string& token, ToListener& asked);
   base::Result<Admission> wait_for_answer(const std::function<bool(uint32_t)>& waiting, int client);
   void listen();
-  void publish(const uint8_t (&name)[16], int descriptor);
   base::Fd open(const uint8_t (&name)[16]);
 
   base::Fd socket_;

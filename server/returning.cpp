@@ -2,11 +2,9 @@
 
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -20,17 +18,6 @@ namespace {
 
 constexpr unsigned head_seconds = 10;
 constexpr int answer_seconds = 5;
-
-// An abstract name (unix(7)): nothing in a file system, gone with the worker.
-socklen_t name_of(const uint8_t (&id)[16], sockaddr_un& name) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text = "outboard-session-";
-  for (uint8_t byte : id) text += {digits[byte >> 4], digits[byte & 15]};
-  name = {};
-  name.sun_family = AF_UNIX;
-  std::memcpy(name.sun_path + 1, text.data(), text.size());
-  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
-}
 
 bool read(links::Link& link, void* to, size_t size) {
   for (auto* place = static_cast<std::byte*>(to); size;) {
@@ -57,8 +44,8 @@ bool same(const uint8_t (&one)[32], const uint8_t (&other)[32]) {
 
 }  // namespace
 
-void hand_over_return(links::Link& link) {
-  if (link.socket() < 0 || links::is_unix(link.socket())) return;
+void hand_over_return(links::Link& link, Monitored* monitored) {
+  if (!monitored || link.socket() < 0 || links::is_unix(link.socket())) return;
   wire::ReturnHead head{};
   alarm(head_seconds);
   ssize_t seen = recv(link.socket(), head.magic, sizeof head.magic, MSG_PEEK | MSG_WAITALL);
@@ -67,11 +54,9 @@ void hand_over_return(links::Link& link) {
     alarm(0);
     return;
   }
-  sockaddr_un name;
-  base::Fd worker(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!read(link, &head, sizeof head) || !worker.valid()) _exit(0);
-  socklen_t size = name_of(head.id, name);
-  if (connect(worker.get(), reinterpret_cast<sockaddr*>(&name), size) < 0) {
+  if (!read(link, &head, sizeof head)) _exit(0);
+  base::Fd worker = monitored->open_before_start(head.id);
+  if (!worker.valid()) {
     write(link, uint64_t{0});
     _exit(0);
   }
@@ -86,12 +71,17 @@ base::Result<ReturnPoint> ReturnPoint::create() {
   ReturnPoint point;
   if (getrandom(&point.secret_, sizeof point.secret_, 0) != sizeof point.secret_)
     return base::Error{"no random numbers"};
-  point.socket_ = base::Fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_un name;
-  socklen_t size = name_of(point.secret_.id, name);
-  if (!point.socket_.valid() || bind(point.socket_.get(), reinterpret_cast<sockaddr*>(&name), size) < 0)
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
     return base::Error{std::string("no socket for returning clients: ") + std::strerror(errno)};
+  point.socket_ = base::Fd(ends[0]);
+  point.door_ = base::Fd(ends[1]);
   return point;
+}
+
+void ReturnPoint::publish(Monitored& monitored) {
+  monitored.publish(secret_.id, door_.get());
+  door_.close();
 }
 
 void ReturnPoint::serve(ReturnPoint point, links::Resumable& session) {

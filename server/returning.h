@@ -1,24 +1,28 @@
 // Clients that come back after their connection broke. A new connection has a new process; it hands the connection to
-// the worker that has the session, through a socket that only the session's id leads to, and the worker asks for the
-// key.
+// the worker that has the session, through a socket that the listener gives for the session's id, and the worker asks
+// for the key.
 #pragma once
 #include <chrono>
 
 #include "base/result.h"
 #include "link/link.h"
 #include "link/resumable.h"
+#include "server/monitored.h"
 #include "wire/return.h"
 
 namespace server {
 
 // In a new process, before the hello: if this is a client that comes back, its connection goes to its worker and this
 // process ends.
-void hand_over_return(links::Link& link);
+void hand_over_return(links::Link& link, Monitored* monitored);
 
 // In a worker: a session that clients can come back to.
 class ReturnPoint {
  public:
+  // Before the sandbox, which has no sockets to give.
   static base::Result<ReturnPoint> create();
+  // From now on the listener leads returning clients here.
+  void publish(Monitored& monitored);
 
   const wire::SessionSecret& secret() const { return secret_; }
   // Accepts returns to `session` for the rest of the process, on a thread of its own.
@@ -28,7 +32,7 @@ class ReturnPoint {
   void accept(links::Resumable& session);
 
   wire::SessionSecret secret_{};
-  base::Fd socket_;
+  base::Fd socket_, door_;  // what comes in at the door arrives at the socket
 };
 
 }  // namespace server

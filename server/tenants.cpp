@@ -51,7 +51,9 @@ bool Tenants::answer(Tenant& tenant) {
 
 // Memory that one worker's program exports and another's imports: its name is 16 random bytes, and who knows it may.
 void Tenants::answer_memory(Tenant& tenant, const ToListener& asked, base::Fd memory) {
-  if (tenant.stage != Tenant::Stage::serving) return;
+  // A client that comes back to its session opens that one's door before it has said hello (returning.h).
+  const bool early = tenant.stage == Tenant::Stage::greeting && asked.question == Question::open;
+  if (tenant.stage != Tenant::Stage::serving && !early) return;
   std::string name(reinterpret_cast<const char*>(asked.memory), sizeof asked.memory);
   if (asked.question == Question::publish) {
     if (memory.valid() && published_.size() < most_published && !published_.contains(name))

@@ -2,8 +2,6 @@
 #include "server/worker.h"
 
 #include <dlfcn.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -13,6 +11,7 @@
 #include "server/cuda/inventory.h"
 #include "server/greeting.h"
 #include "server/returning.h"
+#include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
 
@@ -24,11 +23,12 @@ ClientSession* the_session = nullptr;  // one per worker process; worker::sessio
 using Open = const device::Driver* (*)(uint64_t memory_bytes);
 using FindChecks = const device::Checks* (*)();
 
-void confine() {
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
+// Before the first byte of the client's. A system that lacks a part of the sandbox gives a weaker one, and says so.
+void confine(const WorkerOptions& options) {
   signal(SIGPIPE, SIG_IGN);
+  if (!options.sandbox) return;
+  base::Status entered = enter_sandbox(worker_rooms());
+  if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ Admission admit(links::Link& link, const wire::Hello& hello, Monitored* monitore
     return {};
   }
   auto admission = monitored->enter(
-      hello, [&](uint32_t position) { return tell_position(link, position); }, link.in());
+      hello, [&](uint32_t position) { return tell_position(link, position); }, link.socket());
   if (!admission) refuse(link, admission.error());
   return admission.value();
 }
@@ -86,8 +86,10 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 }  // namespace
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
-  confine();
-  hand_over_return(link);
+  auto library = load_device(options.device);  // no file can be opened later
+  auto returns = ReturnPoint::create();
+  confine(options);
+  hand_over_return(link, monitored.get());
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal;
@@ -96,17 +98,21 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   Admission admission = admit(link, hello, monitored.get());
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
-  auto library = load_device(options.device);
   if (!library) refuse(link, library.error());
   const device::Driver* driver = open_device(link, options, hello, admission, library.value());
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds);
+  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds,
+                        returns && monitored ? &returns.value() : nullptr, monitored.get());
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   if (monitored) {
     session->count_in(monitored->share());
+    base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's
+    auto exchange =
+        reinterpret_cast<void (*)(const base::SharedMemoryExchange*)>(dlsym(library.value(), "outboard_exchange"));
+    if (exchange) exchange(&Monitored::exchange());
     monitored->start(reinterpret_cast<bool (*)()>(dlsym(library.value(), "outboard_hold")),
                      [](const std::string& reason) { the_session->dismiss(reason); });
   }

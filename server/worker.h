@@ -14,6 +14,7 @@ struct WorkerOptions {
   std::string device = "cpu";
   uint64_t memory_bytes = 0;    // 0: the device's own choice
   unsigned grace_seconds = 60;  // how long a session waits for a client whose connection broke
+  bool sandbox = true;          // sandbox.h
 };
 
 // The device's library, loaded but not started: a listener does this once, so that its workers start faster.

@@ -52,12 +52,13 @@ inline constexpr size_t max_reply = size_t{64} << 20;
 inline constexpr size_t max_hello = size_t{64} << 10;
 inline constexpr size_t max_welcome = size_t{1} << 20;
 
-// What a client asks for in its hello and a server grants in its welcome.
+// What a client asks for in its hello and a server grants in its welcome: the way bytes go from there on.
 enum Wish : uint64_t {
   shared_memory = 1,  // rings in memory whose descriptors come with the welcome (unix sockets)
   resumable = 2,      // records that are kept until they are acknowledged, so that the connection may break
-  queue = 4,          // wait for a place rather than be refused: frames `waiting` come before the welcome
-  ask_only = 8,       // it leaves after the welcome, and takes nobody's place
+  // Of the server alone:
+  queue = 4,     // wait for a place rather than be refused: frames `waiting` come before the welcome
+  ask_only = 8,  // it leaves after the welcome, and takes nobody's place
 };
 
 constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }

@@ -139,15 +139,18 @@ CUresult build(std::span<const std::string> texts, Context& context, std::shared
                std::string& why) {
   auto made = std::make_shared<Module>();
   made->context = &context;
+  bool full = false;
   auto allocate = [&](uint64_t size, uint64_t alignment) {
     uint64_t address = device().memory->allocate(size ? size : 1, MemoryKind::module, &context, alignment);
     if (address) made->variables.push_back(address);
+    full = full || !address;
     return address;
   };
   auto program = compile(texts, allocate);
   if (!program) {
     for (uint64_t address : made->variables) device().memory->free(address);
     why = program.error();
+    if (full) return CUDA_ERROR_OUT_OF_MEMORY;
     return launches_from_device(why) ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_PTX;
   }
   made->program = std::move(program.value());

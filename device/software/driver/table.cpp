@@ -98,6 +98,12 @@ extern "C" __attribute__((visibility("default"))) void outboard_tenancy(const de
   software::Gate::the().obey(given->share);
 }
 
+// Before outboard_device: this process cannot reach others that share memory with it. (This library has a copy of
+// base.)
+extern "C" __attribute__((visibility("default"))) void outboard_exchange(const base::SharedMemoryExchange* given) {
+  base::exchange_shared_memory(*given);
+}
+
 // While the share allows nothing: holds kernels where they are. False: not all of them yet; to be repeated.
 extern "C" __attribute__((visibility("default"))) bool outboard_hold() {
   return !software::device_exists() || software::device().pool.hold();

@@ -1,4 +1,4 @@
-// Waiting is a futex on the listener's word, with a limit: a wake-up that comes between looking and sleeping is lost.
+// Waiting is a futex on the listener's word, with a limit: that somebody left between looking and sleeping is not seen.
 #include "device/software/run/gate.h"
 
 #include <linux/futex.h>
@@ -17,7 +17,8 @@ Gate& Gate::the() {
 }
 
 void Gate::wait_for_change(uint32_t seen) {
-  constexpr timespec most{0, 2'000'000};
+  // Nobody leaves while nothing is allowed: only the listener's word can change anything then.
+  const timespec most{0, seen == 0 ? 100'000'000 : 2'000'000};
   syscall(SYS_futex, &share_->allowed, FUTEX_WAIT, seen, &most, nullptr, 0);
 }
 

@@ -34,7 +34,8 @@ class Gate {
   bool closed() const { return share_->allowed.load(std::memory_order_relaxed) == 0; }
   // For the signal that holds a kernel: returns when the gate is open again.
   void hold_here();
-  uint32_t held_here() const { return held_here_.load(std::memory_order_relaxed); }
+  // Threads that are held, in a kernel or before one.
+  uint32_t held() const { return held_here_.load() + share_->held.load(); }
 
  private:
   void step_aside(bool together);

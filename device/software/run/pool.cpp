@@ -95,7 +95,7 @@ bool Pool::hold() {
     std::lock_guard hold_job(job->lock);
     for (pthread_t runner : job->runners) hold_kernel(runner), ++runners;
   }
-  return runners == 0 || gate.held_here() >= runners;
+  return runners == 0 || gate.held() >= runners;
 }
 
 // Signals that the program handles must not interrupt our threads: they inherit the mask of this one.
