@@ -12,8 +12,8 @@
 namespace {
 
 constexpr const char* target_help =
-    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT or "
-    "via:COMMAND";
+    "auto (OUTBOARD_TARGET, this user's server, then cpu), cpu (the software GPU), unix:PATH, tcp:HOST:PORT, "
+    "tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT or via:COMMAND";
 
 // CLI11's form of a check: what is wrong, or nothing.
 std::string is_capability(const std::string& text) {
@@ -45,14 +45,18 @@ int main(int argc, char** argv) {
   run->add_option("--check-exit", running.check_exit, "The exit code when --check has found errors")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
+  run->add_flag("--plaintext", running.plaintext,
+                "Let tcp:HOST:PORT reach another machine: whoever is on the way can read and change everything");
   run->add_flag("--verbose", running.verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", running.command, "The program and its arguments")->required();
   run->positionals_at_end();
 
   auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
   cli::ServeOptions serving;
-  serve->add_option("--listen", serving.listen,
-                    "unix:PATH or tcp:127.0.0.1:PORT; may be repeated (default: this user's socket)");
+  serve->add_option(
+      "--listen", serving.listen,
+      "unix:PATH, tcp:127.0.0.1:PORT, tls:HOST:PORT (encrypted) or vsock://any:PORT; may be repeated (default: this "
+      "user's socket)");
   serve->add_flag("--stdio", serving.stdio,
                   "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
   serve->add_option("--device", serving.device, "cpu: the software GPU")->capture_default_str();
@@ -65,6 +69,8 @@ int main(int argc, char** argv) {
                    "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  serve->add_flag("--plaintext", serving.plaintext,
+                  "Let tcp:HOST:PORT listen beyond this machine: whoever is on the way can read and change everything");
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");

@@ -67,6 +67,7 @@ std::string library_folder(const char* name) {
 }
 
 int run(RunOptions options) {
+  if (options.plaintext) setenv("OUTBOARD_PLAINTEXT", "1", 1);
   std::vector<Target> tried;
   if (!choose(options.target, tried)) {
     complain(tried);

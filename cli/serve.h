@@ -14,6 +14,7 @@ struct ServeOptions {
   std::string memory;  // of each device: "8GiB"; empty: the device's own choice
   size_t most_clients = 64;
   unsigned grace_seconds = 60;
+  bool plaintext = false;  // tcp beyond this machine, without encryption
   bool quiet = false;
 };
 

@@ -72,6 +72,12 @@ base::Status use_memory(Greeted& greeted, std::vector<base::Fd>& descriptors) {
   return base::Done{};
 }
 
+// OUTBOARD_PLAINTEXT=1 (run --plaintext): tcp to other machines, readable and changeable by whoever is in between.
+bool allows_plaintext() {
+  const char* setting = std::getenv("OUTBOARD_PLAINTEXT");
+  return setting && !std::strcmp(setting, "1");
+}
+
 // OUTBOARD_CC: the compute capability that the device should claim, if it can choose.
 std::string wanted_capability() {
   const char* setting = std::getenv("OUTBOARD_CC");
@@ -93,8 +99,10 @@ uint64_t usual_wishes() {
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks, uint64_t wishes) {
   links::Address address = TRY(links::parse(target));
+  address.plaintext = allows_plaintext();
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
+  link = TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1));
   wire::Hello hello{wire::oldest_version,
                     wire::newest_version,
                     api::window_base,

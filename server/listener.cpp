@@ -28,9 +28,9 @@ class Listener {
 
  private:
   bool handle_signals();  // false: time to end
-  void accept_client(int socket);
+  void accept_client(int socket, const links::Address& address);
   bool admits(int fd) const;
-  [[noreturn]] void become_worker(base::Fd client);
+  [[noreturn]] void become_worker(base::Fd client, bool encrypted);
   void reap();
   void end_workers();
 
@@ -65,7 +65,7 @@ int Listener::serve() {
     if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return 1;
     if (watched[0].revents && !handle_signals()) break;
     for (size_t i = 1; i < watched.size(); ++i)
-      if (watched[i].revents) accept_client(watched[i].fd);
+      if (watched[i].revents) accept_client(watched[i].fd, options_.addresses[i - 1]);
   }
   for (const links::Address& address : options_.addresses)
     if (address.kind == links::Address::Kind::unix_socket) unlink(address.where.c_str());
@@ -106,18 +106,18 @@ bool Listener::admits(int fd) const {
   return false;
 }
 
-void Listener::accept_client(int socket) {
+void Listener::accept_client(int socket, const links::Address& address) {
   base::Fd client(accept4(socket, nullptr, nullptr, SOCK_CLOEXEC));
   if (!client.valid() || !admits(client.get())) return;
   pid_t pid = fork();
-  if (pid == 0) become_worker(std::move(client));
+  if (pid == 0) become_worker(std::move(client), address.kind == links::Address::Kind::tls);
   if (pid < 0)
     base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
   else
     workers_.insert(pid);
 }
 
-void Listener::become_worker(base::Fd client) {
+void Listener::become_worker(base::Fd client, bool encrypted) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
@@ -126,6 +126,7 @@ void Listener::become_worker(base::Fd client) {
   signals_.close();
   links::set_tcp_options(client.get());
   WorkerOptions worker = options_.worker;
+  if (encrypted) worker.key = &*options_.key;
   if (workers_.size() >= options_.most_clients)
     worker.refusal = "the server is full: it serves " + std::to_string(workers_.size()) + " clients; try again later";
   run_worker(links::Link(std::move(client)), worker);

@@ -1,5 +1,6 @@
 // The listener: accepts clients and gives each a process of its own. It never reads a byte of what they send.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "base/fd.h"
@@ -10,7 +11,8 @@ namespace server {
 
 struct ListenerOptions {
   std::vector<links::Address> addresses;
-  size_t most_clients = 64;  // further ones get a refusal that says so
+  size_t most_clients = 64;             // further ones get a refusal that says so
+  std::optional<links::ServerKey> key;  // for addresses that want encryption
   WorkerOptions worker;
 };
 

@@ -45,6 +45,7 @@ base::Result<void*> load_device(const std::string& name) {
 void run_worker(links::Link link, const WorkerOptions& options) {
   confine();
   hand_over_return(link);
+  if (options.key) link = encrypt(std::move(link), *options.key);
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal = options.refusal;
@@ -64,7 +65,7 @@ void run_worker(links::Link link, const WorkerOptions& options) {
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds);
+  link = welcome_client(std::move(link), hello, std::move(welcome), options);
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   base::log(base::Level::info, "client", {{"program", hello.program}, {"worker", std::to_string(getpid())}});

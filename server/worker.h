@@ -5,14 +5,16 @@
 #include "base/result.h"
 #include "device/device.h"
 #include "link/link.h"
+#include "link/server_key.h"
 
 namespace server {
 
 struct WorkerOptions {
   std::string device = "cpu";
-  uint64_t memory_bytes = 0;    // 0: the device's own choice
-  unsigned grace_seconds = 60;  // how long a session waits for a client whose connection broke
-  std::string refusal;          // not empty: what to tell this client instead of serving it
+  uint64_t memory_bytes = 0;              // 0: the device's own choice
+  const links::ServerKey* key = nullptr;  // of an encrypted connection; nullptr: it is not
+  unsigned grace_seconds = 60;            // how long a session waits for a client whose connection broke
+  std::string refusal;                    // not empty: what to tell this client instead of serving it
 };
 
 // The device's library, loaded but not started: a listener does this once, so that its workers start faster.
