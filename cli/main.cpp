@@ -75,6 +75,9 @@ int main(int argc, char** argv) {
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
 
+  bool probe_links = false;
+  targets->add_flag("--probe", probe_links, "Measure each link: its kind, a round trip, the bandwidth");
+
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");
   std::string topic;
   help->add_option("command", topic, "The command to explain");
@@ -95,7 +98,7 @@ int main(int argc, char** argv) {
   }
   if (*run) return cli::run(std::move(running));
   if (*serve) return cli::serve(serving);
-  if (*targets) return cli::list_targets();
+  if (*targets) return cli::list_targets(probe_links);
   if (*completion) return cli::print_completion(app, shell);
   const CLI::App* explained = topic.empty() ? &app : nullptr;
   for (const CLI::App* each : app.get_subcommands([&](const CLI::App* one) { return one->get_name() == topic; }))

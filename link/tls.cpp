@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +15,37 @@ namespace links {
 namespace {
 
 constexpr size_t record = size_t{16} << 10;  // the most that a TLS record holds (RFC 8446, 5.1)
+
+// OpenSSL's own way of writing to a socket raises SIGPIPE, and a program that we live in may not survive that.
+int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio))); }
+int send_bytes(BIO* bio, const char* bytes, int size) {
+  BIO_clear_retry_flags(bio);
+  auto done = static_cast<int>(send(socket_of(bio), bytes, static_cast<size_t>(size), MSG_NOSIGNAL));
+  if (done < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return done;
+}
+int receive_bytes(BIO* bio, char* bytes, int room) {
+  BIO_clear_retry_flags(bio);
+  auto got = static_cast<int>(recv(socket_of(bio), bytes, static_cast<size_t>(room), 0));
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return got;
+}
+long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH; }
+
+BIO* socket_bio(int socket) {
+  static BIO_METHOD* method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without signals");
+    BIO_meth_set_write(made, send_bytes);
+    BIO_meth_set_read(made, receive_bytes);
+    BIO_meth_set_ctrl(made, control);
+    return made;
+  }();
+  BIO* bio = BIO_new(method);
+  if (!bio) return nullptr;
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<intptr_t>(socket)));
+  BIO_set_init(bio, 1);
+  return bio;
+}
 
 void do_not_wait(int socket) { fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK); }
 
@@ -32,8 +64,13 @@ SSL_CTX* client_context() {
 }  // namespace
 
 Tls::Tls(base::Fd socket, SSL_CTX* context) : socket_(std::move(socket)), ssl_(SSL_new(context), SSL_free) {
-  if (!ssl_) return;
-  SSL_set_fd(ssl_.get(), socket_.get());
+  BIO* bio = socket_bio(socket_.get());
+  if (!ssl_ || !bio) {
+    BIO_free(bio);
+    ssl_.reset();
+    return;
+  }
+  SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
