@@ -37,7 +37,7 @@ class Server : public testing::Test {
       execl(OUTBOARD, OUTBOARD, "serve", "--listen", target_.c_str(), nullptr);
       _exit(127);
     }
-    for (int i = 0; i < 200 && !fs::exists(folder_ / "socket"); ++i) usleep(20000);
+    for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
   }
   void TearDown() override {
     kill(server_, SIGTERM);
@@ -281,7 +281,7 @@ TEST_F(Server, SaysThatItIsFull) {
     execl(OUTBOARD, OUTBOARD, "serve", "--max-clients", "1", "--listen", target_.c_str(), nullptr);
     _exit(127);
   }
-  for (int i = 0; i < 200 && !fs::exists(folder_ / "socket"); ++i) usleep(20000);
+  for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
   links::Link first = greeted();
   auto second = client::greet(target_, "second", 10000);
   EXPECT_NE(second.error().find("the server is full"), std::string::npos) << second.error();
