@@ -275,6 +275,7 @@ TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
 TEST_F(Server, SaysThatItIsFull) {
   kill(server_, SIGTERM);
   waitpid(server_, nullptr, 0);
+  fs::resize_file(folder_ / "log", 0);
   server_ = fork();
   if (server_ == 0) {
     freopen((folder_ / "log").c_str(), "w", stderr);
