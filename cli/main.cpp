@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* target_help =
     "auto (OUTBOARD_TARGET, this user's server, joined servers, then cpu), cpu (the software GPU), unix:PATH, "
-    "tcp:HOST:PORT, via:COMMAND or the name of a joined server";
+    "tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND or the name of a joined server";
 
 // CLI11's form of a check: what is wrong, or nothing.
 std::string is_capability(const std::string& text) {
@@ -76,14 +76,18 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   run->add_option("--vgpu", running.vgpu, "The virtual GPU of the server that the program gets (outboard vgpu)");
   run->add_flag("--queue,!--no-queue", running.queue, "Wait for a place when the server or the virtual GPU is full");
+  run->add_flag("--plaintext", running.plaintext,
+                "Let tcp:HOST:PORT reach another machine: whoever is on the way can read and change everything");
   run->add_flag("--verbose", running.verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", running.command, "The program and its arguments")->required();
   run->positionals_at_end();
 
   auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
   cli::ServeOptions serving;
-  serve->add_option("--listen", serving.listen,
-                    "unix:PATH or tcp:127.0.0.1:PORT; may be repeated (default: this user's socket)");
+  serve->add_option(
+      "--listen", serving.listen,
+      "unix:PATH, tcp:127.0.0.1:PORT, tls:HOST:PORT (encrypted) or vsock://any:PORT; may be repeated (default: this "
+      "user's socket)");
   serve->add_flag("--stdio", serving.stdio,
                   "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
   serve->add_option("--device", serving.device, "cpu: the software GPU")->capture_default_str();
@@ -100,10 +104,14 @@ int main(int argc, char** argv) {
                    "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  serve->add_flag("--plaintext", serving.plaintext,
+                  "Let tcp:HOST:PORT listen beyond this machine: whoever is on the way can read and change everything");
   serve->add_flag("--quiet", serving.quiet, "Log warnings and errors only");
 
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
 
+  bool probe_links = false;
+  targets->add_flag("--probe", probe_links, "Measure each link: its kind, a round trip, the bandwidth");
   auto* doctor = app.add_subcommand(
       "doctor",
       "Say why there is no GPU here, and what the way out is: outboard doctor [INTERFACE | CHECK | -- PROGRAM]");
@@ -136,7 +144,7 @@ int main(int argc, char** argv) {
   }
   if (*run) return cli::run(std::move(running));
   if (*serve) return cli::serve(serving);
-  if (*targets) return cli::list_targets();
+  if (*targets) return cli::list_targets(probe_links);
   if (*doctor) {
     diagnosing.explains_text = doctor->count("--explain-text") > 0;
     return cli::doctor(diagnosing);

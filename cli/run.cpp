@@ -65,6 +65,7 @@ std::string library_folder(const char* name) {
 int run(RunOptions options) {
   if (!options.vgpu.empty()) setenv("OUTBOARD_VGPU", options.vgpu.c_str(), 1);
   if (options.queue) setenv("OUTBOARD_QUEUE", "1", 1);
+  if (options.plaintext) setenv("OUTBOARD_PLAINTEXT", "1", 1);
   std::vector<Target> tried;
   if (!choose(options.target, tried)) {
     complain(tried);

@@ -16,6 +16,7 @@ struct RunOptions {
   std::string capability;  // what the software GPU claims; empty: as OUTBOARD_CC says, or by who asks
   std::string checks;      // of what kernels do: api/checks.h; empty: none
   int check_exit = 86;     // when they have found errors
+  bool plaintext = false;  // tcp to another machine, without encryption
   bool verbose = false;
   std::vector<std::string> command;
 };

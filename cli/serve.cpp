@@ -71,8 +71,15 @@ int serve(const ServeOptions& options) {
     auto address = links::parse(name);
     if (!address) return complain(address.error());
     listener.addresses.push_back(address.value());
+    listener.addresses.back().plaintext = options.plaintext;
+    if (address.value().kind == links::Address::Kind::tls && !listener.key) {
+      auto key = links::ServerKey::load_or_create(links::ServerKey::default_path());
+      if (!key) return complain(key.error());
+      listener.key = std::move(key.value());
+    }
   }
   if (!options.quiet && !std::getenv("OUTBOARD_LOG")) base::set_level(base::Level::info);
+  if (listener.key) base::log(base::Level::info, "server-key", {{"fingerprint", listener.key->fingerprint()}});
   return server::listen_and_serve(listener);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/run.h"
 #include "client/joined.h"
+#include "client/probe.h"
 #include "client/target.h"
 #include "link/address.h"
 #include "wire/message.h"
@@ -43,11 +44,22 @@ std::vector<std::string> automatic_targets() {
   return names;
 }
 
-int list_targets() {
+// "  shared memory, 1.2 us there and back, 9.8 GB/s"
+static void print_link(const std::string& name) {
+  auto figures = client::probe_link(name);
+  if (!figures)
+    std::printf("  link: %s\n", figures.error().c_str());
+  else
+    std::printf("  link: %s, %.1f us there and back, %.2f GB/s\n", figures.value().kind.c_str(),
+                figures.value().round_trip_us, figures.value().gb_per_s);
+}
+
+int list_targets(bool probe_links) {
   bool any = false;
   for (const std::string& name : automatic_targets()) {
     Target target = probe(name);
     std::printf("%-40s %-4s %s\n", name.c_str(), target.works ? "ok" : "no", target.detail.c_str());
+    if (probe_links && target.works && !target.software) print_link(name);
     any = any || target.works;
   }
   return any ? 0 : 1;

@@ -18,6 +18,6 @@ Target probe(const std::string& name);
 std::vector<std::string> automatic_targets();
 
 // outboard targets: exit code 0 when one works.
-int list_targets();
+int list_targets(bool probe_links = false);
 
 }  // namespace cli

@@ -2,12 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "client/joined.h"
 #include "link/address.h"
+#include "link/server_key.h"
 #include "server/state/secret.h"
 #include "server/state/state.h"
 
@@ -26,20 +29,47 @@ std::string date_text(int64_t seconds) {
   return text;
 }
 
-// Where clients can reach a server of this user: one that listens for other machines before one on the loopback.
-base::Result<links::Address> find_server(const std::string& wanted) {
-  if (!wanted.empty()) return links::parse(wanted.starts_with("tcp:") ? wanted : "tcp:" + wanted);
+using Kind = links::Address::Kind;
+
+// The addresses of this user's servers.
+std::vector<links::Address> served() {
+  std::vector<links::Address> all;
   for (const std::string& answer : ask_servers("GET", "/about")) {
     auto about = nlohmann::json::parse(answer, nullptr, false);
     if (!about.is_object()) continue;
     for (const auto& text : about["addresses"])
-      if (auto address = links::parse(text.get<std::string>());
-          address && address.value().kind == links::Address::Kind::tcp)
-        return address;
+      if (auto address = links::parse(text.get<std::string>())) all.push_back(address.value());
   }
+  return all;
+}
+
+// Who listens everywhere is reached by the machine's name.
+links::Address reachable(links::Address address) {
+  char name[HOST_NAME_MAX + 1] = "";
+  if ((address.where == "0.0.0.0" || address.where == "::") && gethostname(name, sizeof name - 1) == 0)
+    address.where = name;
+  return address;
+}
+
+// Where clients can reach a server of this user: encrypted before plain.
+base::Result<links::Address> find_server(const std::string& wanted) {
+  auto servers = served();
+  auto listening = [&](Kind kind) {
+    return std::find_if(servers.begin(), servers.end(), [&](const auto& address) { return address.kind == kind; });
+  };
+  if (wanted.starts_with("tcp:") || wanted.starts_with("tls:")) return links::parse(wanted);
+  if (!wanted.empty()) return links::parse((listening(Kind::tls) != servers.end() ? "tls:" : "tcp:") + wanted);
+  for (Kind kind : {Kind::tls, Kind::tcp})
+    if (auto found = listening(kind); found != servers.end()) return reachable(*found);
   return base::Error{
-      "no server of yours listens on tcp; start one (outboard serve --listen tcp:127.0.0.1:PORT), or say "
+      "no server of yours can be reached from elsewhere; start one (outboard serve --listen tls:0.0.0.0:PORT), or say "
       "where clients reach it with --address HOST:PORT"};
+}
+
+// By which clients know the server at this address; "-": its link is not encrypted.
+base::Result<std::string> fingerprint(const links::Address& address) {
+  if (address.kind != Kind::tls) return std::string("-");
+  return TRY(links::ServerKey::load_or_create(links::ServerKey::default_path())).fingerprint();
 }
 
 int create(const Wanted& wanted) {
@@ -57,6 +87,8 @@ int create(const Wanted& wanted) {
     if (!vgpu) return fail(vgpu.error());
     if (!vgpu.value()) return fail("there is no virtual GPU '" + wanted.vgpu + "'; outboard vgpu list shows them");
   }
+  auto key = fingerprint(address.value());
+  if (!key) return fail(key.error());
   server::Secret secret;
   auto token = server::make_token(secret);
   if (!token) return fail(token.error());
@@ -65,7 +97,7 @@ int create(const Wanted& wanted) {
   if (seconds) token.value().expires = token.value().created + static_cast<int64_t>(seconds);
   base::Status added = state.value().add(token.value());
   if (!added) return fail(added.error());
-  client::Joined joined{{}, address.value().where, address.value().port, "-", server::encode(secret)};
+  client::Joined joined{{}, address.value().where, address.value().port, key.value(), server::encode(secret)};
   std::printf("%s\n", client::join_line(joined).c_str());
   std::fprintf(
       stderr,

@@ -1,5 +1,7 @@
 #include "client/returning.h"
 
+#include <cerrno>
+
 #include "link/tcp_options.h"
 #include "wire/return.h"
 
@@ -11,7 +13,9 @@ constexpr int answer_seconds = 5;
 
 bool read(links::Link& link, void* to, size_t size) {
   for (auto* place = static_cast<std::byte*>(to); size;) {
-    ssize_t got = link.read_some(place, size);
+    if (!link.channel().wait(true, false, answer_seconds * 1000).reading) return false;
+    ssize_t got = link.channel().read_now(place, size);
+    if (got < 0 && errno == EAGAIN) continue;
     if (got <= 0) return false;
     place += got;
     size -= static_cast<size_t>(got);
@@ -36,14 +40,17 @@ std::optional<links::Resumable::Return> attempt(const links::Address& address, c
   uint64_t known = 0;
   if (!write(link.value(), &head, sizeof head) || !read(link.value(), &known, sizeof known)) return {};
   if (known != 1) return refused = "the server has ended the session", std::nullopt;
+  auto encrypted = links::encrypt(std::move(link.value()), address, answer_seconds);
+  if (!encrypted) return {};
+  links::Link& safe = encrypted.value();
   wire::ReturnKey key{};
   std::memcpy(key.key, secret.key, sizeof key.key);
   key.received = received;
   wire::ReturnAnswer answer{};
-  if (!write(link.value(), &key, sizeof key) || !read(link.value(), &answer, sizeof answer)) return {};
+  if (!write(safe, &key, sizeof key) || !read(safe, &answer, sizeof answer)) return {};
   if (answer.good != 1) return refused = "the server does not know the session's key", std::nullopt;
   links::limit_waits(socket, 0);
-  return links::Resumable::Return{link.value().take(), answer.received};
+  return links::Resumable::Return{safe.take(), answer.received};
 }
 
 }  // namespace

@@ -94,6 +94,9 @@ std::string setting(const char* name) {
   return value ? value : "";
 }
 
+// OUTBOARD_PLAINTEXT=1 (run --plaintext): tcp to other machines, readable and changeable by whoever is in between.
+bool allows_plaintext() { return setting("OUTBOARD_PLAINTEXT") == "1"; }
+
 struct Choice {
   std::string target, vgpu;
   bool made = false;
@@ -133,11 +136,14 @@ std::string target_from_environment() {
 
 base::Result<Door> find_door(const std::string& target) {
   auto joined = find_joined(target);
-  if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN"), {}};
+  if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN")};
   const bool brackets = joined->host.find(':') != std::string::npos;
   auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
-  if (joined->fingerprint == "-") return Door{address, joined->secret, {}};
-  return Door{address, joined->secret, joined->fingerprint};
+  if (joined->fingerprint != "-") {
+    address.kind = links::Address::Kind::tls;
+    address.fingerprint = joined->fingerprint;
+  }
+  return Door{address, joined->secret};
 }
 
 uint64_t usual_wishes() {
@@ -147,10 +153,12 @@ uint64_t usual_wishes() {
 
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
                             const std::string& checks, uint64_t wishes) {
-  const Door door = TRY(find_door(target));
-  const links::Address& address = door.address;
+  Door door = TRY(find_door(target));
+  links::Address& address = door.address;
+  address.plaintext = allows_plaintext();
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
+  link = TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1));
   const wire::Hello hello = make_hello(program, checks, door.token, wishes);
   wire::Writer writer;
   wire::write(writer, hello);

@@ -24,8 +24,7 @@ uint64_t usual_wishes();
 // A target's address, and what opens its server's door.
 struct Door {
   links::Address address;
-  std::string token;        // empty: none
-  std::string fingerprint;  // of the server's key; empty: the link needs none
+  std::string token;  // empty: none
 };
 // An address, or the name of a server that was joined (joined.h).
 base::Result<Door> find_door(const std::string& target);

@@ -1,4 +1,4 @@
-// How a server is named: unix:PATH, tcp:HOST:PORT, via:COMMAND.
+// How a server is named: unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,10 +10,12 @@
 namespace links {
 
 struct Address {
-  enum class Kind { unix_socket, tcp, command };
+  enum class Kind { unix_socket, tcp, tls, vsock, command };
   Kind kind;
-  std::string where;  // path, host or command
-  std::string port;   // tcp
+  std::string where{};        // path, host, CID or command
+  std::string port{};         // tcp, tls, vsock
+  std::string fingerprint{};  // tls, of the server that a client wants to reach (link/server_key.h)
+  bool plaintext = false;     // tcp to or from other machines, without encryption: somebody has said so
 
   std::string text() const;
 };
@@ -23,10 +25,14 @@ base::Result<Address> parse(std::string_view text);
 // $XDG_RUNTIME_DIR/outboard.sock, or outboard-UID/outboard.sock in the folder for temporary files.
 std::string default_socket_path();
 
-// A link to a server there. Gives up after `timeout_ms`.
+// A link to a server there. Gives up after `timeout_ms`. tls: not encrypted yet, see encrypt().
 base::Result<Link> connect(const Address& address, int timeout_ms);
 
-// A listening socket: unix sockets are made with mode 0600 and replace a stale one; tcp only on this machine.
+// The same link, encrypted where the address wants it.
+base::Result<Link> encrypt(Link link, const Address& address, int timeout_seconds);
+
+// A listening socket: unix sockets are made with mode 0600 and replace a stale one; tcp only on this machine
+// unless the address says plaintext.
 base::Result<base::Fd> listen(const Address& address);
 
 }  // namespace links

@@ -8,13 +8,17 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <linux/vm_sockets.h>
+
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "link/address.h"
 #include "link/loopback.h"
 #include "link/tcp_options.h"
+#include "link/tls.h"
 
 extern char** environ;
 
@@ -65,10 +69,11 @@ base::Result<Link> connect_tcp(const Address& address, int timeout_ms) {
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
   int error = EHOSTUNREACH;
   for (addrinfo* each = list; each; each = each->ai_next) {
-    if (!is_loopback(each->ai_addr))
-      return base::Error{address.text() +
-                         " is another machine, and plain tcp is neither encrypted nor authenticated; use "
-                         "via:'ssh HOST outboard serve --stdio'"};
+    if (address.kind == Address::Kind::tcp && !address.plaintext && !is_loopback(each->ai_addr))
+      return base::Error{
+          address.text() +
+          " is another machine, and plain tcp is neither encrypted nor authenticated; join the server "
+          "(tls:HOST:PORT#FINGERPRINT), or use via:'ssh HOST outboard serve --stdio', or say --plaintext"};
     base::Fd fd(socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd.valid()) continue;
     error = connect_within(fd.get(), each->ai_addr, each->ai_addrlen, timeout_ms);
@@ -77,6 +82,18 @@ base::Result<Link> connect_tcp(const Address& address, int timeout_ms) {
     return Link(std::move(fd));
   }
   return failed(address, error);
+}
+
+base::Result<Link> connect_vsock(const Address& address, int timeout_ms) {
+  sockaddr_vm to{};
+  to.svm_family = AF_VSOCK;
+  to.svm_cid = static_cast<unsigned>(std::stoul(address.where == "any" ? "1" : address.where));  // 1: this machine
+  to.svm_port = static_cast<unsigned>(std::stoul(address.port));
+  base::Fd fd(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return failed(address, errno);
+  if (int error = connect_within(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to, timeout_ms))
+    return failed(address, error);
+  return Link(std::move(fd));
 }
 
 // The command's standard input and output are one end of a socket pair. It is started by a shell that ends at once,
@@ -102,10 +119,24 @@ base::Result<Link> connect_command(const Address& address) {
 
 }  // namespace
 
+base::Result<Link> encrypt(Link link, const Address& address, int timeout_seconds) {
+  if (address.kind != Address::Kind::tls) return link;
+  if (address.fingerprint.empty())
+    return base::Error{address.text() + " names no key; write tls:HOST:PORT#FINGERPRINT, as the server's log shows it"};
+  base::Fd socket(fcntl(link.socket(), F_DUPFD_CLOEXEC, 3));
+  if (!socket.valid()) return failed(address, errno);
+  limit_waits(socket.get(), timeout_seconds);
+  auto channel = Tls::connect(std::move(socket), address.fingerprint);
+  if (!channel) return base::Error{address.text() + ": " + channel.error()};
+  return Link(std::move(channel.value()));
+}
+
 base::Result<Link> connect(const Address& address, int timeout_ms) {
   switch (address.kind) {
     case Address::Kind::unix_socket: return connect_unix(address, timeout_ms);
-    case Address::Kind::tcp: return connect_tcp(address, timeout_ms);
+    case Address::Kind::tcp:
+    case Address::Kind::tls: return connect_tcp(address, timeout_ms);
+    case Address::Kind::vsock: return connect_vsock(address, timeout_ms);
     case Address::Kind::command: return connect_command(address);
   }
   return base::Error{"unknown kind of address"};

@@ -11,7 +11,8 @@ namespace {
 
 TEST(Address, ReadsWhatItWrites) {
   for (const char* text :
-       {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "via:ssh host outboard serve --stdio"}) {
+       {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "vsock://2:7000",
+        "tls:host:7601#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "via:ssh host outboard serve --stdio"}) {
     auto address = links::parse(text);
     ASSERT_TRUE(address.ok()) << text;
     EXPECT_EQ(address.value().text(), text);

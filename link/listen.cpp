@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <linux/vm_sockets.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "link/address.h"
 #include "link/loopback.h"
@@ -67,10 +70,12 @@ base::Result<base::Fd> listen_tcp(const Address& address) {
   if (int error = getaddrinfo(address.where.c_str(), address.port.c_str(), &hints, &list))
     return base::Error{"cannot find " + address.where + ": " + gai_strerror(error)};
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
-  if (!is_loopback(list->ai_addr))
-    return base::Error{address.text() +
-                       " can be reached from other machines, and plain tcp is neither encrypted nor authenticated; "
-                       "listen on 127.0.0.1, or let clients come with via:'ssh HOST outboard serve --stdio'"};
+  if (address.kind == Address::Kind::tcp && !address.plaintext && !is_loopback(list->ai_addr))
+    return base::Error{
+        address.text() +
+        " can be reached from other machines, and plain tcp is neither encrypted nor authenticated; "
+        "listen on tls:HOST:PORT, or on 127.0.0.1, or let clients come with via:'ssh HOST outboard serve --stdio', or "
+        "say --plaintext"};
   base::Fd fd(socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return failed(address, errno);
   int on = 1;
@@ -79,15 +84,31 @@ base::Result<base::Fd> listen_tcp(const Address& address) {
   return fd;
 }
 
+base::Result<base::Fd> listen_vsock(const Address& address) {
+  sockaddr_vm at{};
+  at.svm_family = AF_VSOCK;
+  at.svm_cid = address.where == "any" ? VMADDR_CID_ANY : static_cast<unsigned>(std::stoul(address.where));
+  at.svm_port = static_cast<unsigned>(std::stoul(address.port));
+  base::Fd fd(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return failed(address, errno);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) < 0 || ::listen(fd.get(), 64) < 0)
+    return failed(address, errno);
+  return fd;
+}
+
 }  // namespace
 
 base::Result<base::Fd> listen(const Address& address) {
   switch (address.kind) {
     case Address::Kind::unix_socket: return listen_unix(address);
-    case Address::Kind::tcp: return listen_tcp(address);
+    case Address::Kind::tcp:
+    case Address::Kind::tls: return listen_tcp(address);
+    case Address::Kind::vsock: return listen_vsock(address);
     case Address::Kind::command: break;
   }
-  return base::Error{"a server listens on unix:PATH or tcp:127.0.0.1:PORT, or serves one client with --stdio"};
+  return base::Error{
+      "a server listens on unix:PATH, tcp:127.0.0.1:PORT, tls:HOST:PORT or vsock://any:PORT, or serves one client with "
+      "--stdio"};
 }
 
 }  // namespace links

@@ -195,10 +195,9 @@ void Resumable::hold_what_is_there() {
   std::byte bytes[raw_size];
   for (ssize_t got; (got = take(bytes, sizeof bytes)) > 0;) {
     held_.insert(held_.end(), bytes, bytes + got);
-    holds_ = true;
+    if (!holds_.exchange(true)) nudge();
     if (held_.size() - held_begin_ > window) return end("the peer broke the protocol");
   }
-  nudge();
 }
 
 void Resumable::consume(size_t size) {
@@ -245,12 +244,16 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
       if (!mend(until)) return {};
       continue;
     }
-    bool full = appended_ - acknowledged_ == window;
+    if (writing && (reading || is_full()) && in_lock_.try_lock()) {
+      hold_what_is_there();
+      in_lock_.unlock();
+      if (ended_) continue;
+    }
     if (reading && holds_) return {true, false};
-    if (writing && !full && flushed()) return {false, true};
+    if (writing && !is_full() && flushed()) return {false, true};
     auto left = std::max<Clock::duration>(until - Clock::now(), 0ms);
     auto part = std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, slice));
-    bool looks_in = reading || (writing && full);
+    bool looks_in = reading || is_full();
     short events = static_cast<short>((looks_in ? POLLIN : 0) | (flushed() ? 0 : POLLOUT));
     pollfd both[] = {{channel->descriptor(), events, 0}, {nudge_.get(), POLLIN, 0}};
     int ready = poll(both, 2, static_cast<int>(part.count()));
@@ -262,12 +265,8 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
       std::lock_guard hold(out_lock_);
       pump();
     }
-    if (!(both[0].revents & ~POLLOUT)) continue;
-    if (reading && !writing) return {true, false};  // perhaps an acknowledgement only, which the next attempt finds out
-    if (in_lock_.try_lock()) {
-      hold_what_is_there();
-      in_lock_.unlock();
-    }
+    // Perhaps only an acknowledgement, which the next attempt finds out.
+    if (reading && !writing && both[0].revents & ~POLLOUT) return {true, false};
   }
 }
 

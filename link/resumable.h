@@ -65,6 +65,7 @@ class Resumable final : public Channel {
   void end(const std::string& reason);
   void nudge();
   bool mend(Clock::time_point until);
+  bool is_full() const { return appended_ - acknowledged_ == window; }
   bool replace(const Meet& meet, std::string& refused);
 
   // The caller holds out_lock_.

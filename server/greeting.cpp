@@ -1,5 +1,6 @@
 #include "server/greeting.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <vector>
@@ -8,6 +9,8 @@
 #include "base/log.h"
 #include "link/handover.h"
 #include "link/memory.h"
+#include "link/tcp_options.h"
+#include "link/tls.h"
 #include "server/cuda/worker.h"
 #include "server/returning.h"
 #include "wire/message.h"
@@ -66,15 +69,15 @@ links::Link share_memory(links::Link link, wire::Welcome& welcome, SharedMemory 
 }
 
 links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
-                          unsigned grace_seconds) {
-  std::chrono::milliseconds grace = std::chrono::seconds(grace_seconds);
+                          const WorkerOptions& options) {
+  std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
   welcome.granted |= wire::resumable;
   welcome.session = point.secret().text();
   welcome.grace_ms = static_cast<uint64_t>(grace.count());
   if (!send(link, welcome)) leave("the client left during the greeting");
   point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace);
-  ReturnPoint::serve(std::move(point), *session);
+  ReturnPoint::serve(std::move(point), *session, options.key);
   return links::Link(std::move(session));
 }
 
@@ -93,6 +96,15 @@ void refuse(links::Link& link, const std::string& reason) {
   leave(reason);
 }
 
+links::Link encrypt(links::Link link, const links::ServerKey& key) {
+  base::Fd socket(fcntl(link.socket(), F_DUPFD_CLOEXEC, 3));
+  if (!socket.valid()) leave("no descriptor is left");
+  links::limit_waits(socket.get(), hello_seconds);
+  auto channel = links::Tls::accept(std::move(socket), key);
+  if (!channel) leave(channel.error());
+  return links::Link(std::move(channel.value()));
+}
+
 wire::Hello read_hello(links::Link& link) {
   alarm(hello_seconds);  // who says nothing is gone then
   wire::FrameHead head{};
@@ -107,17 +119,17 @@ wire::Hello read_hello(links::Link& link) {
   return hello.value();
 }
 
-links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome, unsigned grace_seconds,
-                           ReturnPoint* returns, Monitored* monitored) {
+links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome,
+                           const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored) {
   welcome.build = "outboard " OUTBOARD_VERSION;
   if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
     auto shared = make_shared_memory();
     if (shared) return share_memory(std::move(link), welcome, std::move(shared.value()));
     base::log(base::Level::warn, "no-shared-memory", {{"reason", shared.error()}});
   }
-  bool breaks = link.socket() >= 0 && !links::is_unix(link.socket());
-  if (hello.wishes & wire::resumable && breaks && grace_seconds && returns && monitored)
-    return await_returns(std::move(link), welcome, std::move(*returns), *monitored, grace_seconds);
+  bool breaks = options.key || (link.socket() >= 0 && !links::is_unix(link.socket()));
+  if (hello.wishes & wire::resumable && breaks && options.grace_seconds && returns && monitored)
+    return await_returns(std::move(link), welcome, std::move(*returns), *monitored, options);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return link;
 }

@@ -41,7 +41,7 @@ class Listener {
   bool handle_signals();  // false: time to end
   void accept_client(int socket, const links::Address& address);
   bool admits(int fd, Peer& peer) const;
-  [[noreturn]] void become_worker(base::Fd client, base::Fd monitor, int page);
+  [[noreturn]] void become_worker(base::Fd client, base::Fd monitor, int page, bool encrypted);
   void reap();
   void end_workers();
 
@@ -188,7 +188,7 @@ bool Listener::admits(int fd, Peer& peer) const {
   return false;
 }
 
-void Listener::accept_client(int socket, const links::Address&) {
+void Listener::accept_client(int socket, const links::Address& address) {
   base::Fd client(accept4(socket, nullptr, nullptr, SOCK_CLOEXEC));
   auto tenant = std::make_unique<Tenant>();
   if (!client.valid() || !admits(client.get(), tenant->peer)) return;
@@ -204,7 +204,9 @@ void Listener::accept_client(int socket, const links::Address&) {
   tenant->monitor = base::Fd(ends[0]);
   base::Fd theirs(ends[1]);
   pid_t pid = fork();
-  if (pid == 0) become_worker(std::move(client), std::move(theirs), tenant->share.file());
+  if (pid == 0)
+    become_worker(std::move(client), std::move(theirs), tenant->share.file(),
+                  address.kind == links::Address::Kind::tls);
   if (pid < 0) {
     base::log(base::Level::error, "cannot-start-worker", {{"reason", std::strerror(errno)}});
     return;
@@ -215,7 +217,7 @@ void Listener::accept_client(int socket, const links::Address&) {
 }
 
 // Keeps what is the worker's own: nothing of the state, of the other workers or of who else is heard.
-void Listener::become_worker(base::Fd client, base::Fd monitor, int page) {
+void Listener::become_worker(base::Fd client, base::Fd monitor, int page, bool encrypted) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
@@ -227,7 +229,9 @@ void Listener::become_worker(base::Fd client, base::Fd monitor, int page) {
   close_range(static_cast<unsigned>(std::min(here, there)) + 1, static_cast<unsigned>(std::max(here, there)) - 1, 0);
   close_range(static_cast<unsigned>(std::max(here, there)) + 1, ~0u, 0);
   links::set_tcp_options(here);
-  run_worker(links::Link(base::Fd(here)), options_.worker, std::make_unique<Monitored>(base::Fd(there), share));
+  WorkerOptions worker = options_.worker;
+  if (encrypted) worker.key = &*options_.key;
+  run_worker(links::Link(base::Fd(here)), worker, std::make_unique<Monitored>(base::Fd(there), share));
 }
 
 void Listener::end_workers() {

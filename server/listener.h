@@ -1,6 +1,7 @@
 // The listener: accepts clients and gives each a process of its own. It never reads a byte of what they send; what a
 // worker asks on their behalf it decides (tenants.h).
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace server {
 struct ListenerOptions {
   std::vector<links::Address> addresses;
   TenantOptions tenants;
+  std::optional<links::ServerKey> key;  // for addresses that want encryption
   WorkerOptions worker;
   std::string metrics;  // 127.0.0.1:PORT, where Prometheus may ask; empty: nowhere
 };

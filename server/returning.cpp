@@ -1,5 +1,7 @@
 #include "server/returning.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "base/log.h"
 #include "link/handover.h"
 #include "link/tcp_options.h"
+#include "link/tls.h"
 
 namespace server {
 namespace {
@@ -21,7 +24,9 @@ constexpr int answer_seconds = 5;
 
 bool read(links::Link& link, void* to, size_t size) {
   for (auto* place = static_cast<std::byte*>(to); size;) {
-    ssize_t got = link.read_some(place, size);
+    if (!link.channel().wait(true, false, answer_seconds * 1000).reading) return false;
+    ssize_t got = link.channel().read_now(place, size);
+    if (got < 0 && errno == EAGAIN) continue;
     if (got <= 0) return false;
     place += got;
     size -= static_cast<size_t>(got);
@@ -84,14 +89,14 @@ void ReturnPoint::publish(Monitored& monitored) {
   door_.close();
 }
 
-void ReturnPoint::serve(ReturnPoint point, links::Resumable& session) {
-  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session] {
-    for (;;) point->accept(session);
+void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key) {
+  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key] {
+    for (;;) point->accept(session, key);
   }).detach();
 }
 
 // Only who has the key touches the session; whoever else is slow costs a few seconds of this thread.
-void ReturnPoint::accept(links::Resumable& session) {
+void ReturnPoint::accept(links::Resumable& session, const links::ServerKey* server_key) {
   char byte;
   std::vector<base::Fd> received;
   if (links::receive_with(socket_.get(), &byte, 1, received) <= 0 || received.size() != 1) return;
@@ -99,7 +104,15 @@ void ReturnPoint::accept(links::Resumable& session) {
   links::Link link(std::move(received[0]));
   links::limit_waits(socket, answer_seconds);
   wire::ReturnKey key{};
-  if (!write(link, uint64_t{1}) || !read(link, &key, sizeof key)) return;
+  if (!write(link, uint64_t{1})) return;
+  if (server_key) {
+    base::Fd own(fcntl(socket, F_DUPFD_CLOEXEC, 3));
+    socket = own.get();
+    auto channel = links::Tls::accept(std::move(own), *server_key);
+    if (!channel) return;
+    link = links::Link(std::move(channel.value()));
+  }
+  if (!read(link, &key, sizeof key)) return;
   if (!same(key.key, secret_.key)) {
     base::log(base::Level::warn, "return-refused", {{"reason", "wrong key"}});
     write(link, wire::ReturnAnswer{});

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "link/link.h"
 #include "link/resumable.h"
+#include "link/server_key.h"
 #include "server/monitored.h"
 #include "wire/return.h"
 
@@ -26,10 +27,11 @@ class ReturnPoint {
 
   const wire::SessionSecret& secret() const { return secret_; }
   // Accepts returns to `session` for the rest of the process, on a thread of its own.
-  static void serve(ReturnPoint point, links::Resumable& session);
+  // `key`: of an encrypted session; nullptr: it is not.
+  static void serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key);
 
  private:
-  void accept(links::Resumable& session);
+  void accept(links::Resumable& session, const links::ServerKey* key);
 
   wire::SessionSecret secret_{};
   base::Fd socket_, door_;  // what comes in at the door arrives at the socket

@@ -90,6 +90,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   auto returns = ReturnPoint::create();
   confine(options);
   hand_over_return(link, monitored.get());
+  if (options.key) link = encrypt(std::move(link), *options.key);
   wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
   std::string refusal;
@@ -103,7 +104,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options.grace_seconds,
+  link = welcome_client(std::move(link), hello, std::move(welcome), options,
                         returns && monitored ? &returns.value() : nullptr, monitored.get());
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();

@@ -6,15 +6,17 @@
 #include "base/result.h"
 #include "device/device.h"
 #include "link/link.h"
+#include "link/server_key.h"
 #include "server/monitored.h"
 
 namespace server {
 
 struct WorkerOptions {
   std::string device = "cpu";
-  uint64_t memory_bytes = 0;    // 0: the device's own choice
-  unsigned grace_seconds = 60;  // how long a session waits for a client whose connection broke
-  bool sandbox = true;          // sandbox.h
+  uint64_t memory_bytes = 0;              // 0: the device's own choice
+  const links::ServerKey* key = nullptr;  // of an encrypted connection; nullptr: it is not
+  unsigned grace_seconds = 60;            // how long a session waits for a client whose connection broke
+  bool sandbox = true;                    // sandbox.h
 };
 
 // The device's library, loaded but not started: a listener does this once, so that its workers start faster.

@@ -37,7 +37,7 @@ class Server : public testing::Test {
       execl(OUTBOARD, OUTBOARD, "serve", "--listen", target_.c_str(), nullptr);
       _exit(127);
     }
-    for (int i = 0; i < 200 && !fs::exists(folder_ / "socket"); ++i) usleep(20000);
+    for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
   }
   void TearDown() override {
     kill(server_, SIGTERM);
@@ -275,13 +275,14 @@ TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
 TEST_F(Server, SaysThatItIsFull) {
   kill(server_, SIGTERM);
   waitpid(server_, nullptr, 0);
+  fs::resize_file(folder_ / "log", 0);
   server_ = fork();
   if (server_ == 0) {
     freopen((folder_ / "log").c_str(), "w", stderr);
     execl(OUTBOARD, OUTBOARD, "serve", "--max-clients", "1", "--listen", target_.c_str(), nullptr);
     _exit(127);
   }
-  for (int i = 0; i < 200 && !fs::exists(folder_ / "socket"); ++i) usleep(20000);
+  for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
   links::Link first = greeted();
   auto second = client::greet(target_, "second", 10000);
   EXPECT_NE(second.error().find("the server is full"), std::string::npos) << second.error();
