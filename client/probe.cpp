@@ -43,7 +43,7 @@ std::string kind_of(const Greeted& greeted, const links::Address& address) {
 }  // namespace
 
 base::Result<LinkFigures> probe_link(const std::string& target) {
-  links::Address address = TRY(links::parse(target));
+  const links::Address address = TRY(find_door(target)).address;
   Greeted greeted = TRY(greet(target, "outboard targets --probe", greeting_ms, {}, usual_wishes()));
   links::Input input(greeted.link);
   LinkFigures figures{kind_of(greeted, address)};
