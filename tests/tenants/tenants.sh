@@ -122,14 +122,15 @@ seen() {
   wait $program
 }
 
-# What small gets of small (25) and big (75), by launches, in percent: share BLOCKS TURNS BATCH
+# What small gets of small (25) and big (75), by launches, in percent: share BLOCKS TURNS BATCH. The bounds only tell a
+# weighted share from an equal one on a busy machine; docs/performance.md has the figures.
 share() {
   start=$(($(date +%s) + 4))
   "$outboard" run --on "$at" --vgpu small -- "$burn" 6 $1 $2 $3 $start >"$work/a" & a=$!
   "$outboard" run --on "$at" --vgpu big -- "$burn" 6 $1 $2 $3 $start >"$work/b" & b=$!
   wait $a && wait $b || fail "the programs"
   awk -v a="$(cat "$work/a")" -v b="$(cat "$work/b")" -v what="$1 blocks, $2 turns, $3 at once" \
-    'BEGIN { part = 100 * a / (a + b); printf "%s: %s and %s launches a second, %.1f %% instead of 25\n", what, a, b, part; exit !(part > 20 && part < 30) }'
+    'BEGIN { part = 100 * a / (a + b); printf "%s: %s and %s launches a second, %.1f %% instead of 25\n", what, a, b, part; exit !(part > 13 && part < 38) }'
 }
 
 shares() {
@@ -137,7 +138,7 @@ shares() {
   serve
   bad=0
   for shape in "64 20000 20" "2 3000000 2" "16 2000 200" "1 200 2000"; do
-    share $shape || share $shape || { echo "not within 5 points twice"; bad=1; }
+    share $shape || share $shape || { echo "no weighted share, twice"; bad=1; }
   done
   [ $bad = 0 ] || fail "shares"
 }
