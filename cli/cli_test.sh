@@ -44,7 +44,7 @@ two="via:$outboard serve --stdio --devices 2"
 [ "$("$outboard" run --on "via:$outboard serve --stdio" -- "$program")" = 'CUDA device ID: 0' ] || fail "a device over pipes"
 work=$(mktemp -d)
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
-port=$((20000 + $$ % 20000))
+while port=$((20000 + RANDOM % 30000)); (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done
 "$outboard" serve --quiet --listen "unix:$work/socket" --listen tcp:127.0.0.1:$port & server=$!
 for _ in $(seq 100); do [ -S "$work/socket" ] && break; sleep 0.05; done
 for target in unix:$work/socket tcp:127.0.0.1:$port tcp://localhost:$port; do

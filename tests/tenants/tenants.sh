@@ -5,7 +5,12 @@ outboard=$1 quota=$2 burn=$3 test=$4
 work=$(mktemp -d)
 export OUTBOARD_STATE=$work/state XDG_CONFIG_HOME=$work/config OUTBOARD_CACHE=$work/cache
 unset OUTBOARD_TARGET
-at=unix:$work/socket port=$((20000 + $$ % 20000)) servers=()
+free_port() {  # nobody listens there
+  local port
+  while port=$((20000 + RANDOM % 30000)); (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done
+  echo $port
+}
+at=unix:$work/socket port=$(free_port) metrics_port=$(free_port) servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 fail() { echo "FAILED: $1"; tail -20 "$work/log"; exit 1; }
 serve() {
@@ -105,8 +110,8 @@ restart() {
 
 seen() {
   "$outboard" vgpu create small --memory 64MiB --compute 25 || fail create
-  serve --metrics 127.0.0.1:$((port + 1))
-  get() { exec 8<>/dev/tcp/127.0.0.1/$((port + 1)); printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&8; cat <&8; exec 8>&-; }
+  serve --metrics 127.0.0.1:$metrics_port
+  get() { exec 8<>/dev/tcp/127.0.0.1/$metrics_port; printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&8; cat <&8; exec 8>&-; }
   "$outboard" run --on "$at" --vgpu small -- "$burn" 6 8 20000 10 >/dev/null & program=$!
   wait_for '[ "$(sessions)" = 1 ]' || fail "ps: $("$outboard" ps)"
   "$outboard" ps | grep -q 'uid .*small .*burn' || fail "ps: $("$outboard" ps)"
@@ -118,7 +123,7 @@ seen() {
   done
   grep -q '^outboard_sessions 1' "$work/metrics" || fail "one session"
   get /sessions | grep -q '404' || fail "sessions are for the user alone"
-  "$outboard" serve --metrics 0.0.0.0:$((port + 2)) 2>&1 | grep -q 'for this machine alone' || fail "metrics beyond this machine"
+  "$outboard" serve --metrics 0.0.0.0:$(free_port) 2>&1 | grep -q 'for this machine alone' || fail "metrics beyond this machine"
   wait $program
 }
 
