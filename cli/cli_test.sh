@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `outboard run` does to a program: gives it a device, keeps its exit code, says what went wrong.
 set -u
-outboard=$1 program=$2
+outboard=$1 program=$2 fake_driver=$3
 fail() { echo "FAILED: $1"; exit 1; }
 "$outboard" --version | grep -q '^outboard [0-9]' || fail "--version"
 "$outboard" run -- sh -c 'exit 7' x y; [ $? -eq 7 ] || fail "the program's exit code"
@@ -33,6 +33,16 @@ OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" targets | grep -q '^cpu  *o
 OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 | grep -q 'using cpu' || fail "auto falls back to cpu"
 "$outboard" run --devices 17 -- true 2>/dev/null; [ $? -eq 2 ] || fail "too many devices"
 "$outboard" run --on cpu -- sh -c 'echo "$LD_PRELOAD"' | grep -q liboutboard_compilers || fail "a stand-in for NVRTC and nvJitLink"
+own=$(mktemp -d) && cp "$fake_driver" "$own/libcuda.so.1"
+with_gpu() { FAKE=${FAKE:-works} LD_LIBRARY_PATH=$own "$outboard" run "$@"; }
+with_gpu --verbose -- true 2>&1 | grep -q 'using local: ' || fail "auto takes the machine's own GPU"
+[ "$(with_gpu -- sh -c 'echo $LD_LIBRARY_PATH')" = "$own" ] || fail "nothing stands in for the machine's own driver"
+FAKE=none with_gpu --verbose -- true 2>&1 | grep -q 'using cpu' || fail "a driver without a device"
+FAKE=none with_gpu --on local -- true 2>&1 | grep -q 'answers cuInit with 100' || fail "what the machine's own driver says"
+FAKE=busy-elsewhere with_gpu --on local -- true 2>&1 | grep -q 'error 46' || fail "a driver that makes no context"
+FAKE=crash with_gpu --verbose -- true 2>&1 | grep -q 'using cpu' || fail "a driver that crashes"
+with_gpu --check --verbose -- true 2>&1 | grep -q 'using cpu' || fail "checking is the software GPU's"
+rm -rf "$own"
 [ -x "$program" ] || exit 0  # no nvcc: the configuration has said so
 [ "$("$outboard" run --on cpu -- "$program")" = 'CUDA device ID: 0' ] || fail "a device for device_count"
 several=$(dirname "$program")/several_devices
@@ -53,4 +63,3 @@ done
 "$outboard" serve --listen "unix:$work/socket" 2>&1 | grep -q 'another server is there' || fail "two servers on one socket"
 kill -TERM $server; wait $server; [ $? -eq 0 ] || fail "SIGTERM ends a server with 0"
 [ ! -e "$work/socket" ] || fail "a server removes its socket"
-if "$program" >/dev/null 2>&1; then echo "note: this machine has a GPU of its own"; fi

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "cli/targets.h"
+#include "client/probe.h"
 #include "doctor/cause.h"
 #include "doctor/explain.h"
 #include "doctor/mend.h"
@@ -81,13 +81,13 @@ base::Result<Seen> look(const DoctorOptions& options, const Asked& asked) {
 Means means_here() {
   Means means;
   means.processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  for (const std::string& name : automatic_targets()) {
-    auto start = std::chrono::steady_clock::now();
-    Target target = probe(name);
-    std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    bool here = name.starts_with("unix:") || name.starts_with("vsock:") || name.starts_with("tcp:127.");
-    bool software = target.software || target.detail.find("software GPU") != std::string::npos;
-    means.servers.push_back({name, target.works ? target.detail : "", took.count(), here, software});
+  std::vector<std::string> names = automatic_targets();
+  std::erase(names, "local");  // the diagnosis is about it
+  for (const Target& target : probe_all(names, 1000)) {
+    Server server = as_server(target);
+    if (target.works && !server.software)
+      if (auto figures = client::probe_link(target.name, 0.5)) server.gb_per_s = figures.value().gb_per_s;
+    means.servers.push_back(server);
   }
   return means;
 }

@@ -19,7 +19,9 @@
 namespace {
 
 constexpr const char* target_help =
-    "auto (OUTBOARD_TARGET, this user's server, joined servers, then cpu), cpu (the software GPU), unix:PATH, "
+    "auto (OUTBOARD_TARGET, this machine's own GPU, servers by what they have and how near they are, then cpu), local, "
+    "cpu "
+    "(the software GPU), unix:PATH, "
     "tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND or the name of a joined server";
 
 // CLI11's form of a check: what is wrong, or nothing.

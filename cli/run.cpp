@@ -19,14 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The first target that works; all that were tried are in `tried`.
-bool choose(const std::string& wanted, std::vector<Target>& tried) {
-  std::vector<std::string> names = wanted == "auto" ? automatic_targets() : std::vector<std::string>{wanted};
-  for (const std::string& name : names) {
-    tried.push_back(probe(name));
-    if (tried.back().works) return true;
-  }
-  return false;
+// All that were tried; the last is the one to use, or none works.
+std::vector<Target> choose(const RunOptions& options) {
+  if (options.target != "auto") return {probe(options.target)};
+  return choose_target(options.devices || !options.checks.empty() || !options.vgpu.empty() ||
+                       !options.capability.empty());
 }
 
 void complain(const std::vector<Target>& tried) {
@@ -36,21 +33,28 @@ void complain(const std::vector<Target>& tried) {
     std::fprintf(stderr, "outboard: %s outboard doctor says more.\n", verdict.c_str());
 }
 
-bool runs_ptx(const Target& target) { return target.software || target.detail.starts_with("Outboard software GPU"); }
-
 // Why the program cannot have what was asked for from this target; empty: it can.
 std::string refusal(const RunOptions& options, const Target& target) {
   if (options.devices && !target.software)
     return "--devices is for the software GPU of this machine (--on cpu); " + target.name +
            " decides by itself: start it with serve --devices " + std::to_string(options.devices);
-  if (!options.vgpu.empty() && target.software)
+  if (!options.vgpu.empty() && (target.software || target.local))
     return "the virtual GPU '" + options.vgpu + "' is a server's, and no server answers; see outboard targets";
   if (options.checks.empty()) return {};
   if (!api::parse_checks(options.checks))
     return "--check=" + options.checks + ": what can be checked is " + api::check_names + ", separated by commas";
-  return runs_ptx(target)
+  return target.is_software_gpu()
              ? ""
              : "--check needs the software GPU, and " + target.name + " is " + target.detail + "; use --on cpu";
+}
+
+// The program's environment, so that it finds Outboard's driver.
+void stand_in(const RunOptions& options, const Target& target) {
+  const std::string driver = library_folder(target.software ? "software" : "remote");
+  put_in_front("LD_LIBRARY_PATH", driver);
+  if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
+  if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
+  if (target.is_software_gpu()) ask_packages_for_ptx(driver);
 }
 
 }  // namespace
@@ -66,8 +70,8 @@ int run(RunOptions options) {
   if (!options.vgpu.empty()) setenv("OUTBOARD_VGPU", options.vgpu.c_str(), 1);
   if (options.queue) setenv("OUTBOARD_QUEUE", "1", 1);
   if (options.plaintext) setenv("OUTBOARD_PLAINTEXT", "1", 1);
-  std::vector<Target> tried;
-  if (!choose(options.target, tried)) {
+  const std::vector<Target> tried = choose(options);
+  if (!tried.back().works) {
     complain(tried);
     return 2;
   }
@@ -79,13 +83,9 @@ int run(RunOptions options) {
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);
   if (options.verbose)
     for (const Target& each : tried)
-      std::fprintf(stderr, "outboard: %s %s: %s\n", each.works ? "using" : "tried", each.name.c_str(),
+      std::fprintf(stderr, "outboard: %s %s: %s\n", &each == &target ? "using" : "tried", each.name.c_str(),
                    each.detail.c_str());
-  const std::string driver = library_folder(target.software ? "software" : "remote");
-  put_in_front("LD_LIBRARY_PATH", driver);
-  if (!target.software) setenv("OUTBOARD_TARGET", target.name.c_str(), 1);
-  if (!options.capability.empty()) setenv("OUTBOARD_CC", options.capability.c_str(), 1);
-  if (runs_ptx(target)) ask_packages_for_ptx(driver);
+  if (!target.local) stand_in(options, target);
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);

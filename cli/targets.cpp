@@ -1,19 +1,62 @@
 #include "cli/targets.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 #include "cli/run.h"
 #include "client/joined.h"
 #include "client/probe.h"
 #include "client/target.h"
+#include "doctor/advice.h"
+#include "doctor/probes/probe.h"
+#include "doctor/probes/probes.h"
 #include "link/address.h"
 #include "wire/message.h"
 
 namespace cli {
 
-Target probe(const std::string& name) {
+namespace {
+
+namespace doctor = outboard::doctor;
+
+constexpr int automatic_ms = 2000;  // most that `auto` waits for a server
+
+// As the doctor asks it: in a child, for a driver may hang, and stays in the process that loads it.
+Target probe_local() {
+  doctor::Facts facts;
+  const doctor::probes::Probe ask{"cuda", "p:cuda.cuInit", doctor::probes::driver_time, doctor::probes::probe_cuda};
+  doctor::probes::run({&ask, 1}, doctor::probes::Place::here(), facts);
+  Target target{"local", facts.text("p:cuda.ctx") == "0", false, facts.text("p:cuda.name"), true};
+  const std::string folder = std::filesystem::path(facts.text("p:cuda.path")).parent_path();
+  if (folder == library_folder("software") || folder == library_folder("remote"))
+    return {"local", false, false, "libcuda.so.1 is Outboard's own stand-in", true};
+  if (target.works) return target;
+  const std::string init = facts.text("p:cuda.cuInit"), context = facts.text("p:cuda.ctx");
+  if (init == "dlopen-failed" || init.empty())
+    target.detail = "no CUDA driver (libcuda.so.1) answers on this machine";
+  else
+    target.detail = "this machine's CUDA driver answers " +
+                    (init != "0"       ? "cuInit with " + init
+                     : context.empty() ? "without a device"
+                                       : "with error " + context + " when it is asked for a context") +
+                    "; outboard doctor says why";
+  return target;
+}
+
+}  // namespace
+
+bool Target::on_this_machine() const {
+  return local || software || name.starts_with("unix:") || name.starts_with("vsock:") || name.starts_with("tcp:127.");
+}
+
+bool Target::is_software_gpu() const { return software || detail.starts_with("Outboard software GPU"); }
+
+Target probe(const std::string& name, int timeout_ms) {
+  if (name == "local") return probe_local();
   Target target{name, false, name == "cpu", {}};
   if (target.software) {
     std::error_code error;
@@ -23,7 +66,9 @@ Target probe(const std::string& name) {
         target.works ? "software GPU on this machine's CPU" : library + " is missing; build it with make build";
     return target;
   }
-  auto greeted = client::greet(name, "outboard", 10000, {}, wire::ask_only);
+  auto start = std::chrono::steady_clock::now();
+  auto greeted = client::greet(name, "outboard", timeout_ms, {}, wire::ask_only);
+  target.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   target.works = greeted.ok() && !greeted.value().welcome.inventory.devices.empty();
   if (!greeted)
     target.detail = greeted.error();
@@ -38,10 +83,45 @@ std::vector<std::string> automatic_targets() {
   std::vector<std::string> names;
   const char* wanted = std::getenv("OUTBOARD_TARGET");
   if (wanted && *wanted) names.push_back(wanted);
+  names.push_back("local");
   names.push_back("unix:" + links::default_socket_path());
   for (const client::Joined& joined : client::all_joined()) names.push_back(joined.name);
   names.push_back("cpu");
   return names;
+}
+
+std::vector<Target> probe_all(const std::vector<std::string>& names, int timeout_ms) {
+  std::vector<std::future<Target>> asked;
+  for (const std::string& name : names) asked.push_back(std::async(std::launch::async, probe, name, timeout_ms));
+  std::vector<Target> targets;
+  for (auto& each : asked) targets.push_back(each.get());
+  return targets;
+}
+
+doctor::Server as_server(const Target& target) {
+  return {target.name, target.works ? target.detail : "", target.milliseconds, target.on_this_machine(),
+          target.is_software_gpu()};
+}
+
+std::vector<Target> choose_target(bool no_local) {
+  std::vector<std::string> names = automatic_targets();
+  const char* wanted = std::getenv("OUTBOARD_TARGET");
+  std::vector<Target> tried;
+  // In turn while the answer settles it: who is asked next is farther away, and may not answer for long.
+  while (names.size() > 1) {
+    std::string name = names.front();
+    bool settles = name == "local" || (wanted && name == wanted);
+    if (!settles && !name.starts_with("unix:")) break;
+    names.erase(names.begin());
+    if (name == "local" && no_local) continue;
+    tried.push_back(probe(name, automatic_ms));
+    if (tried.back().works && (settles || !tried.back().is_software_gpu())) return tried;
+  }
+  for (Target& target : probe_all(names, automatic_ms)) tried.push_back(std::move(target));
+  std::stable_sort(tried.begin(), tried.end(), [](const Target& one, const Target& other) {
+    return doctor::better(as_server(other), as_server(one));
+  });
+  return tried;
 }
 
 // "  shared memory, 1.2 us there and back, 9.8 GB/s"
@@ -56,10 +136,10 @@ static void print_link(const std::string& name) {
 
 int list_targets(bool probe_links) {
   bool any = false;
-  for (const std::string& name : automatic_targets()) {
-    Target target = probe(name);
+  for (const Target& target : probe_all(automatic_targets(), automatic_ms)) {
+    const std::string& name = target.name;
     std::printf("%-40s %-4s %s\n", name.c_str(), target.works ? "ok" : "no", target.detail.c_str());
-    if (probe_links && target.works && !target.software) print_link(name);
+    if (probe_links && target.works && !target.software && !target.local) print_link(name);
     any = any || target.works;
   }
   return any ? 0 : 1;

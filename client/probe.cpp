@@ -16,7 +16,7 @@ constexpr int round_trips = 200;
 constexpr size_t bulk = size_t{4} << 20;
 constexpr int bulks = 8;
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // A call of function 0, which there is not: the server reads it whole and answers.
 bool ask(links::Link& link, links::Input& input, std::vector<std::byte>& payload) {
@@ -42,18 +42,20 @@ std::string kind_of(const Greeted& greeted, const links::Address& address) {
 
 }  // namespace
 
-base::Result<LinkFigures> probe_link(const std::string& target) {
+base::Result<LinkFigures> probe_link(const std::string& target, double seconds) {
   const links::Address address = TRY(find_door(target)).address;
   Greeted greeted = TRY(greet(target, "outboard targets --probe", greeting_ms, {}, usual_wishes()));
   links::Input input(greeted.link);
   LinkFigures figures{kind_of(greeted, address)};
   std::vector<std::byte> small(sizeof(wire::CallHead)), large(bulk);
   std::vector<double> times, rates;
+  const double begin = now();
   for (int i = 0; i < round_trips + bulks; ++i) {
     bool is_small = i < round_trips;
-    double start = seconds();
+    if (now() - begin > (is_small ? seconds / 2 : seconds) && !(is_small ? times : rates).empty()) continue;
+    double start = now();
     if (!ask(greeted.link, input, is_small ? small : large)) return base::Error{"the server closed the connection"};
-    double took = seconds() - start;
+    double took = now() - start;
     (is_small ? times : rates).push_back(is_small ? took * 1e6 : bulk / took / 1e9);
   }
   std::ranges::sort(times);

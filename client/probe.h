@@ -13,6 +13,7 @@ struct LinkFigures {
   double gb_per_s = 0;  // towards the server
 };
 
-base::Result<LinkFigures> probe_link(const std::string& target);
+// Stops after `seconds`, once each has been measured once.
+base::Result<LinkFigures> probe_link(const std::string& target, double seconds = 10);
 
 }  // namespace client

@@ -1,7 +1,5 @@
 #include "client/returning.h"
 
-#include <cerrno>
-
 #include "link/tcp_options.h"
 #include "wire/return.h"
 
@@ -11,17 +9,7 @@ namespace {
 constexpr int connect_ms = 3000;
 constexpr int answer_seconds = 5;
 
-bool read(links::Link& link, void* to, size_t size) {
-  for (auto* place = static_cast<std::byte*>(to); size;) {
-    if (!link.channel().wait(true, false, answer_seconds * 1000).reading) return false;
-    ssize_t got = link.channel().read_now(place, size);
-    if (got < 0 && errno == EAGAIN) continue;
-    if (got <= 0) return false;
-    place += got;
-    size -= static_cast<size_t>(got);
-  }
-  return true;
-}
+bool read(links::Link& link, void* to, size_t size) { return link.read_all(to, size, answer_seconds * 1000); }
 
 bool write(links::Link& link, void* from, size_t size) {
   iovec piece[] = {{from, size}};

@@ -2,10 +2,19 @@
 #include "doctor/advice.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <tuple>
 
 #include "doctor/cause.h"
 
 namespace outboard::doctor {
+
+bool better(const Server& one, const Server& other) {
+  auto rank = [](const Server& server) {
+    return std::tuple(server.device.empty(), server.software, !server.on_this_machine, server.milliseconds);
+  };
+  return rank(one) < rank(other);
+}
 
 namespace {
 
@@ -13,14 +22,17 @@ const Server* first_server(const Means& means, bool here) {
   const Server* best = nullptr;
   for (const Server& server : means.servers) {
     bool usable = !server.device.empty() && !server.software && server.on_this_machine == here;
-    if (usable && (!best || server.milliseconds < best->milliseconds)) best = &server;
+    if (usable && (!best || better(server, *best))) best = &server;
   }
   return best;
 }
 
 std::string answered(const Server& server) {
-  return server.target + " answers in " + std::to_string(static_cast<long>(server.milliseconds + 0.5)) + " ms with " +
-         server.device;
+  char figures[64];
+  std::snprintf(figures, sizeof figures,
+                server.gb_per_s > 0 ? " answers in %.0f ms at %.2f GB/s with " : " answers in %.0f ms with ",
+                server.milliseconds, server.gb_per_s);
+  return server.target + figures + server.device;
 }
 
 Way mend(const Diagnosis& diagnosis) {

@@ -13,7 +13,12 @@ struct Server {
   std::string device;       // its GPU; empty: it does not answer
   double milliseconds = 0;  // to connect and greet it
   bool on_this_machine = false, software = false;
+  double gb_per_s = 0;  // towards it; 0: not measured
 };
+
+// Whether `one` is to be preferred: it answers, with a GPU rather than with software, on this machine rather than on
+// another, sooner. `outboard run` with target auto goes by the same.
+bool better(const Server& one, const Server& other);
 
 // What is at hand.
 struct Means {

@@ -46,6 +46,18 @@ bool Link::write_all(std::span<iovec> pieces) {
   return true;
 }
 
+bool Link::read_all(void* to, size_t size, int patience_ms) {
+  for (auto* place = static_cast<std::byte*>(to); size;) {
+    if (!channel_->wait(true, false, patience_ms).reading) return false;
+    ssize_t got = channel_->read_now(place, size);
+    if (got < 0 && errno == EAGAIN) continue;
+    if (got <= 0) return false;
+    place += got;
+    size -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
 std::span<iovec> after(std::span<iovec> pieces, size_t done) {
   while (!pieces.empty() && done >= pieces[0].iov_len) {
     done -= pieces[0].iov_len;

@@ -22,17 +22,7 @@ namespace {
 constexpr unsigned head_seconds = 10;
 constexpr int answer_seconds = 5;
 
-bool read(links::Link& link, void* to, size_t size) {
-  for (auto* place = static_cast<std::byte*>(to); size;) {
-    if (!link.channel().wait(true, false, answer_seconds * 1000).reading) return false;
-    ssize_t got = link.channel().read_now(place, size);
-    if (got < 0 && errno == EAGAIN) continue;
-    if (got <= 0) return false;
-    place += got;
-    size -= static_cast<size_t>(got);
-  }
-  return true;
-}
+bool read(links::Link& link, void* to, size_t size) { return link.read_all(to, size, answer_seconds * 1000); }
 
 template <class T>
 bool write(links::Link& link, T value) {
