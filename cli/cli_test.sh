@@ -34,12 +34,12 @@ OUTBOARD_TARGET=unix:/nonexistent/socket "$outboard" run --verbose -- true 2>&1 
 "$outboard" run --devices 17 -- true 2>/dev/null; [ $? -eq 2 ] || fail "too many devices"
 "$outboard" run --on cpu -- sh -c 'echo "$LD_PRELOAD"' | grep -q liboutboard_compilers || fail "a stand-in for NVRTC and nvJitLink"
 own=$(mktemp -d) && cp "$fake_driver" "$own/libcuda.so.1"
-with_gpu() { FAKE=${FAKE:-works} LD_LIBRARY_PATH=$own "$outboard" run "$@"; }
+with_gpu() { FAKE=${FAKE:-free} LD_LIBRARY_PATH=$own "$outboard" run "$@"; }
 with_gpu --verbose -- true 2>&1 | grep -q 'using local: ' || fail "auto takes the machine's own GPU"
 [ "$(with_gpu -- sh -c 'echo $LD_LIBRARY_PATH')" = "$own" ] || fail "nothing stands in for the machine's own driver"
 FAKE=none with_gpu --verbose -- true 2>&1 | grep -q 'using cpu' || fail "a driver without a device"
 FAKE=none with_gpu --on local -- true 2>&1 | grep -q 'answers cuInit with 100' || fail "what the machine's own driver says"
-FAKE=busy-elsewhere with_gpu --on local -- true 2>&1 | grep -q 'error 46' || fail "a driver that makes no context"
+FAKE=busy_with_others with_gpu --on local -- true 2>&1 | grep -q 'error 46' || fail "a driver that makes no context"
 FAKE=crash with_gpu --verbose -- true 2>&1 | grep -q 'using cpu' || fail "a driver that crashes"
 with_gpu --check --verbose -- true 2>&1 | grep -q 'using cpu' || fail "checking is the software GPU's"
 rm -rf "$own"

@@ -50,7 +50,7 @@ EXPORT int cuDeviceGetName(char* name, int size, int) {
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) { return *value = attribute == 75 ? 8 : 6, 0; }
 EXPORT int cuDevicePrimaryCtxRetain(void**, int) {
   if (is("late-crash")) raise(SIGSEGV);
-  return is("works") ? 0 : 46;
+  return is("free") ? 0 : 46;  // busy, unless said otherwise
 }
 
 EXPORT int nvmlInit_v2() {
