@@ -1,9 +1,12 @@
 #include "cli/targets.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <future>
 
@@ -50,7 +53,8 @@ Target probe_local() {
 }  // namespace
 
 bool Target::on_this_machine() const {
-  return local || software || name.starts_with("unix:") || name.starts_with("vsock:") || name.starts_with("tcp:127.");
+  return local || software || name == "host" || name.starts_with("unix:") || name.starts_with("vsock:") ||
+         name.starts_with("tcp:127.");
 }
 
 bool Target::is_software_gpu() const { return software || detail.starts_with("Outboard software GPU"); }
@@ -85,6 +89,7 @@ std::vector<std::string> automatic_targets() {
   if (wanted && *wanted) names.push_back(wanted);
   names.push_back("local");
   names.push_back("unix:" + links::default_socket_path());
+  if (access("/dev/vsock", F_OK) == 0) names.push_back("host");
   for (const client::Joined& joined : client::all_joined()) names.push_back(joined.name);
   names.push_back("cpu");
   return names;
@@ -106,6 +111,8 @@ doctor::Server as_server(const Target& target) {
 std::vector<Target> choose_target(bool no_local) {
   std::vector<std::string> names = automatic_targets();
   const char* wanted = std::getenv("OUTBOARD_TARGET");
+  // Nothing proves who answers at the host: somebody has to name it.
+  if (!wanted || std::strcmp(wanted, "host") != 0) std::erase(names, "host");
   std::vector<Target> tried;
   // In turn while the answer settles it: who is asked next is farther away, and may not answer for long.
   while (names.size() > 1) {

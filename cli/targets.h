@@ -21,7 +21,8 @@ struct Target {
 
 // One target by name: "local", "cpu", unix:..., tcp:..., via:..., a joined server. Connects and greets.
 Target probe(const std::string& name, int timeout_ms = 10000);
-// What `auto` knows: OUTBOARD_TARGET, local, this user's server, servers that were joined, cpu.
+// What `auto` knows: OUTBOARD_TARGET, local, this user's server, the host of this virtual machine, servers that were
+// joined, cpu.
 std::vector<std::string> automatic_targets();
 // What the doctor's advisor is told of it.
 outboard::doctor::Server as_server(const Target& target);

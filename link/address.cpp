@@ -74,6 +74,7 @@ base::Result<Address> parse(std::string_view text) {
     return parse_host_and_port(Address::Kind::tcp, rest, text);
   if (take_prefix(rest, "tls://") || take_prefix(rest, "tls:")) return parse_tls(rest, text);
   if (take_prefix(rest, "vsock://")) return parse_vsock(rest, text);
+  if (text == "host") return Address{Address::Kind::vsock, "2", "4770"};
 
   if (take_prefix(rest, "via:")) {
     if (rest.empty())

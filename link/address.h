@@ -1,4 +1,4 @@
-// How a server is named: unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND.
+// How a server is named: unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, host, via:COMMAND.
 #pragma once
 #include <string>
 #include <string_view>
@@ -20,6 +20,7 @@ struct Address {
   std::string text() const;
 };
 
+// `host` is the machine that this virtual machine runs on, at our port: vsock://2:4770 (vsock(7), VMADDR_CID_HOST).
 base::Result<Address> parse(std::string_view text);
 
 // $XDG_RUNTIME_DIR/outboard.sock, or outboard-UID/outboard.sock in the folder for temporary files.

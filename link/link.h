@@ -33,8 +33,8 @@ class Link {
   bool write_all(std::span<iovec> pieces);
   // At least one byte, waiting; 0: the peer closed; -1 with errno.
   ssize_t read_some(void* to, size_t room, bool all = false) { return channel_->read_some(to, room, all); }
-  // Exactly `size` bytes and none beyond them, with no wait of more than `patience_ms`. False: the peer closed, failed or
-  // was slower.
+  // Exactly `size` bytes and none beyond them, with no wait of more than `patience_ms`. False: the peer closed, failed
+  // or was slower.
   bool read_all(void* to, size_t size, int patience_ms);
 
  private:

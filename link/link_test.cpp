@@ -17,6 +17,7 @@ TEST(Address, ReadsWhatItWrites) {
     ASSERT_TRUE(address.ok()) << text;
     EXPECT_EQ(address.value().text(), text);
   }
+  EXPECT_EQ(links::parse("host").value().text(), "vsock://2:4770");
 }
 
 TEST(Address, SaysWhatIsWrong) {
