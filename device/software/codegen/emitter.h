@@ -307,8 +307,8 @@ class Emitter {
   bool rare_ = false;
   Value* texture_operands_ = nullptr;
   bool resumes_ = false;
-  Value* kept_ = nullptr;          // what the warp keeps from stage to stage; first, the lanes that go on
-  std::vector<uint64_t> kept_at_;  // by register, twice: itself and where it wraps round
+  Value* kept_ = nullptr;                 // what the warp keeps from stage to stage; first, the lanes that go on
+  std::vector<uint64_t> kept_at_;         // by register, twice: itself and where it wraps round
   std::map<uint32_t, Arrival> arrivals_;  // by instruction
   uint64_t kept_bytes_ = 64;
   llvm::SwitchInst* resumed_ = nullptr;  // by stage
