@@ -20,7 +20,7 @@ bool is_unix(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-bool send_with(int socket, std::span<iovec> pieces, std::span<const int> descriptors) {
+bool send_with(int socket, std::span<iovec> pieces, std::span<const int> descriptors, bool wait) {
   alignas(cmsghdr) char control[CMSG_SPACE(most * sizeof(int))] = {};
   size_t size = descriptors.size_bytes();
   for (pieces = after(pieces, 0); !pieces.empty();) {
@@ -36,7 +36,7 @@ bool send_with(int socket, std::span<iovec> pieces, std::span<const int> descrip
       head->cmsg_len = CMSG_LEN(size);
       std::memcpy(CMSG_DATA(head), descriptors.data(), size);
     }
-    ssize_t done = sendmsg(socket, &message, MSG_NOSIGNAL);
+    ssize_t done = sendmsg(socket, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return false;
     size = 0;
@@ -45,7 +45,7 @@ bool send_with(int socket, std::span<iovec> pieces, std::span<const int> descrip
   return true;
 }
 
-ssize_t receive_with(int socket, void* to, size_t room, std::vector<base::Fd>& received) {
+ssize_t receive_with(int socket, void* to, size_t room, std::vector<base::Fd>& received, bool wait) {
   alignas(cmsghdr) char control[CMSG_SPACE(most * sizeof(int))];
   iovec piece{to, room};
   msghdr message{};
@@ -54,7 +54,7 @@ ssize_t receive_with(int socket, void* to, size_t room, std::vector<base::Fd>& r
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   ssize_t got;
-  do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   while (got < 0 && errno == EINTR);
   if (got < 0) return got;
   for (cmsghdr* head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {

@@ -1,10 +1,7 @@
 // What a worker and its listener say to each other over a socket of their own: few questions, each checked by the
 // listener, because a worker may have fallen to its client.
 #pragma once
-#include <sys/socket.h>
-
 #include <algorithm>
-
 #include <cstdint>
 #include <cstring>
 #include <string>
