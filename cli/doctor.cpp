@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -229,6 +230,44 @@ std::string doctor_in_a_line() {
   DoctorOptions options;
   auto seen = look(options, Asked{});
   return seen ? report_in_a_line(diagnose(seen.value().facts)) : std::string();
+}
+
+namespace {
+
+void describe(CLI::App& doctor, DoctorOptions& options) {
+  doctor.add_flag("--json", options.json, "Print one JSON object (doctor/report/schema.json)");
+  doctor.add_flag("--quiet", options.quiet, "Print the ids of what was found, and nothing else");
+  doctor.add_flag("-v,--verbose", options.verbose, "Print all evidence, all ways, and what only looks like a cause");
+  doctor.add_flag("--list-checks", options.list_checks, "List every check");
+  doctor.add_option("--explain", options.explain, "Explain one cause, for example WSL-02")->type_name("ID");
+  // The text may be left out: then it is read from standard input.
+  auto* text =
+      doctor.add_option("--explain-text", options.text, "Find the causes of an error text (default: standard input)");
+  text->type_name("[TEXT]")->expected(0, 1);
+  doctor.add_option("--replay", options.replay, "Diagnose a snapshot of a machine instead of this one; nothing is run")
+      ->type_name("FILE");
+  doctor.add_option("--bundle", options.bundle, "Write a snapshot of this machine, without names and secrets")
+      ->type_name("FILE");
+  doctor.add_flag("--fix", options.fix, "Show the mends that this program can make, and make each after a yes");
+  doctor.add_flag("--yes", options.yes, "With --fix: do not ask");
+  doctor.add_flag("--undo", options.undo, "Take the last mend back");
+  doctor.add_option(
+      "what", options.words,
+      "cuda, hip, opencl, vulkan, opengl, egl; ids of checks; or, after --, a program: it is read, not run");
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Commands& commands) {
+  auto* command = app.add_subcommand(
+      "doctor",
+      "Say why there is no GPU here, and what the way out is: outboard doctor [INTERFACE | CHECK | -- PROGRAM]");
+  auto options = std::make_shared<DoctorOptions>();
+  describe(*command, *options);
+  commands.emplace_back(command, [command, options] {
+    options->explains_text = command->count("--explain-text") > 0;
+    return doctor(*options);
+  });
 }
 
 }  // namespace cli

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands.h"
+
 namespace cli {
 
 struct DoctorOptions {
@@ -20,6 +22,7 @@ struct DoctorOptions {
 // The exit code: 0 works, 1 blocked and the cause found, 2 works with limits, 3 blocked and the cause unknown, 4 usage,
 // 5 a probe crashed.
 int doctor(const DoctorOptions& options);
+void add_doctor(CLI::App& app, Commands& commands);
 
 // The verdict on this machine's CUDA in one line, for other commands that failed.
 std::string doctor_in_a_line();

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <regex>
 
 #include "api/checks.h"
 #include "cli/checked.h"
@@ -16,6 +18,17 @@
 
 namespace cli {
 namespace {
+
+const char* const target_help =
+    "auto (OUTBOARD_TARGET, this machine's own GPU, servers by what they have and how near they are, then cpu), local, "
+    "cpu (the software GPU), host, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND, "
+    "the name of a joined server";
+
+// CLI11's form of a check: what is wrong, or nothing.
+std::string is_capability(const std::string& text) {
+  static const std::regex form("([5-9]|1[0-3])\\.[0-9]");
+  return std::regex_match(text, form) ? "" : "'" + text + "' is no compute capability from 5.0 to 13.9";
+}
 
 namespace fs = std::filesystem;
 
@@ -97,6 +110,43 @@ int run(RunOptions options) {
   int reason = errno;
   std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));
   return reason == ENOENT ? 127 : 126;
+}
+
+namespace {
+
+// The subcommand; its options land in `options`.
+CLI::App* describe(CLI::App& app, RunOptions& options) {
+  auto* run = app.add_subcommand("run", "Run a program with a GPU: outboard run [--on TARGET] -- CMD...");
+  run->add_option("--on", options.target, target_help);
+  run->add_option("--devices", options.devices, "With cpu: how many devices the program sees, 1 to 16 (default 1)")
+      ->check(CLI::Range(1, 16));
+  run->add_option("--cc", options.capability,
+                  "The compute capability that the software GPU claims, for example 8.6 (default: 9.0, and what "
+                  "NVIDIA's libraries need towards them)")
+      ->type_name("X.Y")
+      ->check(CLI::Validator(is_capability, "", "capability"));
+  run->add_flag("--check{all}", options.checks,
+                std::string("Check what kernels do with memory; --check=LIST: ") + api::check_names +
+                    ". On the software GPU only")
+      ->type_name("[=LIST]");
+  run->add_option("--check-exit", options.check_exit, "The exit code when --check has found errors")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
+  run->add_option("--vgpu", options.vgpu, "The virtual GPU of the server that the program gets (outboard vgpu)");
+  run->add_flag("--queue,!--no-queue", options.queue, "Wait for a place when the server or the virtual GPU is full");
+  run->add_flag("--plaintext", options.plaintext,
+                "Let tcp:HOST:PORT reach another machine: whoever is on the way can read and change everything");
+  run->add_flag("--verbose", options.verbose, "Say which GPU the program gets, and what was tried");
+  run->add_option("command", options.command, "The program and its arguments")->required();
+  run->positionals_at_end();
+  return run;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Commands& commands) {
+  auto options = std::make_shared<RunOptions>();
+  commands.emplace_back(describe(app, *options), [options] { return run(std::move(*options)); });
 }
 
 }  // namespace cli

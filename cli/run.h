@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands.h"
+
 namespace cli {
 
 // build/lib/NAME, or lib/outboard/NAME where Outboard is installed.
@@ -24,5 +26,6 @@ struct RunOptions {
 // Returns on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying why on
 // standard error, and after a program whose kernels were checked.
 int run(RunOptions options);
+void add_run(CLI::App& app, Commands& commands);
 
 }  // namespace cli

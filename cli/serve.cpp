@@ -83,4 +83,42 @@ int serve(const ServeOptions& options) {
   return server::listen_and_serve(listener);
 }
 
+namespace {
+
+// The subcommand; its options land in `options`.
+CLI::App* describe(CLI::App& app, ServeOptions& options) {
+  auto* serve = app.add_subcommand("serve", "Offer this machine's device to other programs and machines");
+  serve->add_option(
+      "--listen", options.listen,
+      "unix:PATH, tcp:127.0.0.1:PORT, tls:HOST:PORT (encrypted) or vsock://any:PORT; may be repeated (default: this "
+      "user's socket)");
+  serve->add_flag("--stdio", options.stdio,
+                  "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
+  serve->add_option("--device", options.device, "cpu: the software GPU")->capture_default_str();
+  serve->add_option("--devices", options.devices, "How many devices each client sees, 1 to 16 (default 1)")
+      ->check(CLI::Range(1, 16));
+  serve->add_option("--memory", options.memory, "Memory of each device, for each client, for example 8GiB");
+  serve->add_option("--max-clients", options.most_clients, "Refuse more clients than this")->capture_default_str();
+  serve->add_flag("--require-token", options.require_token, "Serve nobody without a token, wherever he comes from");
+  serve->add_flag("--no-sandbox", options.no_sandbox,
+                  "Let workers do what this user may (for debuggers and profilers)");
+  serve->add_option("--metrics", options.metrics, "127.0.0.1:PORT: /metrics for Prometheus and /healthz");
+  serve
+      ->add_option("--grace", options.grace_seconds,
+                   "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
+  serve->add_flag("--plaintext", options.plaintext,
+                  "Let tcp:HOST:PORT listen beyond this machine: whoever is on the way can read and change everything");
+  serve->add_flag("--quiet", options.quiet, "Log warnings and errors only");
+  return serve;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Commands& commands) {
+  auto options = std::make_shared<ServeOptions>();
+  commands.emplace_back(describe(app, *options), [options] { return serve(*options); });
+}
+
 }  // namespace cli

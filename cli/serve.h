@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands.h"
+
 namespace cli {
 
 struct ServeOptions {
@@ -23,6 +25,7 @@ struct ServeOptions {
 
 // The exit code: 0 after SIGTERM or when the client of --stdio left, 1 when it cannot start, 2 for bad options.
 int serve(const ServeOptions& options);
+void add_serve(CLI::App& app, Commands& commands);
 
 // "512MiB", "8G", "1073741824" as bytes; false: none of these.
 bool parse_bytes(const std::string& text, uint64_t& bytes);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <future>
+#include <memory>
 
 #include "cli/run.h"
 #include "client/joined.h"
@@ -150,6 +151,13 @@ int list_targets(bool probe_links) {
     any = any || target.works;
   }
   return any ? 0 : 1;
+}
+
+void add_targets(CLI::App& app, Commands& commands) {
+  auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
+  auto probe_links = std::make_shared<bool>(false);
+  targets->add_flag("--probe", *probe_links, "Measure each link: its kind, a round trip, the bandwidth");
+  commands.emplace_back(targets, [probe_links] { return list_targets(*probe_links); });
 }
 
 }  // namespace cli

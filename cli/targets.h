@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands.h"
 #include "doctor/advice.h"
 
 namespace cli {
@@ -34,5 +35,6 @@ std::vector<Target> choose_target(bool no_local);
 
 // outboard targets: exit code 0 when one works.
 int list_targets(bool probe_links = false);
+void add_targets(CLI::App& app, Commands& commands);
 
 }  // namespace cli
