@@ -30,21 +30,31 @@ constexpr std::string_view azure_tag = "7783-7084-3265-9085-8269-3286-77";
 
 }  // namespace
 
-void Machine::find_layers() {
-  const std::string version = facts.text("f:/proc/version");
-  const std::string virt = lower(trimmed(facts.text("p:virt")));
-  const std::string maker = lower(facts.text("f:/sys/class/dmi/id/sys_vendor"));
-  const std::string product = lower(facts.text("f:/sys/class/dmi/id/product_name"));
-  const std::string os = facts.text("f:/etc/os-release");
+// As systemd-detect-virt names it.
+std::string Machine::virtualization() const { return lower(trimmed(facts.text("p:virt"))); }
 
+void Machine::find_layers() {
+  find_wsl();
+  find_containers();
+  find_machine();
+  const std::string os = facts.text("f:/etc/os-release");
+  nixos = contains(os, "ID=nixos");
+  musl = facts.text("i:libc").starts_with("musl") || contains(os, "ID=alpine");
+}
+
+void Machine::find_wsl() {
+  const std::string version = facts.text("f:/proc/version");
   bool microsoft_kernel = contains_any_case(version, "microsoft-standard") || contains(kernel, "microsoft-standard");
   bool wsl1_kernel = contains(version, "-Microsoft") || contains(kernel, "-Microsoft");
-  bool signs_of_wsl = facts.has("e:WSL_DISTRO_NAME") || facts.has("e:WSL_INTEROP") || virt == "wsl" ||
+  bool signs_of_wsl = facts.has("e:WSL_DISTRO_NAME") || facts.has("e:WSL_INTEROP") || virtualization() == "wsl" ||
                       facts.any("f:/proc/sys/fs/binfmt_misc/WSLInterop*") || facts.any("w:*") ||
                       contains(facts.text("f:/proc/self/mounts"), "/usr/lib/wsl/drivers 9p");
   wsl1 = wsl1_kernel && !microsoft_kernel;
   wsl2 = !wsl1 && (microsoft_kernel || signs_of_wsl);
+}
 
+void Machine::find_containers() {
+  const std::string virt = virtualization();
   lxc = virt.starts_with("lxc") || contains(facts.text("f:/proc/1/environ"), "container=lxc");
   kubernetes = facts.has("e:KUBERNETES_SERVICE_HOST") || virt == "kubernetes";
   apptainer = facts.any("e:APPTAINER_*") || facts.any("e:SINGULARITY_*");
@@ -61,8 +71,16 @@ void Machine::find_layers() {
             (one_of(lower(setting("[u]\n" + unit, "u", "DevicePolicy").value_or("")), {"closed", "strict"}) &&
              !contains(setting("[u]\n" + unit, "u", "DeviceAllow").value_or(""), "nvidia"));
 
+  const std::string version = facts.text("f:/proc/version");
   gvisor = contains_any_case(log, "gVisor") || contains_any_case(version, "gvisor") || virt == "gvisor" ||
            (kernel == "4.4.0" && container && !wsl());
+}
+
+void Machine::find_machine() {
+  const std::string virt = virtualization();
+  const std::string version = facts.text("f:/proc/version");
+  const std::string maker = lower(facts.text("f:/sys/class/dmi/id/sys_vendor"));
+  const std::string product = lower(facts.text("f:/sys/class/dmi/id/product_name"));
   micro_vm = contains(kernel, "-fc-") || kernel.ends_with("-fc") || contains_any_case(version, "kata") ||
              one_of(virt, {"firecracker", "kata", "cloud-hypervisor"}) || contains(maker, "firecracker") ||
              contains(product, "kata");
@@ -80,8 +98,6 @@ void Machine::find_layers() {
   tegra = facts.has("f:/etc/nv_tegra_release") ||
           contains(facts.text("f:/proc/device-tree/compatible"), "nvidia,tegra") ||
           contains(facts.text("f:/sys/firmware/devicetree/base/compatible"), "nvidia,tegra");
-  nixos = contains(os, "ID=nixos");
-  musl = facts.text("i:libc").starts_with("musl") || contains(os, "ID=alpine");
 }
 
 std::vector<std::string> Machine::layers() const {

@@ -97,6 +97,10 @@ class Machine {
   std::vector<std::pair<std::string, std::string>> told_;  // key and flat text of what programs said
   void find_told();
   void find_layers();
+  void find_wsl();
+  void find_containers();
+  void find_machine();
+  std::string virtualization() const;
   void find_windows();
   void find_pci();
   void find_kernel();
