@@ -30,7 +30,7 @@ demo: build
 
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
-	$(BUILD)/bin/launch_bench $(BUILD)
+	test ! -e $(BUILD)/lib/software/libcuda.so.1 || $(BUILD)/bin/launch_bench $(BUILD)
 
 bench-kernels: build
 	tools/setup pocl-opencl-icd ocl-icd-opencl-dev libopenblas-dev

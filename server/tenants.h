@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "server/fair_share.h"
+#include "server/services.h"
 #include "server/state/state.h"
 #include "server/tenant.h"
 #include "server/wrong_tokens.h"
@@ -20,6 +22,7 @@ struct TenantOptions {
   size_t most_waiting = 64;  // that queue, or have not greeted yet
   unsigned devices = 1;
   bool token_required = false;  // wherever a client comes from
+  std::span<const Service> services;
 };
 
 class Tenants {
@@ -67,12 +70,14 @@ class Tenants {
   std::string why_not_now(const Tenant& tenant) const;
   void settle(Tenant& tenant);  // serves it, queues it or refuses it
   bool let_in(Tenant& tenant);
+  base::Status let_in_for_service(Tenant& tenant);
   void advance_queue();
   VirtualGpuInUse* use(const VirtualGpu& vgpu);
 
   bool share_devices(uint64_t now_ns);
   void end_idle(uint64_t now_ns);
   void record(Tenant& tenant, bool over);
+  void write_usage();
 
   const TenantOptions options_;
   std::optional<State> state_;
@@ -81,7 +86,8 @@ class Tenants {
   std::map<std::string, VirtualGpuInUse> in_use_;
   std::map<std::string, Published> published_;
   std::map<unsigned, FairShare> shares_;  // by device
-  std::map<std::pair<std::string, std::string>, Usage> past_;
+  // By token and virtual GPU: since the start, and what the state has yet to take.
+  std::map<std::pair<std::string, std::string>, Usage> past_, owed_;
   WrongTokens wrong_tokens_;
   uint64_t turns_ = 0, chores_at_ns_ = 0;
   bool state_failed_ = false;

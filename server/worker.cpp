@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/devices.h"
 #include "server/greeting.h"
 #include "server/returning.h"
 #include "server/sandbox.h"
@@ -31,18 +31,14 @@ void confine(const WorkerOptions& options) {
   if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
 
-}  // namespace
-
-base::Result<void*> load_device(const std::string& name) {
-  if (name != "cpu") return base::Error{"device '" + name + "' is not available in this version; use --device cpu"};
-  std::error_code error;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / "outboard";
-  void* library = dlopen((folder / "libsoftware_device.so").c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return base::Error{std::string("cannot load the software GPU: ") + dlerror()};
-  return library;
+// Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
+[[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
+                                 wire::Welcome welcome) {
+  auto service = find_service(options.services, hello.purpose);
+  if (!service) refuse(link, service.error());
+  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, nullptr, nullptr);
+  _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
 }
-
-namespace {
 
 // Says where in the queue the client is; false: it has gone.
 bool tell_position(links::Link& link, uint32_t position) {
@@ -59,7 +55,7 @@ Admission admit(links::Link& link, const wire::Hello& hello, Monitored* monitore
   auto admission = monitored->enter(
       hello, [&](uint32_t position) { return tell_position(link, position); }, link.socket());
   if (!admission) refuse(link, admission.error());
-  return admission.value();
+  return std::move(admission.value());
 }
 
 const device::Driver* open_device(links::Link& link, const WorkerOptions& options, const wire::Hello& hello,
@@ -88,7 +84,8 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   auto library = load_device(options.device);  // no file can be opened later
   auto returns = ReturnPoint::create();
-  confine(options);
+  const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
+  if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
   if (options.key) link = encrypt(std::move(link), *options.key);
   wire::Hello hello = read_hello(link);
@@ -96,7 +93,13 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
+  if (!hello.purpose.empty() && !monitored) serve_directly(std::move(link), options, hello, std::move(welcome));
+  if (trusted) confine(options);
   Admission admission = admit(link, hello, monitored.get());
+  if (admission.service.valid())
+    relay(welcome_client(std::move(link), hello, std::move(welcome), options, returns ? &returns.value() : nullptr,
+                         monitored.get()),
+          std::move(admission.service));
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
   if (!library) refuse(link, library.error());
