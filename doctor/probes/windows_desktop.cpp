@@ -55,8 +55,7 @@ Add-Type -TypeDefinition $source
 )";
 
 constexpr const char* elsewhere =
-    "this is not WSL. Ask in a WSL of that Windows: outboard doctor desktop, or with --bundle FILE, which --replay "
-    "reads";
+    "this is not WSL. Ask in a WSL of that Windows; --bundle FILE writes there what --replay FILE reads here";
 
 // What stands between <name ...> and </name>, from `from` on; the five entities of XML 1.0 (4.6) are put back.
 std::string element(const std::string& xml, const std::string& name, size_t& from) {

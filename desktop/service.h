@@ -1,0 +1,31 @@
+// A way in to a session: it listens on sockets that were made before the sandbox, and makes viewers.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace desktop {
+
+class Session;
+
+class Service {
+ public:
+  virtual ~Service() = default;  // ends its viewers and its threads
+};
+
+struct RdpOptions {
+  std::string certificate_path, key_path;
+  std::vector<std::string> codecs;  // "avc444", "avc420", "progressive", "bitmap": those allowed, empty: all
+  size_t most_viewers = 8;
+};
+base::Result<std::unique_ptr<Service>> serve_rdp(Session& session, std::vector<base::Fd> listeners,
+                                                 const RdpOptions& options);
+
+// The browser page (desktop/web/): HTTP and one WebSocket on a listening TCP socket of the loopback. Nothing is shown
+// before Credentials::enter(token).
+base::Result<std::unique_ptr<Service>> serve_web(Session& session, base::Fd listener);
+
+}  // namespace desktop
