@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -19,6 +18,10 @@
 
 #include "desktop/open/tunnel.h"
 #include "desktop/registry.h"
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgets to say that it is C
+}
 
 extern char** environ;
 
@@ -137,7 +140,7 @@ class FarSide {
  private:
   std::string start(const Json& asked) {
     if (keeper_.started()) return as_error("a session was started already");
-    std::vector<std::string> words = {"outboard", "desktop", "serve", "--json", "--until-eof"};
+    std::vector<std::string> words = {"outboard", "desktop", "serve", "--json", "--until-eof", "--no-port"};
     for (const char* option : {"program", "size"}) {
       auto found = asked.find(option);
       if (found == asked.end()) continue;
