@@ -21,13 +21,15 @@ class ClipboardOffer {
 class Clipboard {
  public:
   virtual ~Clipboard() = default;
-  // The display's programs paste this from now on. The offer is dropped when somebody else copies.
-  virtual void offer(std::shared_ptr<ClipboardOffer> offer) = 0;
-  // Called on the clipboard's thread when a program of the display copied. Returns a number for unsubscribe(), after
+  // The display's programs and the other viewers paste this from now on. The offer is dropped when somebody else
+  // copies. `from` is the offering viewer's own subscription, which is not called.
+  virtual void offer(std::shared_ptr<ClipboardOffer> offer, int from) = 0;
+  // Called on the clipboard's thread when a program of the display or another viewer copied; must not call text() then
+  // and there. Returns a number for unsubscribe(), after
   // which nothing is called any more.
   virtual int subscribe(std::function<void()> copied) = 0;
   virtual void unsubscribe(int number) = 0;
-  // What a program of the display copied last, fetched now; blocks for two seconds at most. Nothing: there is no text.
+  // What was copied last, fetched now; blocks for two seconds at most. Nothing: there is no text.
   virtual std::optional<std::string> text() = 0;
 };
 

@@ -2,7 +2,9 @@
 #pragma once
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace desktop {
@@ -61,17 +63,13 @@ class Damage {
 struct Frame {
   Size size;
   size_t stride = 0;  // bytes from row to row
-  std::vector<uint8_t> pixels;
-  uint64_t serial = 0;  // grows with every grab
+  uint8_t* pixels = nullptr;
+  std::shared_ptr<void> memory;  // keeps the pixels; a source may share it with an X server
+  uint64_t serial = 0;           // grows with every grab
   Clock::time_point grabbed{};
 
-  void reshape(Size wanted) {
-    size = wanted;
-    stride = static_cast<size_t>(wanted.width) * 4;
-    pixels.assign(stride * static_cast<size_t>(wanted.height), 0);
-  }
-  const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * stride; }
-  uint8_t* row(int y) { return pixels.data() + static_cast<size_t>(y) * stride; }
+  const uint8_t* row(int y) const { return pixels + static_cast<size_t>(y) * stride; }
+  uint8_t* row(int y) { return pixels + static_cast<size_t>(y) * stride; }
 };
 
 // The pointer's picture. Pixels are A R G B in a 32-bit number, not multiplied by alpha.

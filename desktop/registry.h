@@ -10,8 +10,8 @@
 // Control: {"do":"status"} · {"do":"stop"} · {"do":"credential","uses":1,"seconds":300} -> {"user":…,"password":…}
 // · {"do":"token"} -> {"token":…}, which opens the page once. An answer with "error" holds a sentence.
 //
-// Whoever starts a session for a client elsewhere uses `outboard desktop serve --json --until-eof`: one line on standard
-// output, the Entry, when it is ready (or {"error":…}); the session ends when standard input does.
+// Whoever starts a session for a client elsewhere uses `outboard desktop serve --json --until-eof`: one line on
+// standard output, the Entry, when it is ready (or {"error":…}); the session ends when standard input does.
 //
 // Needs neither X nor FreeRDP: the command line links it.
 #pragma once

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "desktop/rdp/certificate.h"
 
 namespace desktop {
 
@@ -17,10 +18,13 @@ class Service {
 };
 
 struct RdpOptions {
-  std::string certificate_path, key_path;
+  rdp::Certificate certificate;
   std::vector<std::string> codecs;  // "avc444", "avc420", "progressive", "bitmap": those allowed, empty: all
   size_t most_viewers = 8;
 };
+// What must be done before the sandbox: providers of OpenSSL are loaded. An error: NTLM does not work here, so there is
+// no way to prove a password.
+base::Status prepare_rdp();
 base::Result<std::unique_ptr<Service>> serve_rdp(Session& session, std::vector<base::Fd> listeners,
                                                  const RdpOptions& options);
 

@@ -63,12 +63,15 @@ class Screen {
     Watcher& watcher_;
   };
 
-  // Until the display has something new for this watcher (or it had), wake() or the time. True: there is.
-  bool wait(Watcher& watcher, Clock::time_point until);
+  // Until the display has something new for this watcher, wake() or the time. True: there is. Without
+  // `for_pictures` only the pointer counts: the watcher has no use for a picture now.
+  bool wait(Watcher& watcher, Clock::time_point until, bool for_pictures);
   void wake(Watcher& watcher);
   // Brings the frame up to date and calls `use` with it and with what this watcher had not seen, which is seen then.
-  // False: the display is gone.
+  // False: nothing to see, perhaps because the display is gone.
   bool look(Watcher& watcher, const std::function<void(const Frame&, const Damage&)>& use);
+  // The watcher has seen nothing yet.
+  void forget(Watcher& watcher);
   Cursor cursor(Watcher& watcher);
   Size size() const { return source_.size(); }
   bool gone() const;
@@ -114,21 +117,23 @@ class Session {
   void resize(Size wanted);
   // An encoder for a stream, by the lock of the list: when one fails for good, the next takes its place for everybody.
   base::Result<std::unique_ptr<Encoder>> open_encoder(const EncoderSettings& settings);
-  bool has_encoder();
+  bool has_encoder() const;
 
   // Viewers announce themselves; the session does not own them.
   uint64_t add(Viewer& viewer);
   void remove(uint64_t id);
   size_t viewers() const;
 
-  // One JSON object (nlohmann-json is kept out of this header): what `outboard desktop status` shows. Keys: render,
-  // encode, encoders (tried, with reasons), display, size, sound, viewers (see ViewerStatistics).
+  // One JSON object: what `outboard desktop status` shows. Keys: render, encode, encoders (name, usable, reason),
+  // source, size, sound, wrong_passwords, viewers (an array of ViewerStatistics by its names, times in ms, rates in
+  // Mbit/s).
   std::string status_json() const;
   // Ends all viewers with a reason.
   void end_viewers(const std::string& reason);
 
  private:
   void watch();
+  void follow_sizes();
 
   Parts parts_;
   Screen screen_;
@@ -136,6 +141,7 @@ class Session {
   mutable std::mutex mutex_;
   std::condition_variable resize_news_;
   Size wanted_size_;
+  mutable std::mutex viewers_mutex_;
   std::vector<std::pair<uint64_t, Viewer*>> viewers_;
   uint64_t next_viewer_ = 1;
   bool ending_ = false;

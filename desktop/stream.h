@@ -1,13 +1,11 @@
 // Pictures of a session to one viewer: waits for damage, keeps the window of unacknowledged frames, converts, encodes,
 // refines at rest. The viewer (rdp/, web/) only packs and sends.
 #pragma once
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "desktop/encoder.h"
 #include "desktop/picture.h"
@@ -48,6 +46,7 @@ struct StreamOptions {
   int frames_per_second = 60;  // a ceiling is twice this: damage decides
   int quality = 23;            // in motion
   int refined_quality = 12;    // at rest
+  bool may_fall_back = false;  // when every encoder fails, go on with Codec::bitmap; otherwise end
   // Nothing is sent to a viewer that does not acknowledge for this long, and then it is dropped.
   std::chrono::seconds silence{20};
 };
@@ -73,6 +72,8 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
+  // Asks the thread to end and returns at once: for the sink's callbacks, and for whoever must not wait.
+  void end(const std::string& reason);
   // The viewer has shown this frame and all before it.
   void acknowledge(uint32_t id);
   // The viewer stopped acknowledging on purpose (MS-RDPEGFX 2.2.3.3, queueDepth SUSPEND_FRAME_ACKNOWLEDGEMENT).

@@ -12,6 +12,7 @@ namespace server {
 struct SandboxRooms {
   std::vector<std::string> read;   // files and folders
   std::vector<std::string> write;  // folders
+  std::vector<int> calls;          // system calls beside those of a worker
 };
 // Of the software GPU: the kernel cache, and what says which processor this is.
 SandboxRooms worker_rooms();

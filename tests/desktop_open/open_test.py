@@ -13,7 +13,7 @@ os.makedirs(work + "/run", 0o700)
 outboard = shutil.copy(sys.argv[1], root + "/bin/outboard")
 for name in glob.glob(os.path.dirname(sys.argv[1]) + "/../lib/outboard/*.so"):
     os.symlink(os.path.abspath(name), root + "/lib/outboard/" + os.path.basename(name))
-shutil.copy(here + "/session.py", root + "/lib/outboard/outboard-desktop")
+os.chmod(shutil.copy(here + "/session.py", root + "/lib/outboard/outboard-desktop"), 0o755)
 
 
 def program(name, text):
