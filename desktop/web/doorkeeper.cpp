@@ -1,5 +1,6 @@
 #include "desktop/web/doorkeeper.h"
 
+#include <openssl/crypto.h>
 #include <sys/random.h>
 
 #include <cstdint>
@@ -24,10 +25,7 @@ std::string random_text(size_t bytes) {
 }
 
 bool same(const std::string& one, const std::string& other) {
-  unsigned difference = one.size() != other.size();
-  for (size_t at = 0; at < one.size(); ++at)
-    difference |= static_cast<unsigned>(one[at]) ^ static_cast<unsigned>(at < other.size() ? other[at] : 0);
-  return difference == 0;
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 }  // namespace

@@ -45,7 +45,9 @@ TEST(Messages, any_bytes_are_survived) {
     std::vector<uint8_t> bytes(random() % 8);
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random() % 20);
     auto message = read(bytes);
-    if (message) EXPECT_EQ(static_cast<uint8_t>(message->what), bytes[0]);
+    if (message) {
+      EXPECT_EQ(static_cast<uint8_t>(message->what), bytes[0]);
+    }
   }
 }
 
