@@ -37,6 +37,8 @@ void add_desktop(CLI::App& app, Commands& commands) {
   auto* desktop = app.add_subcommand("desktop", "A desktop or one program's window, drawn here, shown elsewhere");
   desktop->require_subcommand(1);
   add_desktop_serve(*desktop, commands);
+  add_desktop_open(*desktop, commands);
+  add_desktop_sessions(*desktop, commands);
 }
 
 }  // namespace cli

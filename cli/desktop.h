@@ -8,5 +8,7 @@ void add_desktop(CLI::App& app, Commands& commands);
 
 // Its subcommands, one file each.
 void add_desktop_serve(CLI::App& desktop, Commands& commands);
+void add_desktop_open(CLI::App& desktop, Commands& commands);
+void add_desktop_sessions(CLI::App& desktop, Commands& commands);  // list, status, stop
 
 }  // namespace cli

@@ -1,11 +1,16 @@
 #include "cli/services.h"
 
+#include <utility>
 #include <vector>
+
+#include "desktop/open/far_side.h"
 
 namespace cli {
 
 std::span<const server::Service> services() {
-  static const std::vector<server::Service> all = {};
+  static const std::vector<server::Service> all = {
+      {"desktop", true,
+       [](links::Link stream, const server::ServiceRequest&) { return desktop::offer_session(std::move(stream)); }}};
   return all;
 }
 

@@ -51,8 +51,8 @@ base::Result<Session::Parts> gather(const WorkerTask& task) {
 // A GPU's encoder opens the driver's files and devices for every stream.
 server::SandboxRooms rooms_of(const Encoders& encoders) {
   server::SandboxRooms rooms;
-  rooms.read = {"/etc/localtime", "/usr/share/zoneinfo", "/proc/self",
-                "/proc/cpuinfo",  "/proc/meminfo",       "/sys/devices/system/cpu"};
+  rooms.read = {"/etc/localtime", "/usr/share/zoneinfo",     "/proc/self",  "/proc/cpuinfo",
+                "/proc/meminfo",  "/sys/devices/system/cpu", "/dev/urandom"};  // libwebsockets opens it
   rooms.calls = {SCMP_SYS(accept4),
                  SCMP_SYS(timerfd_create),
                  SCMP_SYS(timerfd_settime),
