@@ -11,6 +11,7 @@
 #include "server/devices.h"
 #include "server/greeting.h"
 #include "server/returning.h"
+#include "server/rooms.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
@@ -27,7 +28,7 @@ using FindChecks = const device::Checks* (*)();
 void confine(const WorkerOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   if (!options.sandbox) return;
-  base::Status entered = enter_sandbox(worker_rooms());
+  base::Status entered = enter_sandbox(worker_rooms(options.device));
   if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
 
