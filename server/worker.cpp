@@ -60,6 +60,8 @@ const device::Driver* open_device(links::Link& link, const WorkerOptions& option
   auto open = reinterpret_cast<Open>(dlsym(library, "outboard_device"));
   const device::Driver* driver =
       open ? open(admission.memory_bytes ? admission.memory_bytes : options.memory_bytes) : nullptr;
+  auto failure = reinterpret_cast<const char* (*)()>(dlsym(library, "outboard_failure"));
+  if (!driver && failure) base::log(base::Level::error, "device-failed", {{"reason", failure()}});
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   return driver;
 }

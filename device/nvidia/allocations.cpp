@@ -16,6 +16,14 @@ CUresult here(CUcontext& context, CUdevice& device) {
   return vendor().cuCtxGetDevice(&device);
 }
 
+// Most allocations need no call of the driver's, and must fail all the same when a kernel has lost the context.
+CUresult context_error() {
+  CUresult result = vendor().cuStreamQuery(nullptr);
+  const bool captured =
+      result >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && result <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+  return result == CUDA_ERROR_NOT_READY || captured ? CUDA_SUCCESS : result;
+}
+
 }  // namespace
 
 CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
@@ -23,6 +31,7 @@ CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   CUdevice device = 0;
   if (!dptr || !bytesize) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = here(context, device)) return result;
+  if (CUresult result = context_error()) return result;
   return memory().allocate(bytesize, context, device, *dptr);
 }
 

@@ -55,7 +55,6 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
 }
 
 CUresult cuCtxDestroy_v2(CUcontext ctx) {
-  memory().wait_for_frees();
   if (CUresult result = vendor().cuCtxDestroy_v2(ctx)) return result;
   forget(ctx);
   return CUDA_SUCCESS;
@@ -76,7 +75,6 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
   std::lock_guard hold(contexts().lock);
   Primary& primary = contexts().primary[dev];
-  if (primary.uses == 1) memory().wait_for_frees();
   if (CUresult result = vendor().cuDevicePrimaryCtxRelease_v2(dev)) return result;
   if (--primary.uses == 0) forget(primary.context);
   return CUDA_SUCCESS;
@@ -85,7 +83,6 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
 CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   std::lock_guard hold(contexts().lock);
   Primary& primary = contexts().primary[dev];
-  memory().wait_for_frees();
   if (CUresult result = vendor().cuDevicePrimaryCtxReset_v2(dev)) return result;
   // The driver lets go of it: who wants it again retains it again.
   for (; primary.uses; --primary.uses) vendor().cuDevicePrimaryCtxRelease_v2(dev);

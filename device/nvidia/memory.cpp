@@ -212,6 +212,7 @@ void Memory::reap() {
     freed_changed_.wait(hold, [this] { return !freed_.empty(); });
     const Freed next = freed_.front();
     freed_.pop_front();
+    reaping_of_ = next.allocation.context;
     hold.unlock();
     // An error that sticks to the context ends its work, too.
     vendor().cuCtxSetCurrent(next.allocation.context);
@@ -223,7 +224,9 @@ void Memory::reap() {
     }
     give_back(next.allocation);
     hold.lock();
-    if (--unfinished_ == 0) freed_changed_.notify_all();
+    reaping_of_ = nullptr;
+    --unfinished_;
+    freed_changed_.notify_all();
   }
 }
 
@@ -232,10 +235,22 @@ void Memory::wait_for_frees() {
   freed_changed_.wait(hold, [this] { return unfinished_ == 0; });
 }
 
+// Its work has ended with it, and its events are gone.
 void Memory::free_all(CUcontext context) {
   std::vector<Block> gone;
   {
-    std::lock_guard hold(lock_);
+    std::unique_lock hold(lock_);
+    for (auto at = freed_.begin(); at != freed_.end();) {
+      if (at->allocation.context != context) {
+        ++at;
+        continue;
+      }
+      allocations_[at->allocation.address] = at->allocation;
+      at = freed_.erase(at);
+      --unfinished_;
+    }
+    freed_changed_.notify_all();
+    freed_changed_.wait(hold, [&] { return reaping_of_ != context; });
     for (auto at = allocations_.begin(); at != allocations_.end();) {
       if (at->second.context != context) {
         ++at;

@@ -35,7 +35,7 @@ class Memory {
   bool free(uint64_t address, CUevent event = nullptr);
   // All that was freed has gone back.
   void wait_for_frees();
-  // What a context leaves behind when it is destroyed.
+  // What a context leaves behind, once it is destroyed.
   void free_all(CUcontext context);
 
   // --- addresses for the program's own mappings
@@ -87,6 +87,7 @@ class Memory {
   std::deque<Freed> freed_;
   size_t unfinished_ = 0;
   bool reaping_ = false;
+  CUcontext reaping_of_ = nullptr;  // whose memory is waited for now
 };
 
 Memory& memory();

@@ -49,8 +49,8 @@ uint64_t bytes_of_elf(Bytes elf) {
 uint64_t bytes_of_ptx(std::string_view text) {
   ptx::Module module;
   ptx::Error error;
-  uint64_t bytes = text.size();
-  if (!ptx::parse(text, module, error)) return bytes;
+  uint64_t bytes = 0;
+  if (!ptx::parse(text, module, error)) return text.size();
   for (const ptx::Variable& variable : module.variables)
     if (!variable.is_extern && variable.space == ptx::Space::global &&
         __builtin_add_overflow(bytes, variable.size, &bytes))

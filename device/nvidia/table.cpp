@@ -2,7 +2,6 @@
 #include <memory>
 #include <string>
 
-#include "base/log.h"
 #include "device/device.h"
 #include "device/nvidia/budget.h"
 #include "device/nvidia/memory.h"
@@ -20,6 +19,11 @@ namespace {
 template <class... P>
 void fill(CUresult (*&slot)(P...), CUresult (*ours)(P...), CUresult (*theirs)(P...)) {
   slot = ours ? ours : theirs;
+}
+
+std::string& failure() {
+  static auto* reason = new std::string;
+  return *reason;
 }
 
 base::Status start(uint64_t memory_bytes) {
@@ -48,6 +52,9 @@ extern "C" __attribute__((visibility("default"))) const char* outboard_prepare()
   return opened ? nullptr : reason.c_str();
 }
 
+// Why outboard_device gave nullptr. (This library has a copy of base: its log is not the worker's.)
+extern "C" __attribute__((visibility("default"))) const char* outboard_failure() { return nvidia::failure().c_str(); }
+
 // How many GPUs the driver finds; starts it.
 extern "C" __attribute__((visibility("default"))) int outboard_device_count() {
   int count = 0;
@@ -64,10 +71,7 @@ extern "C" __attribute__((visibility("default"))) const device::Driver* outboard
   static const device::Driver* driver = [memory_bytes]() -> const device::Driver* {
     base::Status started = nvidia::open_vendor();
     if (started) started = nvidia::start(memory_bytes);
-    if (!started) {
-      base::log(base::Level::error, "NVIDIA's GPUs cannot be served", {{"reason", started.error()}});
-      return nullptr;
-    }
+    if (!started) return nvidia::failure() = started.error(), nullptr;
     auto* table = new device::Driver;
 #define ROW(since, name, params) nvidia::fill(table->name, &nvidia::name, nvidia::vendor().name);
 #include "api/cuda/cuda.def"
