@@ -177,8 +177,11 @@ int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
-  if (argc != 2 && argc != 3) return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE]\n"), 2;
-  const std::string device = argc == 3 ? argv[2] : "null";
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|start]...]\n"), 2;
+  const std::string device = argc >= 3 ? argv[2] : "null";
+  const std::vector<std::string> parts(argv + std::min(argc, 3), argv + argc);
+  auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
   build = fs::absolute(argv[1]);
   std::string self = fs::read_symlink("/proc/self/exe");
   const fs::path folder = fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()));
@@ -194,12 +197,15 @@ int main(int argc, char** argv) {
             -1, log);
   for (int i = 0; i < 200 && !fs::exists(folder / "socket"); ++i) usleep(20000);
   std::vector<Figure> figures;
-  link_figures(figures, self, "memory", socket);
-  link_figures(figures, self, "unix", socket);
-  link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
-  link_figures(figures, self, "tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log"));
-  client_figures(figures, self, socket, server);
-  if (fs::exists(software_library())) start_figure(figures, self, socket);
+  const std::pair<const char*, std::string> links[] = {
+      {"memory", socket},
+      {"unix", socket},
+      {"tcp", "tcp:127.0.0.1:" + port},
+      {"tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log")}};
+  for (const auto& [name, target] : links)
+    if (wants(name)) link_figures(figures, self, name, target);
+  if (wants("clients")) client_figures(figures, self, socket, server);
+  if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
   fs::remove_all(folder);
