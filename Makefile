@@ -32,6 +32,11 @@ bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
 	test ! -e $(BUILD)/lib/software/libcuda.so.1 || $(BUILD)/bin/launch_bench $(BUILD)
 
+# On a machine with an NVIDIA GPU and its driver; needs no LLVM. Exit code 3: there is no GPU (docs/nvidia.md).
+.PHONY: gpu-check
+gpu-check:
+	tests/gpu/check.sh $(BUILD)-gpu
+
 bench-kernels: build
 	tools/setup pocl-opencl-icd ocl-icd-opencl-dev libopenblas-dev
 	cmake -S . -B $(BUILD) -DOUTBOARD_BENCH_KERNELS=ON

@@ -94,6 +94,24 @@ void open(const std::string& path) {
 
 }  // namespace
 
+Launcher::Launcher(const std::string& path) {
+  open(path);
+  void* module = nullptr;
+  call("cuModuleLoadData", &module, kernel);
+  call("cuModuleGetFunction", &function_, module, "nothing");
+  launch_ = dlsym(library, "cuLaunchKernel");
+  wait_ = dlsym(library, "cuCtxSynchronize");
+}
+
+void Launcher::launch() {
+  uint64_t a = 0, b = 0;
+  unsigned n = 0;
+  void* parameters[] = {&a, &b, &n};
+  reinterpret_cast<Launch>(launch_)(function_, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+}
+
+void Launcher::wait() { reinterpret_cast<int (*)()>(wait_)(); }
+
 int start_driver(const std::string& path) {
   open(path);
   return 0;

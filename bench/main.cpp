@@ -1,5 +1,6 @@
 // make bench: starts a server of the null device (or of another one), measures the links through it, prints a table
 // and writes results.json. Needs neither a GPU nor LLVM.
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -34,13 +35,14 @@ fs::path build;
 std::string remote_library() { return (build / "lib/remote/libcuda.so.1").string(); }
 std::string software_library() { return (build / "lib/software/libcuda.so.1").string(); }
 
-pid_t start(std::vector<std::string> words, int output = -1) {
+pid_t start(std::vector<std::string> words, int output = -1, int errors = -1) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (errors >= 0) posix_spawn_file_actions_adddup2(&actions, errors, 2);
   pid_t pid = -1;
   posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -83,13 +85,15 @@ void memory_figures(std::vector<Figure>& figures, std::map<std::string, std::vec
 void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name,
                   const std::string& target) {
   constexpr int turns = 5;
-  bool tcp = name == "tcp", memory = name == "memory";
+  bool tcp = name == "tcp", memory = name == "memory", tls = name == "tls";
   setenv("OUTBOARD_SHARED_MEMORY", memory ? "on" : "off", 1);
   std::vector<double> trips, rates;
   std::map<std::string, std::vector<double>> got;
   for (int i = 0; i < turns; ++i) {
-    trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp));
-    rates.push_back(memory ? bench::memory_copy_gb_per_s() : bench::bare_stream_gb_per_s(tcp));
+    trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp || tls));
+    rates.push_back(memory ? bench::memory_copy_gb_per_s()
+                    : tls  ? bench::bare_tls_stream_gb_per_s()
+                           : bench::bare_stream_gb_per_s(tcp));
     for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
   }
   double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]),
@@ -102,9 +106,35 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
   if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
-    figures.push_back(
-        {name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
+    figures.push_back({name + ".copy_" + way, copied, "GB/s", rate, tls ? "bare OpenSSL" : "bare stream",
+                       ">= 0.9 x limit", copied >= 0.9 * rate});
   }
+}
+
+// Total throughput must not fall when more clients come.
+void client_figures(std::vector<Figure>& figures, const std::string& self, const std::string& target, pid_t server) {
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
+  setenv("OUTBOARD_SHARED_MEMORY", "on", 1);
+  double one = 0;
+  for (int clients : {1, 8, 64}) {
+    std::vector<double> turns;
+    for (int i = 0; i < 3; ++i) turns.push_back(bench::launches_per_second(self, remote_library(), clients) / 1e6);
+    const double all = bench::median(turns);
+    if (clients == 1) one = all;
+    figures.push_back({"clients." + std::to_string(clients), all, "M/s", one, "one client", ">= limit", all >= one});
+  }
+  const double idle = bench::idle_session_mb(self, remote_library(), server);
+  figures.push_back({"clients.idle_session", idle, "MB", 20, "goal", "<= 20", idle <= 20});
+}
+
+// The server's log says its key's fingerprint, which clients of an encrypted link must know.
+std::string fingerprint_in(const fs::path& log) {
+  std::ifstream file(log);
+  for (std::string line; std::getline(file, line);) {
+    const size_t at = line.find("fingerprint=");
+    if (at != line.npos) return line.substr(at + 12, line.find(' ', at) - at - 12);
+  }
+  return {};
 }
 
 void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
@@ -145,22 +175,40 @@ bool write_results(const std::vector<Figure>& figures) {
 int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
-  if (argc != 2 && argc != 3) return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE]\n"), 2;
-  const std::string device = argc == 3 ? argv[2] : "null";
+  if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|start]...]\n"), 2;
+  const std::string device = argc >= 3 ? argv[2] : "null";
+  const std::vector<std::string> parts(argv + std::min(argc, 3), argv + argc);
+  auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
   build = fs::absolute(argv[1]);
   std::string self = fs::read_symlink("/proc/self/exe");
-  std::string socket = (fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))).string();
-  std::string port = std::to_string(20000 + getpid() % 20000);
-  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--device", device, "--listen",
-                        "unix:" + socket, "--listen", "tcp:127.0.0.1:" + port});
-  for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
+  const fs::path folder = fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  setenv("XDG_CONFIG_HOME", folder.c_str(), 1);  // where the key of this run's server goes
+  setenv("OUTBOARD_STATE", folder.c_str(), 1);
+  const std::string socket = "unix:" + (folder / "socket").string(), port = std::to_string(20000 + getpid() % 20000),
+                    secure_port = std::to_string(40000 + getpid() % 20000);
+  const int log = open((folder / "log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  pid_t server =
+      start({(build / "bin/outboard").string(), "serve", "--max-clients", "128", "--device", device, "--listen", socket,
+             "--listen", "tcp:127.0.0.1:" + port, "--listen", "tls:127.0.0.1:" + secure_port},
+            -1, log);
+  for (int i = 0; i < 200 && !fs::exists(folder / "socket"); ++i) usleep(20000);
   std::vector<Figure> figures;
-  link_figures(figures, self, "memory", "unix:" + socket);
-  link_figures(figures, self, "unix", "unix:" + socket);
-  link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
-  if (fs::exists(software_library())) start_figure(figures, self, "unix:" + socket);
+  const std::pair<const char*, std::string> links[] = {
+      {"memory", socket},
+      {"unix", socket},
+      {"tcp", "tcp:127.0.0.1:" + port},
+      {"tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log")}};
+  for (const auto& [name, target] : links)
+    if (wants(name)) link_figures(figures, self, name, target);
+  if (wants("clients")) client_figures(figures, self, socket, server);
+  if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
+  fs::remove_all(folder);
   print(figures);
   return write_results(figures) ? 0 : 1;
 }

@@ -13,10 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/fd.h"
 
@@ -127,10 +126,10 @@ class Filter {
   bool good_ = true;
 };
 
-base::Status restrict_calls(const std::vector<int>& more) {
+base::Status restrict_calls(const SandboxRooms& rooms) {
   Filter filter;
   for (int call : allowed) filter.add(call);
-  for (int call : more) filter.add(call);
+  for (int call : rooms.calls) filter.add(call);
   // No namespaces: they would bring a file system and a network of their own.
   constexpr uint64_t spaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
                               CLONE_NEWCGROUP | CLONE_PTRACE;
@@ -148,6 +147,8 @@ base::Status restrict_calls(const std::vector<int>& more) {
   // Terminals are asked whether they are some; nothing is typed into them (TIOCSTI).
   for (unsigned request : {0x5401u /* TCGETS */, 0x541Bu /* FIONREAD */})
     filter.add(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, request));
+  for (const SandboxRooms::Ioctl& each : rooms.requests)
+    filter.add(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, each.mask, each.value));
   if (!filter.load()) return lacking("seccomp takes no filter");
   return base::Done{};
 }
@@ -161,30 +162,10 @@ void limit(int what, rlim_t most) {
 
 }  // namespace
 
-SandboxRooms worker_rooms() {
-  SandboxRooms rooms{{"/proc/cpuinfo", "/proc/meminfo", "/proc/self/maps", "/sys/devices/system/cpu"}, {}, {}};
-  auto setting = [](const char* name) {
-    const char* value = secure_getenv(name);
-    return std::string(value ? value : "");
-  };
-  // As the software GPU finds it (kernel_cache.cpp), made now because later it cannot be.
-  std::string cache = setting("OUTBOARD_CACHE");
-  if (cache == "off") return rooms;
-  std::string base = setting("XDG_CACHE_HOME");
-  if (!base.starts_with('/')) base = setting("HOME").starts_with('/') ? setting("HOME") + "/.cache" : "";
-  if (cache.empty() && !base.empty()) cache = base + "/outboard/kernels";
-  if (cache.empty()) return rooms;
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(cache).parent_path(), error);
-  mkdir(cache.c_str(), 0700);
-  rooms.write.push_back(cache);
-  return rooms;
-}
-
 base::Status enter_sandbox(const SandboxRooms& rooms) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, most_descriptors);
-  limit(RLIMIT_MEMLOCK, 64 << 10);
+  if (!rooms.locks_memory) limit(RLIMIT_MEMLOCK, 64 << 10);
   limit(RLIMIT_MSGQUEUE, 0);
   limit(RLIMIT_RTPRIO, 0);
   limit(RLIMIT_NICE, 0);
@@ -192,7 +173,7 @@ base::Status enter_sandbox(const SandboxRooms& rooms) {
   // Another process of this user must not look into this one, which may hold another client's data.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   TRY(restrict_files(rooms));
-  return restrict_calls(rooms.calls);
+  return restrict_calls(rooms);
 }
 
 }  // namespace server

@@ -37,6 +37,8 @@ class ClientSession final : public worker::Session {
   const device::Checks* checks() override { return checks_; }
   bool add(uint64_t number, const void* type, void* handle) override { return objects_.add(number, type, handle); }
   void remove(uint64_t number) override { objects_.remove(number); }
+  void lend(uint64_t address, size_t size) override { objects_.lend(address, size); }
+  void take_back(uint64_t address) override { objects_.take_back(address); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
   void run_host_function(uint64_t callback) override;
 

@@ -11,6 +11,7 @@
 #include "server/devices.h"
 #include "server/greeting.h"
 #include "server/returning.h"
+#include "server/rooms.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
@@ -27,7 +28,7 @@ using FindChecks = const device::Checks* (*)();
 void confine(const WorkerOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   if (!options.sandbox) return;
-  base::Status entered = enter_sandbox(worker_rooms());
+  base::Status entered = enter_sandbox(worker_rooms(options.device));
   if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
 
@@ -68,6 +69,8 @@ const device::Driver* open_device(links::Link& link, const WorkerOptions& option
   auto open = reinterpret_cast<Open>(dlsym(library, "outboard_device"));
   const device::Driver* driver =
       open ? open(admission.memory_bytes ? admission.memory_bytes : options.memory_bytes) : nullptr;
+  auto failure = reinterpret_cast<const char* (*)()>(dlsym(library, "outboard_failure"));
+  if (!driver && failure) base::log(base::Level::error, "device-failed", {{"reason", failure()}});
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   return driver;
 }

@@ -9,6 +9,11 @@
 #include "client/cuda/streams.h"
 #include "client/session.h"
 
+// Only Outboard's stand-ins for a driver have it: whoever looks for the vendor's own passes them over
+// (device/nvidia/vendor.cpp).
+extern "C" __attribute__((visibility("default"))) const char outboard_stand_in[];
+const char outboard_stand_in[] = "Outboard";
+
 namespace {
 
 // Default streams become what the server knows before a call leaves (streams.h).

@@ -1,6 +1,7 @@
 // Modules: loaded through the device's own functions, described for the client, kernels numbered.
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <mutex>
@@ -21,6 +22,7 @@ namespace description = api::description;
 struct Loaded {
   std::vector<std::byte> description;
   uint64_t first_function = 0, functions = 0;
+  std::set<CUdeviceptr> variables;  // that the client has asked for
 };
 std::mutex lock;
 std::unordered_map<CUmodule, Loaded> loaded;
@@ -72,6 +74,7 @@ CUresult describe(CUmodule module, uint64_t first, Loaded& entry) {
 
 void forget(const Loaded& entry) {
   for (uint64_t i = 0; i < entry.functions; ++i) session().remove(entry.first_function + i);
+  for (CUdeviceptr variable : entry.variables) session().take_back(variable);
 }
 
 }  // namespace
@@ -85,9 +88,21 @@ struct LinkWrapper {
   const void* const* parts = nullptr;
 };
 
+// Devices take an image's word for where it ends; it must end within what the client sent.
+bool ends_within(const void* image, size_t size) {
+  constexpr uint32_t fatbin_magic = 0xba55ed50, elf_magic = 0x464c457f;
+  uint32_t magic = 0;
+  if (size >= sizeof magic) std::memcpy(&magic, image, sizeof magic);
+  if (magic == fatbin_magic) return size >= 16 && image::fatbin_extent(image) <= size;
+  if (magic == LinkWrapper{}.magic) return false;  // it names addresses, which a client has no business with
+  if (magic == elf_magic) return size >= 64 && image::elf_extent(image, size) != 0;
+  return std::memchr(image, 0, size) != nullptr;
+}
+
 CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, CUjit_option* options, void** values) {
   const device::Driver& driver = session().driver();
   auto parts = image::unbundle({static_cast<const std::byte*>(image), size});
+  if (!parts && !ends_within(image, size)) return CUDA_ERROR_INVALID_IMAGE;
   if (!parts) return driver.cuModuleLoadDataEx(module, image, count, options, values);
   std::vector<const void*> list;
   for (const auto& part : parts.value()) {
@@ -143,7 +158,11 @@ CUresult obModuleDescribe(CUmodule module, size_t offset, void* text, size_t siz
 }
 
 CUresult obModuleGlobal(CUmodule module, const char* name, CUdeviceptr* address, size_t* size) {
-  return session().driver().cuModuleGetGlobal_v2(address, size, module, name);
+  if (CUresult result = session().driver().cuModuleGetGlobal_v2(address, size, module, name)) return result;
+  std::lock_guard hold(lock);
+  auto found = loaded.find(module);
+  if (found != loaded.end() && found->second.variables.insert(*address).second) session().lend(*address, *size);
+  return CUDA_SUCCESS;
 }
 
 CUresult obModuleUnload(CUmodule module) {

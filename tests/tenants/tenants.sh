@@ -19,7 +19,7 @@ at=unix:$work/socket port=$(free_port) metrics_port=$(free_port) servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 fail() { echo "FAILED: $1"; tail -20 "$work/log"; exit 1; }
 serve() {
-  "$outboard" serve --listen "$at" --listen tcp:127.0.0.1:$port "$@" 2>>"$work/log" & servers+=($!) server=$!
+  "$outboard" serve --device "${OUTBOARD_TEST_DEVICE:-cpu}" --listen "$at" --listen tcp:127.0.0.1:$port "$@" 2>>"$work/log" & servers+=($!) server=$!
   for _ in $(seq 200); do "$outboard" ps >/dev/null 2>&1 && [ -S "$work/socket" ] && return; sleep 0.05; done
   fail "the server does not start"
 }

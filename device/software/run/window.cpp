@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "api/window.h"
@@ -22,11 +23,20 @@ void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 }  // namespace
 
+uint64_t window_base() {
+  static const uint64_t base = [] {
+    const char* setting = std::getenv("OUTBOARD_WINDOW_BASE");
+    uint64_t given = setting ? std::strtoull(setting, nullptr, 16) : 0;
+    return given && given % huge_page == 0 ? given : api::window_base;
+  }();
+  return base;
+}
+
 base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit, unsigned devices) {
-  void* at = mmap(pointer(api::window_base), api::device_area_size, PROT_NONE,
+  void* at = mmap(pointer(window_base()), api::device_area_size, PROT_NONE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   // Kernels before 4.17 take the address as a hint and may answer another one.
-  if (at != MAP_FAILED && at != pointer(api::window_base)) {
+  if (at != MAP_FAILED && at != pointer(window_base())) {
     munmap(at, api::device_area_size);
     at = MAP_FAILED;
     errno = EEXIST;
@@ -34,7 +44,7 @@ base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit, unsigned d
   if (at == MAP_FAILED)
     return base::Error{std::string("the device's address window cannot be reserved: ") + std::strerror(errno) +
                        "; check `ulimit -v`, and that only one device is opened in this process"};
-  return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit, devices));
+  return std::unique_ptr<Memory>(new Memory(window_base(), api::device_area_size, limit, devices));
 }
 
 // The first page stays unused: an address just below the first allocation faults as well.

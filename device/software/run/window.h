@@ -10,14 +10,22 @@
 #include <optional>
 #include <vector>
 
+#include "api/window.h"
 #include "base/free_list.h"
 #include "base/result.h"
 #include "base/shared_memory.h"
-#include "device/software/run/quota.h"
+#include "device/quota.h"
 
 namespace software {
 
 using base::FreeList;
+using device::Quota;
+
+// Where this process's window begins: at api::window_base, or where OUTBOARD_WINDOW_BASE says (a hexadecimal number),
+// so that a program which holds that window for another device can have this one beside it.
+uint64_t window_base();
+inline uint64_t host_area_end() { return window_base() + api::window_size; }
+inline bool in_device_area(uint64_t address) { return address - window_base() < api::device_area_size; }
 
 // mapped: memory that was mapped into a reserved range of addresses.
 enum class MemoryKind : uint8_t { device, host, managed, module, heap, array, mapped };
@@ -60,9 +68,14 @@ class Memory {
   bool covers(uint64_t address, uint64_t size) const;
 
   // --- addresses first, memory behind them later (reservations.cpp)
-  // 0: no room. `wanted` is tried first. `size` is a multiple of 2 MiB, so that
-  // no page of it is anybody else's.
+  // 0: no room. `wanted` is tried first; a window that was moved may be left for it, once (the annex). `size` is a
+  // multiple of 2 MiB, so that no page of it is anybody else's.
   uint64_t reserve_range(uint64_t size, uint64_t alignment, uint64_t wanted = 0);
+  // Addresses outside of the window that were reserved: memory of this device is there, too.
+  bool in_annex(uint64_t address) const {
+    const uint64_t begin = annex_.load(std::memory_order_acquire);
+    return begin && address - begin < annex_size_.load(std::memory_order_relaxed);
+  }
   // False: there is no such reservation, or something is mapped into it.
   bool release_range(uint64_t address, uint64_t size);
   // Puts bytes from `offset` of a shared memory's descriptor at `address`, inaccessible as yet. False: the range is not
@@ -115,6 +128,7 @@ class Memory {
   void put_aside(const Allocation& gone);
   void give_back(uint64_t address, uint64_t size);
   void close_pages(uint64_t first, uint64_t last);
+  bool reserve_annex(uint64_t wanted, uint64_t size);
   uint64_t room_of(uint64_t size) const { return (size + granule - 1) / granule * granule; }
   SharedRange* make_shared_range(uint64_t begin, uint64_t end);
   template <class Visit>
@@ -133,6 +147,7 @@ class Memory {
   std::deque<Allocation> freed_;  // with gap_: the oldest first
   uint64_t freed_bytes_ = 0;
   std::atomic<uint64_t> changes_{0};
+  std::atomic<uint64_t> annex_{0}, annex_size_{0};
 };
 
 }  // namespace software
