@@ -43,6 +43,10 @@ bench-kernels: build
 	ninja -C $(BUILD)
 	$(BUILD)/bin/outboard_bench_kernels $(BUILD)
 
+.PHONY: bench-desktop
+bench-desktop: build
+	bench/desktop_page.py $(BUILD)
+
 PREFIX ?= /usr/local
 install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)

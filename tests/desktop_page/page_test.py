@@ -161,6 +161,22 @@ def check_page(session, browser):
     check("the cookie lets in again", browser.wait("window.outboard?.frames > 10"), browser.value("document.body.innerText"))
 
 
+def check_clipboard(session, browser):
+    environment = {**os.environ, "DISPLAY": session.entry["display"], "XAUTHORITY": session.entry["folder"] + "/Xauthority"}
+    copy = ["xclip", "-selection", "clipboard"]
+    browser.call("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}, session=None)
+    subprocess.run(copy, env=environment, input="from the host: é中".encode(), timeout=20, stdout=subprocess.DEVNULL)
+    check("what the host copies is in the browser", browser.wait(
+        "navigator.clipboard.readText().then(text => text === 'from the host: é中')"), browser.value("navigator.clipboard.readText()"))
+    browser.value("""(() => { const data = new DataTransfer(); data.setData('text/plain', 'from the page: é中');
+                     window.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data})); })()""")
+    end, seen = time.time() + 20, b""
+    while time.time() < end and seen.decode(errors="replace") != "from the page: é中":
+        seen = subprocess.run(copy + ["-o"], env=environment, capture_output=True, timeout=20).stdout
+        time.sleep(0.2)
+    check("what the page pastes is on the host", seen.decode() == "from the page: é中", seen)
+
+
 def check_slow(session, browser, cookie):
     """Two that never read and never acknowledge: the page goes on."""
     stuck = []
@@ -216,6 +232,7 @@ def main():
     try:
         cookie = check_door(session)
         check_page(session, browser)
+        check_clipboard(session, browser)
         check_slow(session, browser, cookie)
         ended = threading.Thread(target=session.end)
         ended.start()
