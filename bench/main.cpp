@@ -112,7 +112,7 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
 }
 
 // Total throughput must not fall when more clients come.
-void client_figures(std::vector<Figure>& figures, const std::string& self, const std::string& target, pid_t server) {
+void client_figures(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
   setenv("OUTBOARD_SHARED_MEMORY", "on", 1);
   double one = 0;
@@ -123,8 +123,13 @@ void client_figures(std::vector<Figure>& figures, const std::string& self, const
     if (clients == 1) one = all;
     figures.push_back({"clients." + std::to_string(clients), all, "M/s", one, "one client", ">= limit", all >= one});
   }
+}
+
+void idle_figure(std::vector<Figure>& figures, const std::string& self, const std::string& name,
+                 const std::string& target, pid_t server) {
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
   const double idle = bench::idle_session_mb(self, remote_library(), server);
-  figures.push_back({"clients.idle_session", idle, "MB", 20, "goal", "<= 20", idle <= 20});
+  figures.push_back({name + ".idle_session", idle, "MB", 20, "goal", "<= 20", idle <= 20});
 }
 
 // The server's log says its key's fingerprint, which clients of an encrypted link must know.
@@ -204,7 +209,11 @@ int main(int argc, char** argv) {
       {"tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log")}};
   for (const auto& [name, target] : links)
     if (wants(name)) link_figures(figures, self, name, target);
-  if (wants("clients")) client_figures(figures, self, socket, server);
+  if (wants("clients")) {
+    client_figures(figures, self, socket);
+    for (const auto& [name, target] : links)
+      if (std::strcmp(name, "unix")) idle_figure(figures, self, name, target, server);
+  }
   if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);

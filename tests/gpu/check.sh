@@ -50,11 +50,11 @@ for program in "$build"/programs/*; do
   else same=$((same + 1)); fi
 done
 grep -q worker-killed "$work/server.log" && failed+=("a worker crashed: $work/server.log")
-timeout 900 "$build/bin/outboard_bench" "$build" nvidia >"$work/bench" 2>&1 || failed+=("the measurements: $work/bench")
+timeout 900 "$build/bin/outboard_bench" "$build" nvidia ${BENCH_PARTS:-} >"$work/bench" 2>&1 || failed+=("the measurements: $work/bench")
 kill -TERM $server; wait $server || failed+=("the server does not end cleanly")
 
 {
-  echo "gpu-check of $(date -u +%Y-%m-%d)${rehearsal:+ -- A REHEARSAL WITHOUT A GPU: the driver is Outboard's software GPU}"
+  echo "gpu-check of $(date -u +%Y-%m-%d)${rehearsal:+ -- A REHEARSAL WITHOUT A GPU: the driver is the software GPU of Outboard}"
   echo "device: $gpu"
   command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
   echo "kernel: $(uname -r); processors: $(nproc); $(git -C "$source" log -1 --format='commit %h' 2>/dev/null)"
