@@ -175,6 +175,7 @@ bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 int shared_host_area() { return -1; }
 void flush() {}
+bool name_image(std::span<const std::byte>, ImageDigest&) { return false; }
 
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(Transfer{destination}); }
 uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }

@@ -11,6 +11,7 @@
 
 #include "api/cuda/abi.h"
 #include "api/cuda/device_facts.h"
+#include "api/cuda/internal.h"
 #include "api/roles.h"
 
 namespace client {
@@ -66,13 +67,15 @@ bool in_process();
 // -1: it is not shared.
 int shared_host_area();
 
+// The digest by which a server may know these bytes. False: the device is in this process, and nothing travels.
+bool name_image(std::span<const std::byte> image, ImageDigest& digest);
+
 // Sends what is queued; called before exit and by streams that are polled.
 void flush();
 
 }  // namespace client
 
 // The rows that travel, callable from client/cuda: remote::cuMemAlloc_v2(&p, n), remote::obLaunch(...).
-#include "api/cuda/internal.h"
 namespace remote {
 #define CALL(since, name, params, ...) CUresult name params;
 #define POST(since, name, params, ...) CUresult name params;

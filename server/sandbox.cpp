@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/fd.h"
+#include "base/file_cache.h"
 
 namespace server {
 namespace {
@@ -162,21 +161,13 @@ void limit(int what, rlim_t most) {
 
 SandboxRooms worker_rooms() {
   SandboxRooms rooms{{"/proc/cpuinfo", "/proc/meminfo", "/proc/self/maps", "/sys/devices/system/cpu"}, {}};
-  auto setting = [](const char* name) {
-    const char* value = secure_getenv(name);
-    return std::string(value ? value : "");
-  };
-  // As the software GPU finds it (kernel_cache.cpp), made now because later it cannot be.
-  std::string cache = setting("OUTBOARD_CACHE");
-  if (cache == "off") return rooms;
-  std::string base = setting("XDG_CACHE_HOME");
-  if (!base.starts_with('/')) base = setting("HOME").starts_with('/') ? setting("HOME") + "/.cache" : "";
-  if (cache.empty() && !base.empty()) cache = base + "/outboard/kernels";
-  if (cache.empty()) return rooms;
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(cache).parent_path(), error);
-  mkdir(cache.c_str(), 0700);
-  rooms.write.push_back(cache);
+  // Caches, made now because later they cannot be.
+  for (const char* kind : {"kernels", "modules"}) {
+    std::string folder = base::FileCache::users_folder(kind);
+    if (folder.empty()) continue;
+    base::FileCache::make_folder(folder);
+    rooms.write.push_back(folder);
+  }
   return rooms;
 }
 

@@ -16,6 +16,7 @@
 #include "link/link.h"
 #include "server/call.h"
 #include "server/cuda/worker.h"
+#include "server/module_store.h"
 #include "server/objects.h"
 #include "server/output.h"
 #include "wire/message.h"
@@ -39,6 +40,8 @@ class ClientSession final : public worker::Session {
   void remove(uint64_t number) override { objects_.remove(number); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
   void run_host_function(uint64_t callback) override;
+  std::optional<std::string> kept_image(const ImageDigest& digest) override { return modules_.read(digest); }
+  void keep_image(std::span<const std::byte> image) override { modules_.write(image); }
 
  private:
   struct Frame {
@@ -70,6 +73,7 @@ class ClientSession final : public worker::Session {
   const device::Checks* const checks_;
   Output& output_;
   Objects objects_;
+  ModuleStore modules_;
   device::Share own_traffic_, *traffic_ = &own_traffic_;
   std::atomic<int> pending_{0};  // first error of a one-way call, until a reply carries it
 

@@ -15,6 +15,13 @@ struct SharedToken {
   unsigned char bytes[24];
 };
 
+// SHA-256 of a module's image as it travels. Servers keep images of `known_image_from` bytes or more; for smaller ones
+// it is not worth asking.
+struct ImageDigest {
+  unsigned char bytes[32];
+};
+inline constexpr size_t known_image_from = 4096;
+
 // cuLaunchKernel's `extra` (CUDA Driver API, "CU_LAUNCH_PARAM_*").
 inline void* const launch_param_end = nullptr;
 inline void* const launch_param_buffer_pointer = reinterpret_cast<void*>(1);

@@ -3,6 +3,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
 
 #include "api/cuda/abi.h"
 #include "api/cuda/internal.h"
@@ -25,6 +28,9 @@ class Session {
   virtual void send_data(uint64_t transfer, const void* bytes, size_t size) = 0;
   // Runs the client's callback and returns when it is done.
   virtual void run_host_function(uint64_t callback) = 0;
+  // Module images of earlier clients. Without a disk for them nothing is kept.
+  virtual std::optional<std::string> kept_image(const ImageDigest&) { return std::nullopt; }
+  virtual void keep_image(std::span<const std::byte>) {}
 };
 Session& session();
 
