@@ -134,6 +134,10 @@ CUresult Connection::sticky_error() const {
   return static_cast<CUresult>(error);
 }
 
+CUresult Connection::failure() const {
+  return broken_.load(std::memory_order_relaxed) ? CUDA_ERROR_DEVICE_UNAVAILABLE : sticky_error();
+}
+
 bool Connection::await(Waiter& waiter, uint64_t number) {
   std::unique_lock state(state_lock_);
   while (!waiter.done && !broken_) read_or_wait(state);

@@ -28,7 +28,8 @@ class Connection {
   CUresult call(const Row& row, std::span<const api::Role> roles);
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
-  void leave();  // the program ends; nothing is sent any more
+  CUresult failure() const;  // why nothing of this thread's context works any more; CUDA_SUCCESS: it does
+  void leave();              // the program ends; nothing is sent any more
 
   uint64_t expect_transfer(void* destination, size_t size, bool lasting);
   uint64_t register_host_function(void (*run)(void*), void* data, bool lasting);

@@ -175,6 +175,7 @@ bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 int shared_host_area() { return -1; }
 void flush() {}
+void forget_context(uint64_t) {}
 bool name_image(std::span<const std::byte>, ImageDigest&) { return false; }
 
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(Transfer{destination}); }

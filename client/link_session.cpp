@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "client/cuda/checking.h"
+#include "client/queued.h"
 #include "wire/digest.h"
 
 namespace client {
@@ -12,6 +13,11 @@ namespace {
 // Never destroyed: programs call the driver while they exit.
 Connection& connection() {
   static Connection* made = new Connection;
+  return *made;
+}
+
+Queued& queued() {
+  static Queued* made = new Queued;
   return *made;
 }
 
@@ -35,6 +41,7 @@ bool usable() { return connection().usable(); }
 bool in_process() { return false; }
 int shared_host_area() { return connection().host_area(); }
 void flush() { connection().flush(); }
+void forget_context(uint64_t number) { queued().forget(number); }
 bool name_image(std::span<const std::byte> image, ImageDigest& digest) {
   digest = wire::digest_of(image);
   return true;
@@ -56,6 +63,12 @@ void forget_lasting(uint64_t number) { connection().forget_lasting(number); }
 
 CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (!connection().usable()) return CUDA_ERROR_NOT_INITIALIZED;
+  const uint64_t context = current_context();
+  if (auto known = queued().answer(row.effect, roles, context)) {
+    CUresult failure = connection().failure();
+    return failure ? failure : *known;
+  }
+  const Queued::Covered covered = queued().covered(row.effect, roles, context);
   uint64_t* new_handle = nullptr;
   for (const api::Role& role : roles)
     if (role.kind == api::Role::new_handle && role.pointer())
@@ -63,6 +76,7 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   bool waits = row.waits || connection().host_functions_pending();
   CUresult result = waits ? connection().call(row, roles) : connection().post(row, roles);
   if (result != CUDA_SUCCESS && new_handle) *new_handle = 0;
+  queued().note(row.effect, roles, context, result, covered);
   return result;
 }
 

@@ -12,7 +12,9 @@
 #include "api/cuda/abi.h"
 #include "api/cuda/device_facts.h"
 #include "api/cuda/internal.h"
+#include "api/opcode.h"
 #include "api/roles.h"
+#include "client/effects.h"
 
 namespace client {
 
@@ -23,7 +25,11 @@ struct Row {
   uint32_t opcode;
   const char* name;
   bool waits;  // CALL
+  Effect effect;
 };
+constexpr Row make_row(const char* name, bool waits) {
+  return {api::opcode(name), name, waits, effect_of(name, waits)};
+}
 
 // Connects on first use; later calls return the first answer. CUDA_ERROR_NO_DEVICE when no server can be
 // reached (one sentence in the log says which target was tried and why it failed), thread-safe.
@@ -45,6 +51,9 @@ CUresult forward(const Row& row, std::span<const api::Role> roles);
 
 // The context number that travels with this thread's calls; set by client/cuda/contexts.cpp.
 uint64_t& current_context();
+
+// The context is gone, and whatever was under way in it.
+void forget_context(uint64_t number);
 
 // Announces room for an asynchronous device-to-host copy; the number goes into obCopyToHostAsync. The bytes are
 // in place when a waiting call that covers the stream returns.

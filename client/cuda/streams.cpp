@@ -261,6 +261,7 @@ void client::forget_objects(Context& context) {
   forget_shared(context);
   forget_arrays(context);
   forget_textures(context);
+  forget_context(context.number);
   std::lock_guard hold(lock);
   std::erase_if(streams(), [&](const auto& entry) { return entry.second.context == &context; });
 }
