@@ -12,6 +12,7 @@
 #include <map>
 
 #include "bench/bench.h"
+#include "bench/delay.h"
 
 extern char** environ;
 
@@ -46,11 +47,12 @@ pid_t start(std::vector<std::string> words, int output = -1) {
   return pid;
 }
 
-std::map<std::string, double> measure(const std::string& self, const std::string& target) {
+std::map<std::string, double> measure(const std::string& self, const std::string& target,
+                                      const std::string& what = "--driver") {
   int ends[2];
   if (pipe(ends) < 0) std::exit(1);
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
-  pid_t child = start({self, "--driver", remote_library()}, ends[1]);
+  pid_t child = start({self, what, remote_library()}, ends[1]);
   close(ends[1]);
   FILE* lines = fdopen(ends[0], "r");
   std::map<std::string, double> values;
@@ -98,12 +100,23 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
       {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
   double allocate = bench::median(got["allocate"]);
   figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
+  double used = bench::median(got["allocate_used"]);
+  figures.push_back({name + ".allocate_launch_free", used, "us", trip, "bare ping-pong", "none", true});
   if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
     figures.push_back(
         {name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
   }
+}
+
+// Over a link with 30 ms more for a round trip: what a program pays is how often it waits.
+void far_figure(std::vector<Figure>& figures, const std::string& self, int port) {
+  constexpr double trip_ms = 30, waits = 4;
+  bench::Delay delay(port, std::chrono::milliseconds(15));
+  double step = measure(self, "tcp:127.0.0.1:" + std::to_string(delay.port()), "--step")["step"];
+  figures.push_back(
+      {"far.step", step, "ms", waits * trip_ms, "4 x 30 ms", "<= limit + 5", step <= waits * trip_ms + 5});
 }
 
 void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
@@ -143,6 +156,7 @@ bool write_results(const std::vector<Figure>& figures) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--step")) return bench::measure_step(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
   if (argc != 2) return std::fprintf(stderr, "usage: outboard_bench BUILD\n"), 2;
   build = fs::absolute(argv[1]);
@@ -156,6 +170,7 @@ int main(int argc, char** argv) {
   link_figures(figures, self, "memory", "unix:" + socket);
   link_figures(figures, self, "unix", "unix:" + socket);
   link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
+  far_figure(figures, self, std::stoi(port));
   start_figure(figures, self, "unix:" + socket);
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);

@@ -9,11 +9,13 @@ namespace client {
 
 enum class Effect : uint8_t {
   none,
-  work,             // queues something in its stream; without one, in the legacy stream
-  wait_context,     // done: everything in the context
-  wait_stream,      // its stream
-  wait_legacy,      // the legacy stream and all that it waits for
-  wait_event,       // the work before the event's last record
+  work,          // queues something in its stream; without one, in the legacy stream
+  wait_context,  // done: everything in the context
+  wait_stream,   // its stream
+  wait_legacy,   // the legacy stream and all that it waits for
+  wait_event,    // the work before the event's last record
+  query_stream,  // the same without waiting
+  query_event,
   record,           // an event in a stream
   record_in_graph,  // from here on the stream only records (graphs)
   make_stream,
@@ -30,12 +32,12 @@ struct FunctionEffect {
 inline constexpr FunctionEffect effects[] = {
     {"cuCtxSynchronize", Effect::wait_context},
     {"cuStreamSynchronize", Effect::wait_stream},
-    {"cuStreamQuery", Effect::wait_stream},
+    {"cuStreamQuery", Effect::query_stream},
     {"cuMemcpyDtoH_v2", Effect::wait_legacy},
     {"obCopyToShared", Effect::wait_legacy},
     {"obCopyFromShared", Effect::wait_legacy},
     {"cuEventSynchronize", Effect::wait_event},
-    {"cuEventQuery", Effect::wait_event},
+    {"cuEventQuery", Effect::query_event},
     {"cuMemAllocAsync", Effect::work},
     {"cuEventRecord", Effect::record},
     {"obGraphBegin", Effect::record_in_graph},
@@ -51,6 +53,10 @@ inline constexpr FunctionEffect effects[] = {
     {"cuCtxCreate_v2", Effect::none},
     {"obModuleUnload", Effect::none},
     {"obFunctionSetAttribute", Effect::none},
+    {"obMemoryChanges", Effect::none},
+    {"obWatchEvent", Effect::none},
+    {"obUnwatchEvent", Effect::none},
+    {"obLeaseSettle", Effect::none},
     {"obHostWrite", Effect::none},
     {"obHostUnmap", Effect::none},
     {"obCheckHostMemory", Effect::none},

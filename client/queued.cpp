@@ -64,14 +64,17 @@ std::optional<CUresult> Queued::answer(Effect effect, std::span<const Role> role
   bool known = false;
   switch (effect) {
     case Effect::wait_context: known = idle(context); break;
-    case Effect::wait_stream: known = idle(stream_of(roles), context); break;
+    case Effect::wait_stream:
+    case Effect::query_stream: known = idle(stream_of(roles), context); break;
     case Effect::wait_event:
+    case Effect::query_event:
     case Effect::record:
     case Effect::end_event: {
       auto event = events_.find(event_of(roles));
       if (event == events_.end()) return CUDA_ERROR_INVALID_HANDLE;
       const Event& at = event->second;
-      known = effect == Effect::wait_event && at.known && reached(at.number, at.stream, at.context);
+      const bool asks = effect == Effect::wait_event || effect == Effect::query_event;
+      known = asks && at.known && reached(at.number, at.stream, at.context);
       break;
     }
     default: break;
@@ -83,8 +86,10 @@ Queued::Covered Queued::covered(Effect effect, std::span<const Role> roles, uint
   switch (effect) {
     case Effect::wait_context:
     case Effect::wait_stream:
+    case Effect::query_stream:
     case Effect::wait_legacy: break;
-    case Effect::wait_event: {
+    case Effect::wait_event:
+    case Effect::query_event: {
       std::lock_guard hold(lock_);
       auto event = events_.find(event_of(roles));
       if (event == events_.end() || !event->second.known) return {};
@@ -93,7 +98,7 @@ Queued::Covered Queued::covered(Effect effect, std::span<const Role> roles, uint
     default: return {};
   }
   std::lock_guard hold(lock_);
-  return {number_, effect == Effect::wait_stream ? stream_of(roles) : 0, context};
+  return {number_, effect == Effect::wait_legacy ? 0 : stream_of(roles), context};
 }
 
 // A stream that nobody has made counts as the legacy one: the next wait then asks the device, which says so.
@@ -126,12 +131,15 @@ void Queued::note(Effect effect, std::span<const Role> roles, uint64_t context, 
       });
       return;
     case Effect::wait_stream:
+    case Effect::query_stream:
     case Effect::wait_legacy:
-    case Effect::wait_event: return note_done(covered);
+    case Effect::wait_event:
+    case Effect::query_event: return note_done(covered);
     case Effect::make_stream:
       for (const Role& role : roles)
         if (role.kind == Role::new_handle)
-          streams_[new_number_of(role)] = {context, !(flags_of(roles) & CU_STREAM_NON_BLOCKING), false, false, 0, 0};
+          streams_[new_number_of(role)] = {context, !(flags_of(roles) & CU_STREAM_NON_BLOCKING), false, false, 0, 0,
+                                           {}};
       return;
     case Effect::record_in_graph:
       for (const Role& role : roles)
@@ -160,7 +168,7 @@ void Queued::note_event(Effect effect, std::span<const Role> roles, uint64_t con
   auto found = streams_.find(stream);
   if (found != streams_.end() && found->second.graph) at.known = false;
   note_work(stream, context);
-  at = {context, stream, number_, at.known};
+  at = {context, stream, number_, at.known, at.queried, 0};
 }
 
 void Queued::forget(uint64_t context) {
@@ -168,6 +176,79 @@ void Queued::forget(uint64_t context) {
   contexts_.erase(context);
   std::erase_if(streams_, [&](const auto& entry) { return entry.second.context == context; });
   std::erase_if(events_, [&](const auto& entry) { return entry.second.context == context; });
+}
+
+// `last`: the number of the stream's last work.
+Queued::Watch& Queued::watch_of(uint64_t stream, uint64_t context, uint64_t& last) {
+  auto found = streams_.find(stream);
+  if (found == streams_.end()) {
+    last = contexts_[context].last_blocking;
+    return contexts_[context].watch;
+  }
+  last = found->second.last;
+  return found->second.watch;
+}
+
+bool Queued::watched(Effect effect, std::span<const Role> roles, uint64_t context) {
+  std::lock_guard hold(lock_);
+  if (effect == Effect::query_event) {
+    auto event = events_.find(event_of(roles));
+    return event != events_.end() && watches_.contains(event->second.watch);
+  }
+  uint64_t last = 0;
+  const Watch& watch = watch_of(stream_of(roles), context, last);
+  return watch.number == last && watches_.contains(watch.watch);
+}
+
+uint64_t Queued::watch(Effect effect, std::span<const Role> roles, uint64_t context) {
+  std::lock_guard hold(lock_);
+  const uint64_t stream = stream_of(roles);
+  if (effect == Effect::query_event) {
+    auto event = events_.find(event_of(roles));
+    if (event == events_.end() || !event->second.known) return 0;
+    Event& at = event->second;
+    at.queried = true;
+    watches_.erase(at.watch);
+    at.watch = ++watch_numbers_;
+    watches_[at.watch] = {at.number, at.stream, at.context};
+  } else if (stream && !streams_.contains(stream)) {
+    return 0;
+  } else {
+    uint64_t last = 0;
+    Watch& watch = watch_of(stream, context, last);
+    watch = {++watch_numbers_, last};
+    watches_[watch.watch] = {last, stream, context};
+  }
+  return watch_numbers_;
+}
+
+uint64_t Queued::watch_record(std::span<const Role> roles) {
+  std::lock_guard hold(lock_);
+  auto event = events_.find(event_of(roles));
+  if (event == events_.end() || !event->second.known || !event->second.queried) return 0;
+  Event& at = event->second;
+  at.watch = ++watch_numbers_;
+  watches_[at.watch] = {at.number, at.stream, at.context};
+  return at.watch;
+}
+
+bool Queued::unwatch(std::span<const Role> roles) {
+  std::lock_guard hold(lock_);
+  auto event = events_.find(event_of(roles));
+  return event != events_.end() && watches_.erase(event->second.watch) != 0;
+}
+
+void Queued::end_watch(uint64_t watch, CUresult result) {
+  std::lock_guard hold(lock_);
+  auto found = watches_.find(watch);
+  if (found == watches_.end()) return;
+  if (result == CUDA_SUCCESS) note_done(found->second);
+  watches_.erase(found);
+}
+
+Queued& queued() {
+  static auto* made = new Queued;  // programs call the driver while they exit
+  return *made;
 }
 
 }  // namespace client

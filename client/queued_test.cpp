@@ -154,4 +154,45 @@ TEST_F(QueuedTest, work_of_a_stream_that_was_destroyed_goes_on) {
   EXPECT_TRUE(idle());
 }
 
+TEST_F(QueuedTest, the_device_tells_of_places_that_are_watched) {
+  CUstream a = stream(CU_STREAM_NON_BLOCKING);
+  CUevent at = event();
+  std::vector<api::Role> event_roles{role::handle(at)}, stream_roles{role::handle(a)};
+  launch(a);
+  record(at, a);
+  EXPECT_EQ(queued.watch_record(event_roles), 0u) << "nobody has asked for it yet";
+  EXPECT_FALSE(queued.watched(Effect::query_event, event_roles, context));
+  uint64_t first = queued.watch(Effect::query_event, event_roles, context);
+  EXPECT_TRUE(queued.watched(Effect::query_event, event_roles, context));
+  launch(a);
+  uint64_t second = queued.watch(Effect::query_stream, stream_roles, context);
+  EXPECT_TRUE(queued.watched(Effect::query_stream, stream_roles, context));
+  queued.end_watch(first, CUDA_SUCCESS);
+  EXPECT_TRUE(reached(at));
+  EXPECT_FALSE(idle(a));
+  queued.end_watch(second, CUDA_SUCCESS);
+  EXPECT_TRUE(idle(a));
+  launch(a);
+  EXPECT_FALSE(queued.watched(Effect::query_stream, stream_roles, context)) << "there is more now";
+  record(at, a);
+  uint64_t third = queued.watch_record(event_roles);
+  EXPECT_NE(third, 0u);
+  queued.end_watch(third, CUDA_ERROR_ILLEGAL_ADDRESS);
+  EXPECT_FALSE(queued.watched(Effect::query_event, event_roles, context)) << "to be asked for";
+  EXPECT_FALSE(reached(at));
+  queued.end_watch(third, CUDA_SUCCESS);
+  queued.end_watch(77, CUDA_SUCCESS);  // a server that tells what nobody wants to know
+  EXPECT_FALSE(reached(at));
+}
+
+TEST_F(QueuedTest, the_legacy_stream_is_watched_too) {
+  std::vector<api::Role> roles{role::handle(legacy)};
+  launch(stream(0));
+  uint64_t watch = queued.watch(Effect::query_stream, roles, context);
+  ASSERT_NE(watch, 0u);
+  EXPECT_FALSE(idle(legacy));
+  queued.end_watch(watch, CUDA_SUCCESS);
+  EXPECT_TRUE(idle(legacy));
+}
+
 }  // namespace

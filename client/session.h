@@ -52,6 +52,8 @@ CUresult forward(const Row& row, std::span<const api::Role> roles);
 // The context number that travels with this thread's calls; set by client/cuda/contexts.cpp.
 uint64_t& current_context();
 
+// Why nothing of this thread's context works any more, as far as it is known here; CUDA_SUCCESS: it works.
+CUresult context_failure();
 // The context is gone, and whatever was under way in it.
 void forget_context(uint64_t number);
 

@@ -25,7 +25,8 @@ namespace server {
 
 class ClientSession final : public worker::Session {
  public:
-  ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks, Output& output);
+  ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks,
+                const device::Leases* leases, Output& output);
 
   // Serves until the client leaves or breaks the protocol; ends the process then, because that frees everything.
   [[noreturn]] void run();
@@ -36,9 +37,11 @@ class ClientSession final : public worker::Session {
 
   const device::Driver& driver() override { return driver_; }
   const device::Checks* checks() override { return checks_; }
+  const device::Leases* leases() override { return leases_; }
   bool add(uint64_t number, const void* type, void* handle) override { return objects_.add(number, type, handle); }
   void remove(uint64_t number) override { objects_.remove(number); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
+  void send_reached(uint64_t watch, CUresult result) override;
   void run_host_function(uint64_t callback) override;
   std::optional<std::string> kept_image(const ImageDigest& digest) override { return modules_.read(digest); }
   void keep_image(std::span<const std::byte> image) override { modules_.write(image); }
@@ -71,6 +74,7 @@ class ClientSession final : public worker::Session {
   links::Input input_;
   const device::Driver& driver_;
   const device::Checks* const checks_;
+  const device::Leases* const leases_;
   Output& output_;
   Objects objects_;
   ModuleStore modules_;

@@ -69,6 +69,7 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int, CUdevice) {
 }
 CUresult cuCtxDestroy_v2(CUcontext) { return --contexts_at_worker, CUDA_SUCCESS; }
 CUresult cuCtxSetLimit(CUlimit, size_t) { return CUDA_SUCCESS; }
+CUresult cuCtxGetLimit(size_t* value, CUlimit) { return *value = 0, CUDA_SUCCESS; }
 }  // namespace remote
 
 namespace {
