@@ -47,6 +47,8 @@ int be_idle(const std::string& library);
 
 // driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
 int measure_driver(const std::string& library);
+// The same for a step of a training.
+int measure_step(const std::string& library);
 // Only starts the driver, as a trivial program does.
 int start_driver(const std::string& library);
 

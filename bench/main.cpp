@@ -14,6 +14,7 @@
 #include <map>
 
 #include "bench/bench.h"
+#include "bench/delay.h"
 
 extern char** environ;
 
@@ -49,11 +50,12 @@ pid_t start(std::vector<std::string> words, int output = -1, int errors = -1) {
   return pid;
 }
 
-std::map<std::string, double> measure(const std::string& self, const std::string& target) {
+std::map<std::string, double> measure(const std::string& self, const std::string& target,
+                                      const std::string& what = "--driver") {
   int ends[2];
   if (pipe(ends) < 0) std::exit(1);
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
-  pid_t child = start({self, "--driver", remote_library()}, ends[1]);
+  pid_t child = start({self, what, remote_library()}, ends[1]);
   close(ends[1]);
   FILE* lines = fdopen(ends[0], "r");
   std::map<std::string, double> values;
@@ -103,6 +105,8 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
       {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
   double allocate = bench::median(got["allocate"]);
   figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
+  double used = bench::median(got["allocate_used"]);
+  figures.push_back({name + ".allocate_launch_free", used, "us", trip, "bare ping-pong", "none", true});
   if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
@@ -142,6 +146,15 @@ std::string fingerprint_in(const fs::path& log) {
   return {};
 }
 
+// Over a link with 30 ms more for a round trip: what a program pays is how often it waits.
+void far_figure(std::vector<Figure>& figures, const std::string& self, int port) {
+  constexpr double trip_ms = 30, waits = 4;
+  bench::Delay delay(port, std::chrono::milliseconds(15));
+  double step = measure(self, "tcp:127.0.0.1:" + std::to_string(delay.port()), "--step")["step"];
+  figures.push_back(
+      {"far.step", step, "ms", waits * trip_ms, "4 x 30 ms", "<= limit + 5", step <= waits * trip_ms + 5});
+}
+
 void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
   std::vector<double> through, direct;
@@ -179,11 +192,12 @@ bool write_results(const std::vector<Figure>& figures) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--step")) return bench::measure_step(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
   if (argc < 2)
-    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|start]...]\n"), 2;
+    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|far|start]...]\n"), 2;
   const std::string device = argc >= 3 ? argv[2] : "null";
   const std::vector<std::string> parts(argv + std::min(argc, 3), argv + argc);
   auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
@@ -215,6 +229,7 @@ int main(int argc, char** argv) {
       if (std::strcmp(name, "unix")) idle_figure(figures, self, name, target, server);
   }
   if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
+  if (wants("far")) far_figure(figures, self, std::stoi(port));
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
   fs::remove_all(folder);

@@ -177,6 +177,9 @@ bool usable() { return direct().usable(); }
 bool in_process() { return true; }
 int shared_host_area() { return -1; }
 void flush() {}
+void forget_context(uint64_t) {}
+CUresult context_failure() { return CUDA_SUCCESS; }
+bool name_image(std::span<const std::byte>, ImageDigest&) { return false; }
 
 uint64_t expect_transfer(void* destination, size_t) { return direct().keep(Transfer{destination}); }
 uint64_t register_host_function(void (*run)(void*), void* data) { return direct().keep(HostFunction{run, data}); }

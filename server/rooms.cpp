@@ -3,10 +3,11 @@
 #include "server/rooms.h"
 
 #include <seccomp.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
+
+#include "base/file_cache.h"
 
 namespace server {
 namespace {
@@ -30,24 +31,18 @@ constexpr Place software_reads[] = {{"/proc/cpuinfo", "which processor this is"}
                                     {"/proc/self/maps", "where code lies, when a kernel faults"},
                                     {"/sys/devices/system/cpu", "how many cores there are"}};
 
-// As the software GPU finds it (kernel_cache.cpp), made now because later it cannot be. Empty: there is none.
-std::string kernel_cache() {
-  std::string cache = setting("OUTBOARD_CACHE");
-  if (cache == "off") return {};
-  std::string base = setting("XDG_CACHE_HOME");
-  if (!base.starts_with('/')) base = setting("HOME").starts_with('/') ? setting("HOME") + "/.cache" : "";
-  if (cache.empty() && !base.empty()) cache = base + "/outboard/kernels";
-  if (cache.empty()) return {};
-  std::error_code error;
-  fs::create_directories(fs::path(cache).parent_path(), error);
-  mkdir(cache.c_str(), 0700);
-  return cache;
+// A cache of this user's, made now because later it cannot be.
+void add_cache(SandboxRooms& rooms, const char* kind) {
+  const std::string folder = base::FileCache::users_folder(kind);
+  if (folder.empty()) return;
+  base::FileCache::make_folder(folder);
+  rooms.write.push_back(folder);
 }
 
 SandboxRooms software_rooms() {
   SandboxRooms rooms;
   for (const Place& place : software_reads) rooms.read.push_back(place.path);
-  if (std::string cache = kernel_cache(); !cache.empty()) rooms.write.push_back(cache);
+  add_cache(rooms, "kernels");
   return rooms;
 }
 
@@ -120,8 +115,9 @@ SandboxRooms driver_rooms() {
 }  // namespace
 
 SandboxRooms worker_rooms(const std::string& device) {
-  if (device == "nvidia") return driver_rooms();
-  return device == "null" ? SandboxRooms{} : software_rooms();
+  SandboxRooms rooms = device == "nvidia" ? driver_rooms() : device == "null" ? SandboxRooms{} : software_rooms();
+  add_cache(rooms, "modules");  // the server's own, whatever the device
+  return rooms;
 }
 
 }  // namespace server

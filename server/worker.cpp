@@ -23,6 +23,7 @@ ClientSession* the_session = nullptr;  // one per worker process; worker::sessio
 
 using Open = const device::Driver* (*)(uint64_t memory_bytes);
 using FindChecks = const device::Checks* (*)();
+using FindLeases = const device::Leases* (*)();
 
 // Before the first byte of the client's. A system that lacks a part of the sandbox gives a weaker one, and says so.
 void confine(const WorkerOptions& options) {
@@ -112,7 +113,9 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
     refuse(link, "the server's device does not answer; its log says why");
   link = welcome_client(std::move(link), hello, std::move(welcome), options,
                         returns && monitored ? &returns.value() : nullptr, monitored.get());
-  auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
+  auto leases = reinterpret_cast<FindLeases>(dlsym(library.value(), "outboard_leases"));
+  auto session =
+      std::make_unique<ClientSession>(std::move(link), *driver, checks, leases ? leases() : nullptr, output.value());
   the_session = session.get();
   if (monitored) {
     session->count_in(monitored->share());

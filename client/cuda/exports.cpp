@@ -43,7 +43,7 @@ using namespace api::role;
 
 #define FORWARDED(name, params, waits, ...)                                       \
   OUTBOARD_EXPORT CUresult name params {                                          \
-    static constexpr client::Row row{api::opcode(#name), #name, waits};           \
+    static constexpr client::Row row = client::make_row(#name, waits);            \
     return forward_in_context(row, api::row(&::name __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define CALL(since, name, params, ...) FORWARDED(name, params, true __VA_OPT__(, ) __VA_ARGS__)

@@ -71,6 +71,7 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int, CUdevice) {
 CUresult cuCtxDestroy_v2(CUcontext) { return --contexts_at_worker, CUDA_SUCCESS; }
 CUresult cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = 5, *total = 7, CUDA_SUCCESS; }
 CUresult cuCtxSetLimit(CUlimit, size_t) { return CUDA_SUCCESS; }
+CUresult cuCtxGetLimit(size_t* value, CUlimit) { return *value = 0, CUDA_SUCCESS; }
 }  // namespace remote
 
 namespace {

@@ -73,17 +73,26 @@ uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* own
     give(ordinal, room);
     return 0;
   }
-  uint64_t begin = down(address, page), end = up(address + room, page);
-  // ENOMEM: too many separate mappings (vm.max_map_count).
-  if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) {
+  if (!open_pages(address, room)) {
     free_.give(address, address + room + gap_);
     give(ordinal, room);
     return 0;
   }
-  if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
-  allocations_[address] = {address, size, kind, owner, ordinal, ++numbers_, true};
-  note_change();
+  keep({address, size, kind, owner, ordinal, ++numbers_, true});
   return address;
+}
+
+// False, ENOMEM: too many separate mappings (vm.max_map_count).
+bool Memory::open_pages(uint64_t address, uint64_t room) {
+  uint64_t begin = down(address, page), end = up(address + room, page);
+  if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) return false;
+  if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
+  return true;
+}
+
+void Memory::keep(const Allocation& allocation) {
+  allocations_[allocation.address] = allocation;
+  note_change();
 }
 
 bool Memory::take(unsigned ordinal, uint64_t size) {
@@ -100,7 +109,13 @@ void Memory::give(unsigned ordinal, uint64_t size) {
 
 void Memory::release(Allocations::iterator at) {
   const Allocation gone = at->second;
-  give(gone.ordinal, room_of(gone.size));
+  const uint64_t room = room_of(gone.size);
+  if (Leased* leased = leased_at(gone.address)) {
+    leased->lease.budget += room;
+    if (quota_) quota_->give(room);
+  } else {
+    give(gone.ordinal, room);
+  }
   allocations_.erase(at);
   note_change();
   if (gap_)
@@ -111,7 +126,8 @@ void Memory::release(Allocations::iterator at) {
 
 void Memory::give_back(uint64_t address, uint64_t size) {
   const uint64_t room = room_of(size);
-  auto [begin, end] = free_.give(address, address + room + gap_);
+  Leased* leased = leased_at(address);
+  auto [begin, end] = (leased ? leased->free : free_).give(address, address + room + gap_);
   // Of the pages this allocation touched, close those that no other one shares.
   uint64_t first = down(address, page), last = up(address + room, page);
   if (first < begin) first += page;
@@ -134,6 +150,7 @@ void Memory::free_all(const MemoryOwner* owner) {
     if (at->second.owner == owner && at->second.kind != MemoryKind::mapped) release(at);
     at = next;
   }
+  end_lease(owner);
 }
 
 std::optional<Allocation> Memory::find(uint64_t address) const {
@@ -159,7 +176,11 @@ bool Memory::covers(uint64_t address, uint64_t size) const {
 
 uint64_t Memory::used(unsigned ordinal) const {
   std::lock_guard hold(lock_);
-  return quota_ && quota_->shared() ? std::min(quota_->used(), limit_) : used_.at(ordinal);
+  if (quota_ && quota_->shared()) return std::min(quota_->used(), limit_);
+  uint64_t lent = 0;
+  for (const auto& [owner, leased] : leases_)
+    if (leased.ordinal == ordinal) lent += leased.lease.budget;
+  return used_.at(ordinal) - lent;
 }
 
 }  // namespace software

@@ -67,6 +67,18 @@ class Memory {
   // needs only a start that exists.
   bool covers(uint64_t address, uint64_t size) const;
 
+  // --- addresses and a budget of bytes that an owner hands out to itself (leases.cpp); one lease for each
+  struct Lease {
+    uint64_t begin = 0, end = 0;
+    uint64_t budget = 0;
+  };
+  enum class Lent : uint8_t { yes, no_memory, no_addresses };
+  // Adds `least` bytes or more, up to half of what is left. No addresses: there are no leases here.
+  Lent lend(const MemoryOwner* owner, uint64_t least, Lease& lease);
+  // False: not the owner's to take, or beyond the budget, or the system refuses.
+  bool allocate_at(uint64_t address, uint64_t size, const MemoryOwner* owner);
+  void settle(const MemoryOwner* owner);  // the budget ends
+
   // --- addresses first, memory behind them later (reservations.cpp)
   // 0: no room. `wanted` is tried first; a window that was moved may be left for it, once (the annex). `size` is a
   // multiple of 2 MiB, so that no page of it is anybody else's.
@@ -122,6 +134,15 @@ class Memory {
     uint64_t end;
     base::SharedMemory memory;
   };
+  struct Leased {
+    Lease lease;
+    unsigned ordinal;
+    FreeList free;
+  };
+  Leased* leased_at(uint64_t address);
+  void end_lease(const MemoryOwner* owner);
+  bool open_pages(uint64_t address, uint64_t room);
+  void keep(const Allocation& allocation);
   bool take(unsigned ordinal, uint64_t size);
   void give(unsigned ordinal, uint64_t size);
   void release(Allocations::iterator at);
@@ -140,7 +161,8 @@ class Memory {
   Allocations allocations_;
   std::map<uint64_t, uint64_t> reservations_;      // begin -> end
   std::map<uint64_t, SharedRange> shared_ranges_;  // by begin
-  std::vector<uint64_t> used_;                     // by ordinal
+  std::map<const MemoryOwner*, Leased> leases_;
+  std::vector<uint64_t> used_;  // by ordinal; with what is lent
   std::optional<Quota> quota_;
   uint64_t numbers_ = 0;
   uint64_t gap_ = 0;
