@@ -10,8 +10,10 @@
 namespace server {
 
 struct SandboxRooms {
-  std::vector<std::string> read;   // files and folders
-  std::vector<std::string> write;  // folders
+  std::vector<std::string> read;    // files and folders
+  std::vector<std::string> write;   // folders
+  std::vector<std::string> run{};   // read, and run programs from there
+  std::vector<std::string> work{};  // whatever can be done with files
 };
 // Of the software GPU: the kernel cache, and what says which processor this is.
 SandboxRooms worker_rooms();
@@ -19,5 +21,9 @@ SandboxRooms worker_rooms();
 // For the calling process and its children, for ever. It must have one thread. An error names what the system lacks;
 // then nothing but the rest of the limits is in force.
 base::Status enter_sandbox(const SandboxRooms& rooms);
+
+// The part that is about files alone, for programs that are to do ordinary work: sockets and system calls stay. It
+// needs no_new_privs.
+base::Status restrict_files(const SandboxRooms& rooms, bool network = true);
 
 }  // namespace server
