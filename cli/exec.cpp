@@ -59,19 +59,22 @@ exec::HostGpu find_gpu(const std::string& vgpu) {
   for (const char* name : {"remote", "software", "compilers"}) gpu.readable.push_back(library_folder(name));
   if (!vgpu.empty()) {
     gpu.in_front_of_library_path = {library_folder("remote")};
-    gpu.environment = {{"OUTBOARD_TARGET", "unix:" + links::default_socket_path()}, {"OUTBOARD_VGPU", vgpu}};
+    const char* own_socket = std::getenv("OUTBOARD_OWN_SOCKET");
+    const std::string server = own_socket ? own_socket : "unix:" + links::default_socket_path();
+    gpu.environment = {{"OUTBOARD_TARGET", server}, {"OUTBOARD_VGPU", vgpu}};
     return gpu;
   }
   if (own) return gpu;
   const std::string driver = library_folder("software"), compilers = library_folder("compilers");
   gpu.in_front_of_library_path = {driver};
   // As cli/packages.h, for programs that compile kernels themselves.
-  gpu.environment = {{"LD_PRELOAD", compilers + "/liboutboard_compilers.so"},
-                     {"CUPY_COMPILE_WITH_PTX", "1"},
-                     {"JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1"},
-                     {"TRITON_PTXAS_PATH", compilers + "/ptxas"},
-                     {"TRITON_PTXAS_BLACKWELL_PATH", compilers + "/ptxas"},
-                     {"TRITON_LIBCUDA_PATH", driver}};
+  const std::string stand_in = compilers + "/liboutboard_compilers.so";
+  if (access(stand_in.c_str(), R_OK) == 0) gpu.environment.emplace_back("LD_PRELOAD", stand_in);
+  gpu.environment.insert(gpu.environment.end(), {{"CUPY_COMPILE_WITH_PTX", "1"},
+                                                 {"JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1"},
+                                                 {"TRITON_PTXAS_PATH", compilers + "/ptxas"},
+                                                 {"TRITON_PTXAS_BLACKWELL_PATH", compilers + "/ptxas"},
+                                                 {"TRITON_LIBCUDA_PATH", driver}});
   return gpu;
 }
 
@@ -82,17 +85,14 @@ CLI::App* describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   exec->add_option("--vgpu", request.vgpu, "The virtual GPU of the host's server that the program gets");
   exec->add_option("--in", request.inputs, "A file or folder that the program needs; may be repeated")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   exec->add_option("--out", request.outputs,
                    "Results to bring back, as a name or glob below the working folder; may be "
                    "repeated (default: whatever the program makes or changes)")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   exec->add_option("--to", request.to, "The folder that results go to")->capture_default_str();
   exec->add_option("--env", request.environment, "A variable for the program: NAME=VALUE, or NAME as it is here")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   exec->add_flag("--cwd", request.folder, "Ship the working folder, without what its .gitignore files name");
   exec->add_option("--venv", request.venv,
                    "A Python environment, by the requirements.txt beside it: the host installs those packages");

@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "outboard " OUTBOARD_VERSION);
   app.require_subcommand(1);
   cli::Commands commands;
-  for (auto add : {cli::add_run, cli::add_exec, cli::add_jobs, cli::add_supervise_job, cli::add_serve, cli::add_targets, cli::add_doctor, cli::add_vgpu, cli::add_token,
-                   cli::add_join, cli::add_sessions, cli::add_top})
+  for (auto add : {cli::add_run, cli::add_exec, cli::add_jobs, cli::add_supervise_job, cli::add_serve, cli::add_targets,
+                   cli::add_doctor, cli::add_vgpu, cli::add_token, cli::add_join, cli::add_sessions, cli::add_top})
     add(app, commands);
   std::string topic, shell;
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "exec/far/remains.h"
 #include "exec/hash.h"
@@ -31,9 +32,19 @@ std::string join(const std::vector<std::string>& folders) {
   return path;
 }
 
+// The folders of commands that a job may enter: others would mislead programs that look for themselves.
+std::string open_path() {
+  const Confinement confinement = usual_confinement();
+  std::vector<std::string> open;
+  std::istringstream folders(setting("PATH", "/usr/local/bin:/usr/bin:/bin"));
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (folder.starts_with('/') && confinement.covers(folder)) open.push_back(folder);
+  return join(open);
+}
+
 Environment environment_of(const Place& place, const std::string& id, const Spec& spec, const HostGpu& gpu) {
   const std::string folder = place.job(id);
-  Environment all = {{"PATH", setting("PATH", "/usr/local/bin:/usr/bin:/bin")},
+  Environment all = {{"PATH", open_path()},
                      {"HOME", folder + "/home"},
                      {"TMPDIR", folder + "/tmp"},
                      {"USER", setting("USER", "outboard")},
@@ -85,7 +96,7 @@ base::Status add_environment(const Place& place, const std::string& id, const Sp
   const std::string name = fs::path(lock_file).filename(), python = made.folder + "/bin/python3";
   program.launch.path = python;
   program.launch.environment.emplace_back("VIRTUAL_ENV", made.folder);
-  program.launch.environment.emplace_back("PATH", made.folder + "/bin:" + setting("PATH", "/usr/bin:/bin"));
+  program.launch.environment.emplace_back("PATH", made.folder + "/bin:" + open_path());
   program.confinement.rooms.run.push_back(made.folder);
   if (made.is_ready) return base::Done{};
   Step make = program, install = program;
@@ -125,7 +136,8 @@ base::Result<std::vector<Step>> steps_of(const Place& place, const std::string& 
   step.launch.columns = spec.columns;
   step.confinement = Confinement::of_job({files, folder + "/home", folder + "/tmp", place.kernels()}, gpu.readable);
   step.confinement.rooms.run.push_back(folder + libraries_name);
-  if (!place.folder.starts_with("/tmp/") && !place.folder.starts_with("/var/tmp/"))
+  // A virtual GPU is reached by the server's socket, which a /tmp of its own would hide.
+  if (spec.vgpu.empty() && !place.folder.starts_with("/tmp/") && !place.folder.starts_with("/var/tmp/"))
     step.confinement.scratch = folder + "/tmp";
   std::vector<Step> steps = {step};
   if (!spec.requirements.empty()) TRY(add_environment(place, id, spec, steps));

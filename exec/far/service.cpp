@@ -133,7 +133,7 @@ base::Status Session::answer(const Message& message) {
 
 base::Status Session::take_offer(const Message& message) {
   Spec spec = TRY(parse_spec(message.json()));
-  if (spec.vgpu.empty()) spec.vgpu = request_.vgpu;
+  spec.vgpu = request_.vgpu;  // what the token allows
   TRY(jobs_.look_after());
   Job job;
   job.id = new_job_id();

@@ -88,6 +88,7 @@ class Supervisor {
   std::vector<Step> steps_;
   size_t step_ = 0;
   pid_t main_ = 0;
+  int failure_code_ = 125;  // when it is not the program that failed
   bool children_ = false;
   std::optional<int> code_;    // of the last step
   uint64_t taken_[2] = {};     // by whoever holds
@@ -126,7 +127,7 @@ base::Status Supervisor::start_next() {
   if (!step.says.empty()) TRY(watched_.say(step.says));
   auto started = start_program(step.launch, step.confinement);
   if (auto* failed = std::get_if<NotStarted>(&started)) {
-    code_ = failed->code;
+    failure_code_ = failed->code;
     return base::Error{failed->why};
   }
   auto& running = std::get<Running>(started);
@@ -149,8 +150,8 @@ void Supervisor::run() {
   if (job_.state == "ending") job_.state = "done";
   if (job_.state == "failed") static_cast<void>(watched_.say(job_.why));  // where there is room for it
   tell_readers();
-  base::Status finished =
-      finish_job(place_, jobs_, job_, spec_, before, code_.value_or(job_.state == "done" ? 0 : 125));
+  base::Status finished = const int code = job_.state == "failed" ? failure_code_ : code_.value_or(128 + SIGTERM);
+  finish_job(place_, jobs_, job_, spec_, before, code);
   if (!finished) base::log(base::Level::error, "job-not-finished", {{"job", job_.id}, {"reason", finished.error()}});
 }
 
