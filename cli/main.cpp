@@ -5,6 +5,8 @@
 #include "cli/completion.h"
 #include "cli/desktop.h"
 #include "cli/doctor.h"
+#include "cli/exec.h"
+#include "cli/jobs.h"
 #include "cli/join.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -35,8 +37,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "outboard " OUTBOARD_VERSION);
   app.require_subcommand(1);
   cli::Commands commands;
-  for (auto add : {cli::add_run, cli::add_serve, cli::add_targets, cli::add_doctor, cli::add_vgpu, cli::add_token,
-                   cli::add_join, cli::add_sessions, cli::add_top, cli::add_desktop})
+  for (auto add : {cli::add_run, cli::add_exec, cli::add_jobs, cli::add_supervise_job, cli::add_serve, cli::add_targets,
+                   cli::add_doctor, cli::add_vgpu, cli::add_token, cli::add_join, cli::add_sessions, cli::add_top,
+                   cli::add_desktop})
     add(app, commands);
   std::string topic, shell;
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");

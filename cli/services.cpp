@@ -4,13 +4,15 @@
 #include <vector>
 
 #include "desktop/open/far_side.h"
+#include "exec/far/service.h"
 
 namespace cli {
 
 std::span<const server::Service> services() {
   static const std::vector<server::Service> all = {
       {"desktop", true,
-       [](links::Link stream, const server::ServiceRequest&) { return desktop::offer_session(std::move(stream)); }}};
+       [](links::Link stream, const server::ServiceRequest&) { return desktop::offer_session(std::move(stream)); }},
+      {"exec", true, exec::serve}};
   return all;
 }
 

@@ -45,27 +45,10 @@ void allow(int ruleset, const std::string& path, uint64_t access) {
   struct stat status {};
   if (!at.valid() || fstat(at.get(), &status) != 0) return;  // what does not exist needs no permission
   landlock_path_beneath_attr rule{};
-  rule.allowed_access = S_ISDIR(status.st_mode) ? access : access & of_a_file;
+  rule.allowed_access =
+      S_ISDIR(status.st_mode) ? access : access & (of_a_file | LANDLOCK_ACCESS_FS_EXECUTE | truncate_files);
   rule.parent_fd = at.get();
   syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-}
-
-base::Status restrict_files(const SandboxRooms& rooms) {
-  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (abi < 1) return lacking("this system has no Landlock");
-  Ruleset wanted{everything_of_abi_1, 0, 0};
-  if (abi >= 2) wanted.handled_access_fs |= refer;
-  if (abi >= 3) wanted.handled_access_fs |= truncate_files;
-  if (abi >= 4) wanted.handled_access_net = bind_tcp | connect_tcp;
-  if (abi >= 6) wanted.scoped = scope_sockets | scope_signals;
-  const size_t size = abi >= 6 ? sizeof wanted : abi >= 4 ? 16 : 8;
-  base::Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &wanted, size, 0)));
-  if (!ruleset.valid()) return lacking("no Landlock rules can be made");
-  for (const std::string& path : rooms.read) allow(ruleset.get(), path, reading);
-  for (const std::string& path : rooms.write) allow(ruleset.get(), path, writing | (abi >= 3 ? truncate_files : 0));
-  allow(ruleset.get(), "/dev/null", of_a_file);
-  if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return lacking("Landlock does not take its rules");
-  return base::Done{};
 }
 
 // --- system calls
@@ -162,6 +145,26 @@ void limit(int what, rlim_t most) {
 
 }  // namespace
 
+base::Status restrict_files(const SandboxRooms& rooms, bool network) {
+  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (abi < 1) return lacking("this system has no Landlock");
+  Ruleset wanted{everything_of_abi_1, 0, 0};
+  if (abi >= 2) wanted.handled_access_fs |= refer;
+  if (abi >= 3) wanted.handled_access_fs |= truncate_files;
+  if (abi >= 4 && !network) wanted.handled_access_net = bind_tcp | connect_tcp;
+  if (abi >= 6) wanted.scoped = scope_sockets | scope_signals;
+  const size_t size = abi >= 6 ? sizeof wanted : abi >= 4 ? 16 : 8;
+  base::Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &wanted, size, 0)));
+  if (!ruleset.valid()) return lacking("no Landlock rules can be made");
+  for (const std::string& path : rooms.read) allow(ruleset.get(), path, reading);
+  for (const std::string& path : rooms.write) allow(ruleset.get(), path, writing | (abi >= 3 ? truncate_files : 0));
+  for (const std::string& path : rooms.run) allow(ruleset.get(), path, reading | LANDLOCK_ACCESS_FS_EXECUTE);
+  for (const std::string& path : rooms.work) allow(ruleset.get(), path, wanted.handled_access_fs);
+  allow(ruleset.get(), "/dev/null", of_a_file);
+  if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return lacking("Landlock does not take its rules");
+  return base::Done{};
+}
+
 base::Status enter_sandbox(const SandboxRooms& rooms) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, most_descriptors);
@@ -172,7 +175,7 @@ base::Status enter_sandbox(const SandboxRooms& rooms) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return lacking("no_new_privs");
   // Another process of this user must not look into this one, which may hold another client's data.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  TRY(restrict_files(rooms));
+  TRY(restrict_files(rooms, false));
   return restrict_calls(rooms);
 }
 

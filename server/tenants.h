@@ -23,6 +23,7 @@ struct TenantOptions {
   unsigned devices = 1;
   bool token_required = false;  // wherever a client comes from
   std::span<const Service> services;
+  bool programs = false;  // tokens that allow it may run programs from elsewhere (outboard serve --exec)
 };
 
 class Tenants {
@@ -71,6 +72,7 @@ class Tenants {
   void settle(Tenant& tenant);  // serves it, queues it or refuses it
   bool let_in(Tenant& tenant);
   base::Status let_in_for_service(Tenant& tenant);
+  base::Status allows_programs(const Tenant& tenant) const;
   void advance_queue();
   VirtualGpuInUse* use(const VirtualGpu& vgpu);
 

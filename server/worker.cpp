@@ -86,9 +86,10 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 }  // namespace
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
-  auto library = load_device(options.device);  // no file can be opened later
   auto returns = ReturnPoint::create();
   const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
+  base::Result<void*> library(nullptr);
+  if (!trusted) library = load_device(options.device);  // no file can be opened later
   if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
   if (options.key) link = encrypt(std::move(link), *options.key);
@@ -98,7 +99,10 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
   if (!hello.purpose.empty() && !monitored) serve_directly(std::move(link), options, hello, std::move(welcome));
-  if (trusted) confine(options);
+  if (trusted) {
+    library = load_device(options.device);
+    confine(options);
+  }
   Admission admission = admit(link, hello, monitored.get());
   if (admission.service.valid())
     relay(welcome_client(std::move(link), hello, std::move(welcome), options, returns ? &returns.value() : nullptr,

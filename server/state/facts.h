@@ -24,6 +24,7 @@ struct Token {
   int64_t created = 0;  // seconds since 1970
   int64_t expires = 0;  // 0: never
   bool revoked = false;
+  bool programs = false;  // its bearer may run programs as the server's user (outboard exec)
   std::array<uint8_t, 16> salt{};
   std::array<uint8_t, 32> verifier{};
 };
