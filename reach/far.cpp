@@ -1,0 +1,43 @@
+#include "reach/far.h"
+
+#include "wire/message.h"
+
+namespace reach {
+namespace {
+
+constexpr const char* mark = "outboard-far-side ";
+constexpr size_t longest_greeting = size_t{1} << 20;  // of a login shell
+
+}  // namespace
+
+std::string for_any_shell(const std::string& script) { return "exec /bin/sh -c '" + script + "'"; }
+
+std::string protocol_name() { return "protocol-" + std::to_string(wire::newest_version); }
+
+std::string serve_script(const std::string& arguments) {
+  const std::string say = std::string("echo; echo \"") + mark;
+  return "PATH=$PATH:/usr/local/bin:$HOME/.local/bin:/opt/outboard/bin; o=" + std::string(far_cache) + "/" +
+         protocol_name() + "/bin/outboard; [ -x \"$o\" ] || o=$(command -v outboard) || o=; if [ -n \"$o\" ]; then " +
+         say + "ready\"; exec \"$o\" serve --stdio" + (arguments.empty() ? "" : " " + arguments) + "; fi; " + say +
+         "missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)\"; exit 127";
+}
+
+Mark::State Mark::take(char byte) {
+  if (state_ != State::searching) return state_;
+  if (++seen_ > longest_greeting) return state_ = State::lost;
+  if (byte != '\n') {
+    if (line_.size() < 512) line_ += byte;
+    return state_;
+  }
+  std::string line;
+  line.swap(line_);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (!line.starts_with(mark)) return state_;
+  std::string said = line.substr(std::string(mark).size());
+  if (said == "ready") return state_ = State::ready;
+  if (!said.starts_with("missing")) return state_;
+  facts_ = said.substr(std::min(said.size(), std::string("missing ").size()));
+  return state_ = State::missing;
+}
+
+}  // namespace reach

@@ -1,0 +1,34 @@
+// What the far side is told to do before any Outboard runs there, and what it answers. POSIX sh alone is expected there,
+// behind whatever login shell the user has, which may print a greeting first.
+#pragma once
+#include <string>
+
+namespace reach {
+
+// One line that every login shell passes on whole. The script has no single quote and no newline.
+std::string for_any_shell(const std::string& script);
+
+// Becomes `outboard serve --stdio ARGUMENTS`: of the copy that --bootstrap made for this version of the protocol, or of
+// the Outboard that is installed. It says the mark first, or what the machine is and that there is none.
+std::string serve_script(const std::string& arguments);
+
+// Where --bootstrap keeps its copies, for the far side's shell to expand.
+inline constexpr const char* far_cache = "${XDG_CACHE_HOME:-$HOME/.cache}/outboard";
+// The link to the copy that speaks our protocol.
+std::string protocol_name();
+
+// Finds the line with the mark in what comes, byte by byte, and no byte more.
+class Mark {
+ public:
+  enum class State { searching, ready, missing, lost };
+  State take(char byte);
+  State state() const { return state_; }
+  const std::string& facts() const { return facts_; }  // of a machine without Outboard: "Linux x86_64 glibc 2.36"
+
+ private:
+  State state_ = State::searching;
+  size_t seen_ = 0;
+  std::string line_, facts_;
+};
+
+}  // namespace reach
