@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "cli/services.h"
 #include "server/listener.h"
 
 namespace cli {
@@ -52,6 +53,7 @@ int serve(const ServeOptions& options) {
   listener.worker.device = options.device;
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
+  listener.tenants.services = services();
   listener.metrics = options.metrics;
   listener.worker.sandbox = !options.no_sandbox;
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
@@ -63,6 +65,7 @@ int serve(const ServeOptions& options) {
     return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");
   if (options.stdio) {
     if (!options.listen.empty()) return complain("--stdio serves one client and does not listen; leave out --listen");
+    if (options.exec) listener.worker.services = services();
     return serve_stdio(listener.worker);
   }
   std::vector<std::string> names = options.listen;
@@ -94,6 +97,8 @@ CLI::App* describe(CLI::App& app, ServeOptions& options) {
       "user's socket)");
   serve->add_flag("--stdio", options.stdio,
                   "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
+  serve->add_flag("--exec", options.exec,
+                  "With --stdio: let the client run programs as this user, too (outboard exec, desktop, doctor)");
   serve->add_option("--device", options.device, "cpu: the software GPU")->capture_default_str();
   serve->add_option("--devices", options.devices, "How many devices each client sees, 1 to 16 (default 1)")
       ->check(CLI::Range(1, 16));

@@ -19,6 +19,7 @@ struct ServeOptions {
   bool no_sandbox = false;
   std::string metrics;  // 127.0.0.1:PORT; empty: none
   unsigned grace_seconds = 60;
+  bool exec = false;       // --stdio: the client may run programs here
   bool plaintext = false;  // tcp beyond this machine, without encryption
   bool quiet = false;
 };

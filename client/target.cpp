@@ -106,8 +106,8 @@ Choice& chosen() {
   return *choice;
 }
 
-wire::Hello make_hello(const std::string& program, const std::string& checks, const std::string& token,
-                       uint64_t wishes) {
+wire::Hello make_hello(const std::string& program, const std::string& checks, const std::string& token, uint64_t wishes,
+                       const std::string& purpose) {
   // OUTBOARD_CC: the compute capability that the device should claim, if it can choose.
   if (setting("OUTBOARD_QUEUE") == "1") wishes |= wire::queue;
   return {wire::oldest_version,
@@ -120,7 +120,8 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           checks,
           token,
           wishes,
-          chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU")};
+          chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU"),
+          purpose};
 }
 
 }  // namespace
@@ -152,14 +153,14 @@ uint64_t usual_wishes() {
 }
 
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
-                            const std::string& checks, uint64_t wishes) {
+                            const std::string& checks, uint64_t wishes, const std::string& purpose) {
   Door door = TRY(find_door(target));
   links::Address& address = door.address;
   address.plaintext = allows_plaintext();
   int64_t deadline = now_ms() + timeout_ms;
   links::Link link = TRY(links::connect(address, timeout_ms));
   link = TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1));
-  const wire::Hello hello = make_hello(program, checks, door.token, wishes);
+  const wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
   wire::Writer writer;
   wire::write(writer, hello);
   wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};

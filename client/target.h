@@ -16,8 +16,9 @@ struct Greeted {
 // Connects to `target` and greets it. The error is one sentence: what was tried, what happened, the next step.
 // `checks`: what shall be checked of the program's kernels (wire::Hello).
 // `wishes`: wire::Wish; while the server lets it wait, standard error says so.
+// `purpose`: the service it comes for (service.h); empty: the driver's calls.
 base::Result<Greeted> greet(const std::string& target, const std::string& program, int timeout_ms,
-                            const std::string& checks = {}, uint64_t wishes = 0);
+                            const std::string& checks = {}, uint64_t wishes = 0, const std::string& purpose = {});
 // What a program that will make calls asks for; OUTBOARD_SHARED_MEMORY=off: not that.
 uint64_t usual_wishes();
 

@@ -95,8 +95,25 @@ void Tenants::answer_enter(Tenant& tenant, const ToListener& asked) {
   tenant.wish = asked;
   base::Status known = check_token(tenant, asked);
   if (known && tenant.token.empty()) known = find_vgpu(tenant, asked, {});
+  if (known && !get(asked.purpose).empty()) known = let_in_for_service(tenant);
   if (!known) return refuse(tenant, known.error());
-  settle(tenant);
+  if (get(asked.purpose).empty()) settle(tenant);
+}
+
+// Whoever may run programs here is this user: he comes by this user's own socket. A service counts as no session,
+// because it uses the device only by programs that come as clients of their own.
+base::Status Tenants::let_in_for_service(Tenant& tenant) {
+  const Service* service = TRY(find_service(options_.services, get(tenant.wish.purpose)));
+  if (service->runs_programs && tenant.peer.way != Peer::Way::unix_socket)
+    return base::Error{"this server runs programs for its own user only; come by ssh: --on ssh://HOST"};
+  base::Fd stream = TRY(start_service(*service, {tenant.program, tenant.token, tenant.vgpu.name, tenant.peer.address}));
+  ToWorker reply{};
+  reply.answer = Answer::entered;
+  put(reply.vgpu, tenant.vgpu.name);
+  tenant.stage = Tenant::Stage::serving;
+  tenant.last_active_ns = now_ns();
+  send(tenant.monitor.get(), reply, stream.get(), false);
+  return base::Done{};
 }
 
 // Empty: it may come in.

@@ -122,6 +122,7 @@ wire::Hello read_hello(links::Link& link) {
 links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome,
                            const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored) {
   welcome.build = "outboard " OUTBOARD_VERSION;
+  welcome.granted |= hello.wishes & wire::service;
   if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
     auto shared = make_shared_memory();
     if (shared) return share_memory(std::move(link), welcome, std::move(shared.value()));

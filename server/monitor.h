@@ -25,12 +25,13 @@ struct ToListener {
   uint8_t proof[32] = {};
   char vgpu[64] = {};  // empty: whatever the token says
   char program[256] = {};
+  char purpose[32] = {};    // enter: the service; empty: the driver's calls
   uint8_t memory[16] = {};  // name of published memory
 };
 
 enum class Answer : uint32_t {
   salt,
-  entered,  // with the virtual GPU's memory ledger as descriptor, if there is one
+  entered,  // with the virtual GPU's memory ledger as descriptor, if there is one; or with the service's stream
   refused,
   queued,  // another answer to the same question follows
   memory,  // with its descriptor; without: there is none

@@ -43,10 +43,12 @@ base::Result<Admission> Monitored::enter(const wire::Hello& hello, const std::fu
   ToListener asked{};
   if (!hello.token.empty()) TRY(prove(hello.token, asked));
   asked.question = Question::enter;
+  service_ = !hello.purpose.empty();
   asked.waits = (hello.wishes & wire::queue) != 0;
   asked.asks_only = (hello.wishes & wire::ask_only) != 0;
   put(asked.vgpu, hello.vgpu);
   put(asked.program, hello.program);
+  put(asked.purpose, hello.purpose);
   if (!send(socket_.get(), asked)) return no_listener;
   return wait_for_answer(waiting, client);
 }
@@ -57,8 +59,8 @@ base::Result<Admission> Monitored::wait_for_answer(const std::function<bool(uint
     poll(watched, 2, still_waiting_ms);
     if (watched[1].revents) return base::Error{"the client left while it waited"};
     ToWorker answer{};
-    base::Fd ledger;
-    if (watched[0].revents && !receive(socket_.get(), answer, &ledger, true)) return no_listener;
+    base::Fd came;
+    if (watched[0].revents && !receive(socket_.get(), answer, &came, true)) return no_listener;
     if (watched[0].revents && answer.answer == Answer::queued) position = answer.position;
     if (!watched[0].revents || answer.answer == Answer::queued) {
       if (position && !waiting(position)) return base::Error{"the client left while it waited"};
@@ -66,9 +68,11 @@ base::Result<Admission> Monitored::wait_for_answer(const std::function<bool(uint
     }
     if (answer.answer == Answer::refused || answer.answer == Answer::end) return base::Error{get(answer.text)};
     if (answer.answer != Answer::entered) continue;
-    Admission admission{{share_, nullptr, answer.slot}, answer.memory_bytes, get(answer.vgpu)};
-    if (ledger.valid()) {
-      admission.tenancy.ledger = SharedPage<device::MemoryLedger>::map(ledger.get());
+    Admission admission{{share_, nullptr, answer.slot}, answer.memory_bytes, get(answer.vgpu), {}};
+    if (service_) {
+      admission.service = std::move(came);
+    } else if (came.valid()) {
+      admission.tenancy.ledger = SharedPage<device::MemoryLedger>::map(came.get());
       if (!admission.tenancy.ledger) return base::Error{"the server has no memory for another session"};
     }
     return admission;

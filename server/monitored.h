@@ -20,6 +20,7 @@ struct Admission {
   device::Tenancy tenancy;
   uint64_t memory_bytes = 0;  // 0: no virtual GPU
   std::string vgpu;
+  base::Fd service;  // what the client came for, when that is not the driver's calls
 };
 
 class Monitored {
@@ -45,6 +46,7 @@ class Monitored {
 
   base::Fd socket_;
   device::Share* const share_;
+  bool service_ = false;  // the client came for one
   bool (*hold_)() = nullptr;
   std::function<void(const std::string&)> end_;
   std::mutex opening_, answer_lock_;

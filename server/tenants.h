@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "server/fair_share.h"
+#include "server/services.h"
 #include "server/state/state.h"
 #include "server/tenant.h"
 #include "server/wrong_tokens.h"
@@ -20,6 +22,7 @@ struct TenantOptions {
   size_t most_waiting = 64;  // that queue, or have not greeted yet
   unsigned devices = 1;
   bool token_required = false;  // wherever a client comes from
+  std::span<const Service> services;
 };
 
 class Tenants {
@@ -67,6 +70,7 @@ class Tenants {
   std::string why_not_now(const Tenant& tenant) const;
   void settle(Tenant& tenant);  // serves it, queues it or refuses it
   bool let_in(Tenant& tenant);
+  base::Status let_in_for_service(Tenant& tenant);
   void advance_queue();
   VirtualGpuInUse* use(const VirtualGpu& vgpu);
 

@@ -44,6 +44,15 @@ base::Result<void*> load_device(const std::string& name) {
 
 namespace {
 
+// Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
+[[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
+                                 wire::Welcome welcome) {
+  auto service = find_service(options.services, hello.purpose);
+  if (!service) refuse(link, service.error());
+  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, nullptr, nullptr);
+  _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
+}
+
 // Says where in the queue the client is; false: it has gone.
 bool tell_position(links::Link& link, uint32_t position) {
   wire::FrameHead head{0, wire::Kind::waiting, position};
@@ -59,7 +68,7 @@ Admission admit(links::Link& link, const wire::Hello& hello, Monitored* monitore
   auto admission = monitored->enter(
       hello, [&](uint32_t position) { return tell_position(link, position); }, link.socket());
   if (!admission) refuse(link, admission.error());
-  return admission.value();
+  return std::move(admission.value());
 }
 
 const device::Driver* open_device(links::Link& link, const WorkerOptions& options, const wire::Hello& hello,
@@ -88,7 +97,8 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   auto library = load_device(options.device);  // no file can be opened later
   auto returns = ReturnPoint::create();
-  confine(options);
+  const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
+  if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
   if (options.key) link = encrypt(std::move(link), *options.key);
   wire::Hello hello = read_hello(link);
@@ -96,7 +106,13 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
+  if (!hello.purpose.empty() && !monitored) serve_directly(std::move(link), options, hello, std::move(welcome));
+  if (trusted) confine(options);
   Admission admission = admit(link, hello, monitored.get());
+  if (admission.service.valid())
+    relay(welcome_client(std::move(link), hello, std::move(welcome), options, returns ? &returns.value() : nullptr,
+                         monitored.get()),
+          std::move(admission.service));
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
   if (!library) refuse(link, library.error());

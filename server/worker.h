@@ -1,6 +1,7 @@
 // A worker process: one device, one client, from the hello to the end.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -8,6 +9,7 @@
 #include "link/link.h"
 #include "link/server_key.h"
 #include "server/monitored.h"
+#include "server/services.h"
 
 namespace server {
 
@@ -17,6 +19,7 @@ struct WorkerOptions {
   const links::ServerKey* key = nullptr;  // of an encrypted connection; nullptr: it is not
   unsigned grace_seconds = 60;            // how long a session waits for a client whose connection broke
   bool sandbox = true;                    // sandbox.h
+  std::span<const Service> services;      // for a client that came by other means than a listener
 };
 
 // The device's library, loaded but not started: a listener does this once, so that its workers start faster.

@@ -43,6 +43,7 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.token);
   writer.put(hello.wishes);
   put_text(writer, hello.vgpu);
+  put_text(writer, hello.purpose);
   writer.align();
 }
 
@@ -62,6 +63,7 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   if (!reader.at_end()) hello.token = get_text(reader);
   if (!reader.at_end()) hello.wishes = reader.get<uint64_t>();
   if (!reader.at_end()) hello.vgpu = get_text(reader);
+  if (!reader.at_end()) hello.purpose = get_text(reader);
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }

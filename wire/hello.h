@@ -22,6 +22,7 @@ struct Hello {
   std::string token{};     // what lets the client in: a secret in base64url; never logged
   uint64_t wishes = 0;     // wire::Wish
   std::string vgpu{};      // the virtual GPU; empty: the token's, or none
+  std::string purpose{};   // the service it comes for ("exec"); empty: the driver's calls
 };
 
 struct Welcome {

@@ -59,6 +59,7 @@ enum Wish : uint64_t {
   // Of the server alone:
   queue = 4,     // wait for a place rather than be refused: frames `waiting` come before the welcome
   ask_only = 8,  // it leaves after the welcome, and takes nobody's place
+  service = 16,  // what its hello names as purpose: after the welcome the bytes are that service's
 };
 
 constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
