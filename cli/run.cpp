@@ -83,6 +83,7 @@ int run(RunOptions options) {
   if (!options.vgpu.empty()) setenv("OUTBOARD_VGPU", options.vgpu.c_str(), 1);
   if (options.queue) setenv("OUTBOARD_QUEUE", "1", 1);
   if (options.plaintext) setenv("OUTBOARD_PLAINTEXT", "1", 1);
+  if (options.verbose) setenv("OUTBOARD_VERBOSE", "1", 1);
   const std::vector<Target> tried = choose(options);
   if (!tried.back().works) {
     complain(tried);
@@ -136,7 +137,7 @@ CLI::App* describe(CLI::App& app, RunOptions& options) {
   run->add_flag("--queue,!--no-queue", options.queue, "Wait for a place when the server or the virtual GPU is full");
   run->add_flag("--plaintext", options.plaintext,
                 "Let tcp:HOST:PORT reach another machine: whoever is on the way can read and change everything");
-  run->add_flag("--verbose", options.verbose, "Say which GPU the program gets, and what was tried");
+  run->add_flag("-v,--verbose", options.verbose, "Say which GPU the program gets, and what was tried");
   run->add_option("command", options.command, "The program and its arguments")->required();
   run->positionals_at_end();
   return run;

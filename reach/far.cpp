@@ -14,12 +14,13 @@ std::string for_any_shell(const std::string& script) { return "exec /bin/sh -c '
 
 std::string protocol_name() { return "protocol-" + std::to_string(wire::newest_version); }
 
+std::string say_mark(const std::string& what) { return std::string("echo; echo \"") + mark + what + "\""; }
+
 std::string serve_script(const std::string& arguments) {
-  const std::string say = std::string("echo; echo \"") + mark;
   return "PATH=$PATH:/usr/local/bin:$HOME/.local/bin:/opt/outboard/bin; o=" + std::string(far_cache) + "/" +
          protocol_name() + "/bin/outboard; [ -x \"$o\" ] || o=$(command -v outboard) || o=; if [ -n \"$o\" ]; then " +
-         say + "ready\"; exec \"$o\" serve --stdio" + (arguments.empty() ? "" : " " + arguments) + "; fi; " + say +
-         "missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)\"; exit 127";
+         say_mark("ready") + "; exec \"$o\" serve --stdio" + (arguments.empty() ? "" : " " + arguments) + "; fi; " +
+         say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; exit 127";
 }
 
 Mark::State Mark::take(char byte) {
@@ -33,11 +34,8 @@ Mark::State Mark::take(char byte) {
   line.swap(line_);
   if (!line.empty() && line.back() == '\r') line.pop_back();
   if (!line.starts_with(mark)) return state_;
-  std::string said = line.substr(std::string(mark).size());
-  if (said == "ready") return state_ = State::ready;
-  if (!said.starts_with("missing")) return state_;
-  facts_ = said.substr(std::min(said.size(), std::string("missing ").size()));
-  return state_ = State::missing;
+  said_ = line.substr(std::string_view(mark).size());
+  return state_ = State::found;
 }
 
 }  // namespace reach

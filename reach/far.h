@@ -17,18 +17,23 @@ inline constexpr const char* far_cache = "${XDG_CACHE_HOME:-$HOME/.cache}/outboa
 // The link to the copy that speaks our protocol.
 std::string protocol_name();
 
-// Finds the line with the mark in what comes, byte by byte, and no byte more.
+// Finds the line with the mark in what comes, byte by byte, and takes no byte more.
 class Mark {
  public:
-  enum class State { searching, ready, missing, lost };
+  enum class State { searching, found, lost };
   State take(char byte);
   State state() const { return state_; }
-  const std::string& facts() const { return facts_; }  // of a machine without Outboard: "Linux x86_64 glibc 2.36"
+  bool is(const char* what) const { return state_ == State::found && said_ == what; }
+  // Of a machine without Outboard, "Linux x86_64 glibc 2.36".
+  std::string machine() const { return said_.starts_with("missing ") ? said_.substr(8) : ""; }
 
  private:
   State state_ = State::searching;
   size_t seen_ = 0;
-  std::string line_, facts_;
+  std::string line_, said_;
 };
+
+// The shell's words for saying it.
+std::string say_mark(const std::string& what);
 
 }  // namespace reach

@@ -59,7 +59,7 @@ void share_connection(Words& words, const Configuration& set) {
 }
 
 std::string advice(const links::Address& address, const Mark& mark) {
-  return address.text() + ": no outboard is installed there (" + mark.facts() +
+  return address.text() + ": no outboard is installed there (" + mark.machine() +
          "); install it there, or let --bootstrap copy this one into its cache";
 }
 
@@ -104,18 +104,19 @@ int reach_ssh(Program& program, const links::Address& address, bool ask_only) {
   if (!words) return program.fail(words.error()), 1;
   for (bool bootstrapped = false;; bootstrapped = true) {
     Words command = words.value();
-    command.push_back(for_any_shell(serve_script("")));
+    command.push_back(for_any_shell(serve_script("--exec")));
     auto server = Server::start(command, !ask_only);
     if (!server) return program.fail(server.error()), 1;
     Mark mark;
     if (!server.value().await(mark, program)) return 1;
-    if (mark.state() == Mark::State::ready) return server.value().serve(program);
-    if (mark.state() == Mark::State::missing && wants_bootstrap() && !ask_only && !bootstrapped) {
-      base::Status copied = bootstrap(words.value(), address, mark.facts());
+    if (mark.is("ready")) return server.value().serve(program);
+    const bool missing = !mark.machine().empty();
+    if (missing && wants_bootstrap() && !ask_only && !bootstrapped) {
+      base::Status copied = bootstrap(words.value(), address, mark.machine());
       if (copied) continue;
       return program.fail(copied.error()), 1;
     }
-    if (mark.state() == Mark::State::missing) return program.fail(advice(address, mark)), 1;
+    if (missing) return program.fail(advice(address, mark)), 1;
     int code = server.value().finish();
     return program.fail(failure(address, code, server.value().last_words())), 1;
   }

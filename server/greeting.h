@@ -3,6 +3,7 @@
 #include <string>
 
 #include "link/link.h"
+#include "server/direct.h"
 #include "server/returning.h"
 #include "server/worker.h"
 #include "wire/hello.h"
@@ -18,6 +19,7 @@ wire::Hello read_hello(links::Link& link);
 [[noreturn]] void refuse(links::Link& link, const std::string& reason);
 // Sends the welcome with what is granted of the client's wishes; the link for everything after it.
 links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome,
-                           const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored);
+                           const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored,
+                           DirectDoor* door = nullptr);
 
 }  // namespace server

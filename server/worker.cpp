@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/direct.h"
 #include "server/greeting.h"
 #include "server/returning.h"
 #include "server/sandbox.h"
@@ -46,10 +47,10 @@ namespace {
 
 // Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
 [[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
-                                 wire::Welcome welcome) {
+                                 wire::Welcome welcome, ReturnPoint* returns, DirectDoor* door) {
   auto service = find_service(options.services, hello.purpose);
   if (!service) refuse(link, service.error());
-  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, nullptr, nullptr);
+  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, returns, nullptr, door);
   _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
 }
 
@@ -97,6 +98,10 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   auto library = load_device(options.device);  // no file can be opened later
   auto returns = ReturnPoint::create();
+  base::Result<DirectDoor> door = base::Error{"there are no pipes to lead around"};
+  if (!monitored && returns) door = DirectDoor::create(returns.value());
+  ReturnPoint* const point = returns ? &returns.value() : nullptr;
+  DirectDoor* const around = door ? &door.value() : nullptr;
   const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
   if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
@@ -106,12 +111,12 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
-  if (!hello.purpose.empty() && !monitored) serve_directly(std::move(link), options, hello, std::move(welcome));
+  if (!hello.purpose.empty() && !monitored) 
+    serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
   if (trusted) confine(options);
   Admission admission = admit(link, hello, monitored.get());
   if (admission.service.valid())
-    relay(welcome_client(std::move(link), hello, std::move(welcome), options, returns ? &returns.value() : nullptr,
-                         monitored.get()),
+    relay(welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get()),
           std::move(admission.service));
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
@@ -120,8 +125,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options,
-                        returns && monitored ? &returns.value() : nullptr, monitored.get());
+  link = welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get(), around);
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
   if (monitored) {

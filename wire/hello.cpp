@@ -79,6 +79,7 @@ void write(Writer& writer, const Welcome& welcome) {
   writer.put(welcome.granted);
   put_text(writer, welcome.session);
   writer.put(welcome.grace_ms);
+  put_text(writer, welcome.offer);
   writer.align();
 }
 
@@ -100,6 +101,7 @@ base::Result<Welcome> read_welcome(std::span<std::byte> payload) {
   if (!reader.at_end()) welcome.granted = reader.get<uint64_t>();
   if (!reader.at_end()) welcome.session = get_text(reader);
   if (!reader.at_end()) welcome.grace_ms = reader.get<uint64_t>();
+  if (!reader.at_end()) welcome.offer = get_text(reader);
   if (!reader.ok()) return base::Error{"the server's welcome is cut short"};
   return welcome;
 }

@@ -33,6 +33,7 @@ struct Welcome {
   uint64_t granted = 0;   // of the wishes
   std::string session;    // when resumable: id (16 bytes) and key (32), for the client alone
   uint64_t grace_ms = 0;  // when resumable: how long the worker waits for the client's return
+  std::string offer{};    // when direct: wire/offer.h
 };
 
 // The payloads of the two frames.

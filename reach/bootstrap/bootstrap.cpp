@@ -46,11 +46,11 @@ bool agreed(const std::string& question) {
 // Unpacks what comes beside its place, compares every file's hash, tries the program, and moves it into place; then
 // removes the copies that no version of the protocol leads to any more.
 std::string install_script(const Bundle& bundle) {
-  const std::string mark = "outboard-far-side ", check = "sha256sum -c manifest >/dev/null 2>&1";
+  const std::string check = "sha256sum -c manifest >/dev/null 2>&1";
   return "umask 077; c=" + std::string(far_cache) + "; h=" + bundle.hash + "; mkdir -p \"$c\" || exit 1; " +
-         "if (cd \"$c/$h\" 2>/dev/null && " + check + "); then echo; echo \"" + mark + "missing have\"; else " +
+         "if (cd \"$c/$h\" 2>/dev/null && " + check + "); then " + say_mark("have") + "; else " +
          "t=$(mktemp -d \"$c/new.XXXXXX\") || exit 1; trap \"rm -rf \\\"$t\\\"\" EXIT; trap \"exit 1\" HUP INT TERM; " +
-         "echo; echo \"" + mark + "missing send\"; tar -x -C \"$t\" -f - || exit 1; " +
+         say_mark("send") + "; tar -x -C \"$t\" -f - || exit 1; " +
          "[ \"$(sha256sum <\"$t/manifest\" | cut -c1-64)\" = $h ] && (cd \"$t\" && " + check + ") || " +
          "{ echo \"what arrived is not what was sent\" >&2; exit 1; }; " +
          "\"$t/bin/outboard\" --version >/dev/null || exit 1; " +
@@ -58,7 +58,7 @@ std::string install_script(const Bundle& bundle) {
          "ln -sfn $h \"$c/" + protocol_name() + "\" || exit 1; " +
          "for m in \"$c\"/*/manifest; do o=${m%/manifest}; k=; " +
          "for l in \"$c\"/protocol-*; do [ \"$(readlink \"$l\")\" = \"${o##*/}\" ] && k=1; done; " +
-         "[ -L \"$o\" ] || [ -n \"$k\" ] || rm -rf \"$o\"; done; echo; echo \"" + mark + "ready\"";
+         "[ -L \"$o\" ] || [ -n \"$k\" ] || rm -rf \"$o\"; done; " + say_mark("done");
 }
 
 bool write_all(int to, std::span<const char> bytes) {
@@ -71,9 +71,10 @@ bool write_all(int to, std::span<const char> bytes) {
   return true;
 }
 
-Mark::State await_mark(int from, Mark& mark) {
+Mark await_mark(int from) {
+  Mark mark;
   for (char byte; mark.state() == Mark::State::searching && recv(from, &byte, 1, 0) == 1;) mark.take(byte);
-  return mark.state();
+  return mark;
 }
 
 base::Status send_bundle(int to, const Bundle& bundle) {
@@ -119,13 +120,12 @@ base::Status bootstrap(const Words& ssh, const links::Address& address, const st
   command.push_back(for_any_shell(install_script(bundle)));
   Server far = TRY(Server::start(command, true));
   base::Fd socket = far.take_socket();
-  Mark wanted, done;
-  await_mark(socket.get(), wanted);
-  if (wanted.facts() == "send") (void)send_bundle(socket.get(), bundle).ok();  // the far side says what went wrong
-  Mark::State state = wanted.state() == Mark::State::missing ? await_mark(socket.get(), done) : Mark::State::lost;
+  Mark wanted = await_mark(socket.get());
+  if (wanted.is("send")) (void)send_bundle(socket.get(), bundle).ok();  // the far side says what went wrong
+  const bool done = wanted.state() == Mark::State::found && await_mark(socket.get()).is("done");
   socket.close();
   int code = far.finish();
-  if (state == Mark::State::ready && code == 0) return base::Done{};
+  if (done && code == 0) return base::Done{};
   std::string words = far.last_words();
   return base::Error{"copying Outboard to " + address.text() + " failed" +
                      (words.empty() ? " (exit code " + std::to_string(code) + ")" : "; it said: " + words)};

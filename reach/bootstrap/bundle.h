@@ -16,7 +16,7 @@ struct Piece {
   std::string name;  // in the bundle, "lib/outboard/deps/libz.so.1"
   std::filesystem::path from;
   uint64_t size = 0;
-  std::string hash;  // SHA-256, as sha256sum prints it
+  std::string hash{};  // SHA-256, as sha256sum prints it
 };
 
 struct Bundle {
