@@ -31,6 +31,7 @@ demo: build
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
 	$(BUILD)/bin/launch_bench $(BUILD)
+	bench/ssh.sh $(BUILD)
 
 bench-kernels: build
 	tools/setup pocl-opencl-icd ocl-icd-opencl-dev libopenblas-dev

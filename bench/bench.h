@@ -23,6 +23,10 @@ double bare_stream_gb_per_s(bool tcp);
 double bare_memory_round_trip_us();
 double memory_copy_gb_per_s();
 
+// command.cpp: what a command that runs programs elsewhere ("ssh HOST") does without us.
+double command_round_trip_us(const std::string& prefix);
+double command_stream_gb_per_s(const std::string& prefix);
+
 // driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
 int measure_driver(const std::string& library);
 // Only starts the driver, as a trivial program does.

@@ -5,6 +5,7 @@
 #include "cli/completion.h"
 #include "cli/doctor.h"
 #include "cli/join.h"
+#include "cli/place.h"
 #include "cli/reach.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -36,7 +37,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   cli::Commands commands;
   for (auto add : {cli::add_run, cli::add_serve, cli::add_targets, cli::add_doctor, cli::add_vgpu, cli::add_token,
-                   cli::add_join, cli::add_sessions, cli::add_top, cli::add_reach})
+                   cli::add_join, cli::add_sessions, cli::add_top, cli::add_reach, cli::add_place})
     add(app, commands);
   std::string topic, shell;
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");

@@ -6,7 +6,9 @@
 #include <memory>
 
 #include "link/address.h"
+#include "reach/bootstrap/bootstrap.h"
 #include "reach/program.h"
+#include "reach/slurm/slurm.h"
 #include "reach/ssh.h"
 
 namespace cli {
@@ -25,10 +27,22 @@ int reach(const ReachOptions& options) {
   ::reach::Program program{base::Fd(control)};
   auto address = links::parse(options.target);
   if (!address) return program.fail(address.error()), 1;
+  if (address.value().kind == links::Address::Kind::slurm)
+    return ::reach::reach_slurm(program, address.value(), options.ask);
   return ::reach::reach_ssh(program, address.value(), options.ask);
 }
 
 }  // namespace
+
+void add_bootstrap(CLI::App& command) {
+  command.add_flag("--bootstrap")
+      ->description("With ssh://: copy this Outboard into the cache of a machine that has none, after a yes");
+  if (command.get_name() != "doctor") command.add_flag("--yes")->description("With --bootstrap: do not ask");
+}
+
+void note_bootstrap(const CLI::App& command) {
+  if (command.count("--bootstrap")) ::reach::want_bootstrap(command.count("--yes") > 0);
+}
 
 void add_reach(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<ReachOptions>();

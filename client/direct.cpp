@@ -60,7 +60,7 @@ std::string first_to_answer(const wire::Offer& offer) {
 
 // The helper ends the connection when the place is gone: a machine that died says nothing by itself.
 void tell(int helper, const links::Channel& channel) {
-  links::HelperMessage message{links::HelperMessage::moved, {}};
+  links::HelperMessage message{links::HelperMessage::moved, 0, 0, {}};
   iovec piece[] = {{&message, sizeof message}};
   const int descriptor[] = {channel.descriptor()};
   links::send_with(helper, piece, descriptor, false);
@@ -97,7 +97,7 @@ links::Resumable::Meet come_back_directly(const Direct& direct, const std::strin
   return [meet, kept](uint64_t received, std::string& refused) -> std::optional<links::Resumable::Return> {
     char byte;
     if (recv(kept->get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
-      return refused = "the place that the server had is gone", std::nullopt;
+      return refused = "the server there has ended", std::nullopt;
     auto back = meet(received, refused);
     if (back) tell(kept->get(), *back->channel);
     return back;

@@ -19,8 +19,8 @@ struct Direct {
 // Tries what the welcome offers, for a second or so. Nothing: the session stays on the pipes.
 std::optional<Direct> go_direct(const links::Address& target, const wire::Welcome& welcome);
 
-// One attempt to find the session again. `helper`: of a target whose place may go away (link/helper.h): then there is
-// nothing to come back to.
+// One attempt to find the session again. `helper`: its hang-up says that there is nothing to come back to
+// (link/helper.h); it may be empty.
 links::Resumable::Meet come_back_directly(const Direct& direct, const std::string& session, base::Fd helper);
 
 }  // namespace client

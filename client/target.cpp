@@ -125,12 +125,14 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           token,
           wishes,
           chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU"),
-          purpose};
+          purpose,
+          0};
 }
 
 struct Opened {
   links::Link link;
   base::Fd helper;
+  uint64_t generation = 0;  // the latest server of this place
 };
 
 // A server that must be started first takes the time that its start takes, unless somebody only looks around.
@@ -138,10 +140,10 @@ base::Result<Opened> open(const links::Address& address, int timeout_ms, uint64_
   if (address.is_started()) {
     const bool looks_around = wishes & wire::ask_only && timeout_ms <= looking_around_ms;
     links::Started started = TRY(links::start(address, looks_around));
-    return Opened{std::move(started.link), std::move(started.helper)};
+    return Opened{std::move(started.link), std::move(started.helper), started.generation};
   }
   links::Link link = TRY(links::connect(address, timeout_ms));
-  return Opened{TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1)), {}};
+  return Opened{TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1)), {}, 0};
 }
 
 base::Status say_hello(links::Link& link, const links::Address& address, const wire::Hello& hello) {
@@ -190,12 +192,8 @@ base::Status choose_way(Greeted& greeted, const links::Address& address, base::F
   wire::FrameHead head{0, wire::Kind::way, direct.has_value()};
   iovec piece[] = {{&head, sizeof head}};
   if (!greeted.link.write_all(piece)) return base::Error{"the server closed the connection during the greeting"};
-  greeted.way = direct ? "directly, over TLS to " + direct->address.where + ":" + direct->address.port
-                       : "over the command's pipes";
-  if (setting("OUTBOARD_VERBOSE") == "1")
-    std::fprintf(stderr, "outboard: %s: %s\n", address.text().c_str(), greeted.way.c_str());
   if (!direct) return base::Done{};
-  if (address.kind != links::Address::Kind::slurm) helper.close();  // a machine stays where it is
+  greeted.way = "directly, over TLS to " + direct->address.where + ":" + direct->address.port;
   auto meet = come_back_directly(*direct, greeted.welcome.session, std::move(helper));
   greeted.link = resumable(std::move(direct->met.channel), greeted.welcome, std::move(meet));
   return base::Done{};
@@ -215,6 +213,7 @@ std::string target_from_environment() {
 base::Result<Door> find_door(const std::string& target) {
   auto joined = find_joined(target);
   if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN")};
+  if (!joined->address.empty()) return Door{TRY(links::parse(joined->address)), {}};
   const bool brackets = joined->host.find(':') != std::string::npos;
   auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
   if (joined->fingerprint != "-") {
@@ -236,16 +235,24 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   address.plaintext = allows_plaintext();
   if (wishes & wire::resumable && wishes_direct(address)) wishes |= wire::direct;
   Opened opened = TRY(open(address, timeout_ms, wishes));
-  TRY(say_hello(opened.link, address, make_hello(program, checks, door.token, wishes, purpose)));
+  wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
+  hello.generation = opened.generation;
+  TRY(say_hello(opened.link, address, hello));
   Arrival arrival(opened.link, now_ms() + timeout_ms);
   Greeted greeted{{}, TRY(read_welcome(arrival, address, target)), {}, {}};
+  if (greeted.welcome.generation < opened.generation)
+    return base::Error{address.text() + " is of generation " + std::to_string(greeted.welcome.generation) +
+                       ", and generation " + std::to_string(opened.generation) + " has taken its place"};
   greeted.link = std::move(opened.link);
+  if (address.is_pipe()) greeted.way = "over the command's pipes";
   TRY(use_memory(greeted, arrival.descriptors()));
   if (greeted.welcome.granted & wire::direct) {
     TRY(choose_way(greeted, address, std::move(opened.helper)));
   } else if (greeted.welcome.granted & wire::resumable) {
     greeted.link = resumable(greeted.link.take(), greeted.welcome, come_back(address, greeted.welcome.session));
   }
+  if (setting("OUTBOARD_VERBOSE") == "1" && !greeted.way.empty() && !(wishes & wire::ask_only))
+    std::fprintf(stderr, "outboard: %s: %s\n", address.text().c_str(), greeted.way.c_str());
   return greeted;
 }
 

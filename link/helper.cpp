@@ -71,7 +71,7 @@ base::Result<Started> start(const Address& address, bool ask) {
   if (got != sizeof message || message.kind != HelperMessage::started || received.size() != 1)
     return base::Error{"cannot start a server at " + address.text() + ": `" + outboard_program() +
                        " reach` did not run; is Outboard installed whole?"};
-  return Started{Link(std::move(received[0])), std::move(ours)};
+  return Started{Link(std::move(received[0])), std::move(ours), message.generation};
 }
 
 }  // namespace links

@@ -16,11 +16,17 @@ std::string protocol_name() { return "protocol-" + std::to_string(wire::newest_v
 
 std::string say_mark(const std::string& what) { return std::string("echo; echo \"") + mark + what + "\""; }
 
-std::string serve_script(const std::string& arguments) {
-  return "PATH=$PATH:/usr/local/bin:$HOME/.local/bin:/opt/outboard/bin; o=" + std::string(far_cache) + "/" +
-         protocol_name() + "/bin/outboard; [ -x \"$o\" ] || o=$(command -v outboard) || o=; if [ -n \"$o\" ]; then " +
-         say_mark("ready") + "; exec \"$o\" serve --stdio" + (arguments.empty() ? "" : " " + arguments) + "; fi; " +
-         say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; exit 127";
+std::string far_script(const FarCommand& command) {
+  const std::string& near = command.near_program;
+  std::string text = "PATH=$PATH:/usr/local/bin:$HOME/.local/bin:/opt/outboard/bin; o=" + std::string(far_cache) + "/" +
+                     protocol_name() + "/bin/outboard; ";
+  if (!near.empty()) text += "[ -x \"$o\" ] || o=\"" + near + "\"; ";
+  text += command.copy_alone ? "[ -x \"$o\" ] || o=; " : "[ -x \"$o\" ] || o=$(command -v outboard) || o=; ";
+  text += "if [ -n \"$o\" ]; then " + (command.says_mark ? say_mark("ready") + "; " : "") + (command.stays ? "" : "exec ") +
+          "\"$o\" " + command.arguments + "; exit $?; fi; ";
+  if (command.says_mark)
+    text += say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; ";
+  return text + "exit 127";
 }
 
 Mark::State Mark::take(char byte) {

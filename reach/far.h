@@ -8,9 +8,17 @@ namespace reach {
 // One line that every login shell passes on whole. The script has no single quote and no newline.
 std::string for_any_shell(const std::string& script);
 
-// Becomes `outboard serve --stdio ARGUMENTS`: of the copy that --bootstrap made for this version of the protocol, or of
-// the Outboard that is installed. It says the mark first, or what the machine is and that there is none.
-std::string serve_script(const std::string& arguments);
+// Becomes `outboard ARGUMENTS`: of the copy that --bootstrap made for this version of the protocol, or of this very
+// program where `near_program` is not empty and lies there, too, or of the Outboard that is installed. With `says_mark`
+// it says the mark first, or what the machine is and that there is none.
+struct FarCommand {
+  std::string arguments;
+  std::string near_program{};
+  bool says_mark = true;
+  bool copy_alone = false;  // no other than the copy
+  bool stays = false;       // the shell does, so that its exit code tells a server that was killed from ssh's own end
+};
+std::string far_script(const FarCommand& command);
 
 // Where --bootstrap keeps its copies, for the far side's shell to expand.
 inline constexpr const char* far_cache = "${XDG_CACHE_HOME:-$HOME/.cache}/outboard";

@@ -19,14 +19,14 @@ bool Program::hear() {
 }
 
 void Program::fail(const std::string& sentence) {
-  HelperMessage message{HelperMessage::failed, {}};
+  HelperMessage message{HelperMessage::failed, 0, 0, {}};
   std::memcpy(message.text, sentence.data(), std::min(sentence.size(), sizeof message.text - 1));
   iovec piece[] = {{&message, sizeof message}};
   links::send_with(socket_.get(), piece, {});
 }
 
-bool Program::hand_over(base::Fd server) {
-  HelperMessage message{HelperMessage::started, {}};
+bool Program::hand_over(base::Fd server, uint64_t generation) {
+  HelperMessage message{HelperMessage::started, 0, generation, {}};
   iovec piece[] = {{&message, sizeof message}};
   const int descriptor[] = {server.get()};
   return links::send_with(socket_.get(), piece, descriptor);

@@ -1,5 +1,6 @@
 // The program that asked for a server, as its helper sees it (link/helper.h).
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ class Program {
   bool hear();
 
   void fail(const std::string& sentence);
-  // The server's other end. False: the program has left.
-  bool hand_over(base::Fd server);
+  // The server's other end, and which of the place's servers it is at least. False: the program has left.
+  bool hand_over(base::Fd server, uint64_t generation = 0);
   // The place is gone: the program's session shall not wait for its return.
   void end();
 

@@ -16,6 +16,7 @@ namespace reach {
 namespace {
 
 constexpr int configuration_seconds = 10;
+constexpr int ssh_itself = 255;  // exit code of an ssh that has lost its connection (ssh(1), EXIT STATUS)
 
 // `keyword value` lines, keywords in small letters (ssh(1), -G).
 using Configuration = std::map<std::string, std::string>;
@@ -65,7 +66,7 @@ std::string advice(const links::Address& address, const Mark& mark) {
 
 // Why ssh came to nothing, in its own words where it said some.
 std::string failure(const links::Address& address, int code, const std::string& words) {
-  if (code == 255)
+  if (code == ssh_itself)
     return "cannot reach " + address.text() + "; ssh says: " + (words.empty() ? "nothing" : words);
   return address.text() + ": the connection ended before a server started there (exit code " + std::to_string(code) +
          ")" + (words.empty() ? "" : "; it said: " + words);
@@ -104,12 +105,12 @@ int reach_ssh(Program& program, const links::Address& address, bool ask_only) {
   if (!words) return program.fail(words.error()), 1;
   for (bool bootstrapped = false;; bootstrapped = true) {
     Words command = words.value();
-    command.push_back(for_any_shell(serve_script("--exec")));
+    command.push_back(for_any_shell(far_script({"serve --stdio --exec", {}, true, wants_bootstrap(), true})));
     auto server = Server::start(command, !ask_only);
     if (!server) return program.fail(server.error()), 1;
     Mark mark;
     if (!server.value().await(mark, program)) return 1;
-    if (mark.is("ready")) return server.value().serve(program);
+    if (mark.is("ready")) return server.value().serve(program, [](int code) { return code != ssh_itself; });
     const bool missing = !mark.machine().empty();
     if (missing && wants_bootstrap() && !ask_only && !bootstrapped) {
       base::Status copied = bootstrap(words.value(), address, mark.machine());

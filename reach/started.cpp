@@ -68,14 +68,24 @@ int Server::finish() {
   return child_.wait();
 }
 
-int Server::serve(Program& program) {
+int Server::serve(Program& program, bool (*means_the_end)(int code)) {
   if (!program.hand_over(take_socket())) return child_.end(), 1;
+  bool listens = true;  // a program that needs nothing more from us closes its end
   while (!child_.ended()) {
-    pollfd watched[] = {{error_.get(), POLLIN, 0}, {child_.descriptor(), POLLIN, 0}};
-    poll(watched, 2, child_.descriptor() < 0 ? look_ms : -1);
+    pollfd watched[] = {{error_.get(), POLLIN, 0},
+                        {child_.descriptor(), POLLIN, 0},
+                        {listens ? program.descriptor() : -1, POLLIN, 0}};
+    poll(watched, 3, child_.descriptor() < 0 ? look_ms : -1);
     if (watched[0].revents) pass_error_on();
+    if (watched[2].revents) listens = program.hear();
   }
   if (error_.valid()) pass_error_on();
+  if (means_the_end(child_.wait())) return program.end(), 0;
+  while (listens) {  // its session goes on without ssh
+    pollfd left{program.descriptor(), POLLIN, 0};
+    poll(&left, 1, -1);
+    listens = program.hear();
+  }
   return 0;
 }
 

@@ -15,8 +15,9 @@ class Server {
 
   // Until the mark has come, or the command has nothing more to say. False: the program has left; the command has, too.
   bool await(Mark& mark, Program& program);
-  // Hands it over and stays until the command ends. The exit code of a helper.
-  int serve(Program& program);
+  // Hands it over and stays until the command ends. Where its exit code means that the server has ended, a program
+  // whose session has moved elsewhere is told. The exit code of a helper.
+  int serve(Program& program, bool (*means_the_end)(int code));
 
   // The parts of serve().
   base::Fd take_socket() { return std::move(socket_); }

@@ -80,7 +80,7 @@ links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint 
   if (!send(link, welcome)) leave("the client left during the greeting");
   point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace);
-  ReturnPoint::serve(std::move(point), *session, options.key);
+  ReturnPoint::serve(std::move(point), *session, options.key, options.lease);
   return links::Link(std::move(session));
 }
 
@@ -113,23 +113,23 @@ links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint p
   if (!head.number) return door.close(), std::move(link);
   door.keep();
   auto session = std::make_unique<links::Resumable>(std::move(came->channel), grace);
-  ReturnPoint::serve(std::move(point), *session, door.key());
+  ReturnPoint::serve(std::move(point), *session, door.key(), options.lease);
   return links::Link(std::move(session));
 }
 
 }  // namespace
 
-void leave(const std::string& reason) {
+void leave(const std::string& reason, int code) {
   base::log(base::Level::warn, "client-not-served", {{"reason", reason}});
-  _exit(1);
+  _exit(code);
 }
 
-void refuse(links::Link& link, const std::string& reason) {
+void refuse(links::Link& link, const std::string& reason, int code) {
   wire::Welcome welcome;
   welcome.refusal = reason;
   welcome.build = "outboard " OUTBOARD_VERSION;
   send(link, welcome);
-  leave(reason);
+  leave(reason, code);
 }
 
 links::Link encrypt(links::Link link, const links::ServerKey& key) {
@@ -159,6 +159,7 @@ links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Wel
                            const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored, DirectDoor* door) {
   welcome.build = "outboard " OUTBOARD_VERSION;
   welcome.granted |= hello.wishes & wire::service;
+  welcome.generation = options.generation;
   if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
     auto shared = make_shared_memory();
     if (shared) return share_memory(std::move(link), welcome, std::move(shared.value()));

@@ -79,9 +79,12 @@ void ReturnPoint::publish(Monitored& monitored) {
   door_.close();
 }
 
-void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key) {
-  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key] {
-    auto resume = [&session](const links::Resumable::Meet& meet) { return session.resume(meet); };
+void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key,
+                        const Lease* lease) {
+  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key, lease] {
+    auto resume = [&session, lease](const links::Resumable::Meet& meet) {
+      return (!lease || lease->held()) && session.resume(meet);
+    };
     for (;;)
       if (point->accept(resume, key)) base::log(base::Level::debug, "client-returned");
   }).detach();

@@ -8,6 +8,7 @@
 #include "link/link.h"
 #include "link/resumable.h"
 #include "link/server_key.h"
+#include "server/lease.h"
 #include "server/monitored.h"
 #include "wire/return.h"
 
@@ -27,8 +28,8 @@ class ReturnPoint {
 
   const wire::SessionSecret& secret() const { return secret_; }
   // Accepts returns to `session` for the rest of the process, on a thread of its own.
-  // `key`: of an encrypted session; nullptr: it is not.
-  static void serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key);
+  // `key`: of an encrypted session; nullptr: it is not. Nobody is let in after the end of the lease, if there is one.
+  static void serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key, const Lease* lease);
 
   // The same for a connection that a doorkeeper of this process's own lets in (direct.h).
   const base::Fd& door() const { return door_; }

@@ -16,6 +16,7 @@
 #include "link/link.h"
 #include "server/call.h"
 #include "server/cuda/worker.h"
+#include "server/lease.h"
 #include "server/objects.h"
 #include "server/output.h"
 #include "wire/message.h"
@@ -30,6 +31,8 @@ class ClientSession final : public worker::Session {
   [[noreturn]] void run();
   // Where frames and bytes are counted.
   void count_in(device::Share* share) { traffic_ = share; }
+  // Nothing is done after its end; nullptr: for ever.
+  void obey(const Lease* lease) { lease_ = lease; }
   // Tells the client why, and ends.
   [[noreturn]] void dismiss(const std::string& reason);
 
@@ -69,6 +72,7 @@ class ClientSession final : public worker::Session {
   const device::Driver& driver_;
   const device::Checks* const checks_;
   Output& output_;
+  const Lease* lease_ = nullptr;
   Objects objects_;
   device::Share own_traffic_, *traffic_ = &own_traffic_;
   std::atomic<int> pending_{0};  // first error of a one-way call, until a reply carries it

@@ -54,6 +54,17 @@ namespace {
   _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
 }
 
+// A server that has been replaced must serve nobody, however late it learns of it.
+void check_right(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
+  if (options.lease && !options.lease->held()) refuse(link, "this server has lost its lease; connect again");
+  if (options.generation && hello.generation > options.generation)
+    refuse(link,
+           "this server is of generation " + std::to_string(options.generation) + ", and you have met generation " +
+               std::to_string(hello.generation) + ": another has taken its place",
+           superseded);
+  if (options.lease) options.lease->end_with_it();
+}
+
 // Says where in the queue the client is; false: it has gone.
 bool tell_position(links::Link& link, uint32_t position) {
   wire::FrameHead head{0, wire::Kind::waiting, position};
@@ -111,6 +122,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
+  check_right(link, options, hello);
   if (!hello.purpose.empty() && !monitored) 
     serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
   if (trusted) confine(options);
@@ -128,6 +140,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   link = welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get(), around);
   auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
   the_session = session.get();
+  session->obey(options.lease);
   if (monitored) {
     session->count_in(monitored->share());
     base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's
