@@ -32,6 +32,7 @@ bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
 	test ! -e $(BUILD)/lib/software/libcuda.so.1 || $(BUILD)/bin/launch_bench $(BUILD)
 	bench/exec.py $(BUILD)/bin/outboard
+	bench/ssh.sh $(BUILD)
 
 # On a machine with an NVIDIA GPU and its driver; needs no LLVM. Exit code 3: there is no GPU (docs/nvidia.md).
 .PHONY: gpu-check

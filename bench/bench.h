@@ -45,6 +45,10 @@ double idle_session_mb(const std::string& self, const std::string& library, int 
 int be_busy(const std::string& library);
 int be_idle(const std::string& library);
 
+// command.cpp: what a command that runs programs elsewhere ("ssh HOST") does without us.
+double command_round_trip_us(const std::string& prefix);
+double command_stream_gb_per_s(const std::string& prefix);
+
 // driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
 int measure_driver(const std::string& library);
 // The same for a step of a training.

@@ -188,6 +188,31 @@ bool write_results(const std::vector<Figure>& figures) {
   return file.good();
 }
 
+// Through a command's pipes, or around them; the pipes are the limit.
+int measure_over(const std::string& self, const std::string& name, const std::string& target,
+                 const std::string& prefix) {
+  constexpr int turns = 3;
+  std::vector<double> trips, rates;
+  std::map<std::string, std::vector<double>> got;
+  for (int i = 0; i < turns; ++i) {
+    trips.push_back(bench::command_round_trip_us(prefix));
+    rates.push_back(bench::command_stream_gb_per_s(prefix));
+    for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
+  }
+  std::vector<Figure> figures;
+  const double trip = bench::median(trips), rate = bench::median(rates), query = bench::median(got["round_trip"]);
+  figures.push_back({name + ".round_trip", query, "us", trip, "the pipe's own", "<= 1.5 x limit", query <= 1.5 * trip});
+  figures.push_back(
+      {name + ".calls_per_s", 1e6 / query, "1/s", 1e6 / trip, "the pipe's own", ">= limit / 1.5", query <= 1.5 * trip});
+  for (const char* way : {"to_device", "to_host"}) {
+    const double copied = bench::median(got[way]);
+    figures.push_back(
+        {name + ".copy_" + way, copied, "GB/s", rate, "the pipe's own", ">= 0.8 x limit", copied >= 0.8 * rate});
+  }
+  print(figures);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -196,6 +221,10 @@ int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
+  if (argc == 6 && !std::strcmp(argv[2], "--over")) {
+    build = fs::absolute(argv[1]);
+    return measure_over(fs::read_symlink("/proc/self/exe"), argv[3], argv[4], argv[5]);
+  }
   if (argc < 2)
     return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|far|start]...]\n"), 2;
   const std::string device = argc >= 3 ? argv[2] : "null";

@@ -12,6 +12,8 @@
 #include <set>
 #include <thread>
 
+#include "cli/doctor_there.h"
+#include "cli/reach.h"
 #include "cli/targets.h"
 #include "client/probe.h"
 #include "doctor/cause.h"
@@ -205,6 +207,7 @@ int write_snapshot_of(const DoctorOptions& options, const Asked& asked) {
 }  // namespace
 
 int doctor(const DoctorOptions& options) {
+  const bool elsewhere = !options.target.empty() && options.target != "local" && options.target != "auto";
   static_assert(crashed == static_cast<int>(Verdict::crashed));
   if (options.list_checks) {
     std::fputs(list_checks().c_str(), stdout);
@@ -220,6 +223,7 @@ int doctor(const DoctorOptions& options) {
     return 0;
   }
   if (options.explains_text) return explain_pasted(options);
+  if (elsewhere) return doctor_there(options);
   if (options.undo) return undo();
   Asked asked = read_words(options.words);
   if (!options.replay.empty() && !asked.program.empty())
@@ -251,8 +255,10 @@ void describe(CLI::App& doctor, DoctorOptions& options) {
       ->type_name("FILE");
   doctor.add_option("--bundle", options.bundle, "Write a snapshot of this machine, without names and secrets")
       ->type_name("FILE");
+  doctor.add_option("--on", options.target, "Ask the doctor of the machine that a target is on")->type_name("TARGET");
+  add_bootstrap(doctor);
   doctor.add_flag("--fix", options.fix, "Show the mends that this program can make, and make each after a yes");
-  doctor.add_flag("--yes", options.yes, "With --fix: do not ask");
+  doctor.add_flag("--yes", options.yes, "With --fix or --bootstrap: do not ask");
   doctor.add_flag("--undo", options.undo, "Take the last mend back");
   doctor.add_option("what", options.words,
                     "cuda, hip, opencl, vulkan, opengl, egl; desktop: Windows' own Remote Desktop; ids of checks; or, "
@@ -268,6 +274,7 @@ void add_doctor(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<DoctorOptions>();
   describe(*command, *options);
   commands.emplace_back(command, [command, options] {
+    note_bootstrap(*command);
     options->explains_text = command->count("--explain-text") > 0;
     return doctor(*options);
   });

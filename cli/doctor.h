@@ -15,6 +15,7 @@ struct DoctorOptions {
   std::string text;    // an error text; empty with explains_text: standard input
   std::string replay;  // a snapshot instead of this machine; nothing is run
   std::string bundle;  // where to write a snapshot of this machine
+  std::string target;  // another machine's doctor; empty: this one's
   bool fix = false, undo = false, yes = false;
   std::vector<std::string> words;  // interfaces, ids of checks, then the program and its arguments
 };

@@ -8,6 +8,8 @@
 #include "cli/exec.h"
 #include "cli/jobs.h"
 #include "cli/join.h"
+#include "cli/place.h"
+#include "cli/reach.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 #include "cli/sessions.h"
@@ -39,7 +41,7 @@ int main(int argc, char** argv) {
   cli::Commands commands;
   for (auto add : {cli::add_run, cli::add_exec, cli::add_jobs, cli::add_supervise_job, cli::add_serve, cli::add_targets,
                    cli::add_doctor, cli::add_vgpu, cli::add_token, cli::add_join, cli::add_sessions, cli::add_top,
-                   cli::add_desktop})
+                   cli::add_desktop, cli::add_reach, cli::add_place})
     add(app, commands);
   std::string topic, shell;
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");

@@ -14,15 +14,19 @@
 #include "cli/checked.h"
 #include "cli/doctor.h"
 #include "cli/packages.h"
+#include "cli/reach.h"
+#include "cli/run_in_place.h"
 #include "cli/targets.h"
+#include "client/target.h"
 
 namespace cli {
 namespace {
 
 const char* const target_help =
     "auto (OUTBOARD_TARGET, this machine's own GPU, servers by what they have and how near they are, then cpu), local, "
-    "cpu (the software GPU), host, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, via:COMMAND, "
-    "the name of a joined server";
+    "cpu (the software GPU), host, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, "
+    "ssh://[USER@]HOST[:PORT], slurm://[PARTITION][?gres=...&mem=...&time=...], via:COMMAND, the name of a joined "
+    "server";
 
 // CLI11's form of a check: what is wrong, or nothing.
 std::string is_capability(const std::string& text) {
@@ -70,6 +74,14 @@ void stand_in(const RunOptions& options, const Target& target) {
   if (target.is_software_gpu()) ask_packages_for_ptx(driver);
 }
 
+// On the machine that this is, or, with client=PARTITION, on a node of the cluster beside the server's.
+int run_at_slurm(const RunOptions& options, const Target& target) {
+  auto door = client::find_door(target.name);
+  if (!door) return std::fprintf(stderr, "outboard: %s\n", door.error().c_str()), 2;
+  if (!options.checks.empty()) return std::fprintf(stderr, "outboard: --check is not for slurm://\n"), 2;
+  return run_in_place(door.value().address, options.command);
+}
+
 }  // namespace
 
 std::string library_folder(const char* name) {
@@ -83,6 +95,7 @@ int run(RunOptions options) {
   if (!options.vgpu.empty()) setenv("OUTBOARD_VGPU", options.vgpu.c_str(), 1);
   if (options.queue) setenv("OUTBOARD_QUEUE", "1", 1);
   if (options.plaintext) setenv("OUTBOARD_PLAINTEXT", "1", 1);
+  if (options.verbose) setenv("OUTBOARD_VERBOSE", "1", 1);
   const std::vector<Target> tried = choose(options);
   if (!tried.back().works) {
     complain(tried);
@@ -99,6 +112,7 @@ int run(RunOptions options) {
       std::fprintf(stderr, "outboard: %s %s: %s\n", &each == &target ? "using" : "tried", each.name.c_str(),
                    each.detail.c_str());
   if (!target.local) stand_in(options, target);
+  if (target.queued) return run_at_slurm(options, target);
   std::vector<char*> arguments;
   for (std::string& word : options.command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -136,7 +150,8 @@ CLI::App* describe(CLI::App& app, RunOptions& options) {
   run->add_flag("--queue,!--no-queue", options.queue, "Wait for a place when the server or the virtual GPU is full");
   run->add_flag("--plaintext", options.plaintext,
                 "Let tcp:HOST:PORT reach another machine: whoever is on the way can read and change everything");
-  run->add_flag("--verbose", options.verbose, "Say which GPU the program gets, and what was tried");
+  run->add_flag("-v,--verbose", options.verbose, "Say which GPU the program gets, and what was tried");
+  add_bootstrap(*run);
   run->add_option("command", options.command, "The program and its arguments")->required();
   run->positionals_at_end();
   return run;
@@ -146,7 +161,11 @@ CLI::App* describe(CLI::App& app, RunOptions& options) {
 
 void add_run(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<RunOptions>();
-  commands.emplace_back(describe(app, *options), [options] { return run(std::move(*options)); });
+  auto* command = describe(app, *options);
+  commands.emplace_back(command, [options, command] {
+    note_bootstrap(*command);
+    return run(std::move(*options));
+  });
 }
 
 }  // namespace cli

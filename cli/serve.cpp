@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "base/log.h"
 #include "cli/services.h"
@@ -78,6 +79,14 @@ int serve(const ServeOptions& options) {
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
   if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
     return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");
+  listener.worker.generation = options.generation;
+  if (!options.lease.empty()) {
+    static std::optional<server::Lease> lease;  // as long as the process
+    auto taken = server::Lease::take(options.lease);
+    if (!taken) return complain(taken.error());
+    lease = taken.value();
+    listener.worker.lease = &*lease;
+  }
   if (options.stdio) {
     if (!options.listen.empty()) return complain("--stdio serves one client and does not listen; leave out --listen");
     if (options.exec) listener.worker.services = services();
@@ -132,6 +141,11 @@ CLI::App* describe(CLI::App& app, ServeOptions& options) {
                    "Seconds that a session over TCP waits for a client whose connection broke; 0: none")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  serve->add_option("--lease", options.lease,
+                    "Serve only while file:PATH,SECONDS is touched, command:WORDS,SECONDS succeeds, or stdin,SECONDS "
+                    "brings bytes, at least that often (docs/targets.md)");
+  serve->add_option("--generation", options.generation,
+                    "Which server this is of those that have its place one after the other; clients never go back");
   serve->add_flag("--plaintext", options.plaintext,
                   "Let tcp:HOST:PORT listen beyond this machine: whoever is on the way can read and change everything");
   serve->add_flag("--quiet", options.quiet, "Log warnings and errors only");

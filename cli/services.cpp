@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/doctor_there.h"
 #include "desktop/open/far_side.h"
 #include "exec/far/service.h"
 
@@ -10,6 +11,7 @@ namespace cli {
 
 std::span<const server::Service> services() {
   static const std::vector<server::Service> all = {
+      {"doctor", true, serve_doctor},
       {"desktop", true,
        [](links::Link stream, const server::ServiceRequest&) { return desktop::offer_session(std::move(stream)); }},
       {"exec", true, exec::serve}};

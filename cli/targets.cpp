@@ -20,6 +20,7 @@
 #include "doctor/probes/probe.h"
 #include "doctor/probes/probes.h"
 #include "link/address.h"
+#include "reach/slurm/job.h"
 #include "wire/message.h"
 
 namespace cli {
@@ -76,8 +77,15 @@ Target probe(const std::string& name, int timeout_ms) {
     return target;
   }
   auto start = std::chrono::steady_clock::now();
+  auto took = [&start] {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
+  if (auto door = client::find_door(name); door && door.value().address.kind == links::Address::Kind::slurm) {
+    auto seen = reach::look_at_partition(door.value().address.where);
+    return {name, seen.ok(), false, seen ? seen.value() : seen.error(), false, took(), true};
+  }
   auto greeted = client::greet(name, "outboard", timeout_ms, {}, wire::ask_only);
-  target.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  target.milliseconds = took();
   target.works = greeted.ok() && !greeted.value().welcome.inventory.devices.empty();
   if (!greeted)
     target.detail = greeted.error();
@@ -127,6 +135,9 @@ std::vector<Target> choose_target(bool no_local) {
   // Nothing proves who answers at the host: somebody has to name it.
   if (!wanted || std::strcmp(wanted, "host") != 0) std::erase(names, "host");
   std::vector<Target> tried;
+  // A job is submitted for who asks for one.
+  for (const client::Joined& joined : client::all_joined())
+    if (joined.address.starts_with("slurm:") && (!wanted || joined.name != wanted)) std::erase(names, joined.name);
   // In turn while the answer settles it: who is asked next is farther away, and may not answer for long.
   while (names.size() > 1) {
     std::string name = names.front();
@@ -159,12 +170,12 @@ static void print_link(const std::string& name) {
                 figures.value().round_trip_us, figures.value().gb_per_s);
 }
 
-int list_targets(bool probe_links) {
+int list_targets(const std::vector<std::string>& names, bool probe_links) {
   bool any = false;
-  for (const Target& target : probe_all(automatic_targets(), automatic_ms)) {
+  for (const Target& target : probe_all(names.empty() ? automatic_targets() : names, automatic_ms)) {
     const std::string& name = target.name;
     std::printf("%-40s %-4s %s\n", name.c_str(), target.works ? "ok" : "no", target.detail.c_str());
-    if (probe_links && target.works && !target.software && !target.local) print_link(name);
+    if (probe_links && target.works && !target.software && !target.local && !target.queued) print_link(name);
     any = any || target.works;
   }
   return any ? 0 : 1;
@@ -174,7 +185,9 @@ void add_targets(CLI::App& app, Commands& commands) {
   auto* targets = app.add_subcommand("targets", "Show where a GPU can be had, and which of them answer");
   auto probe_links = std::make_shared<bool>(false);
   targets->add_flag("--probe", *probe_links, "Measure each link: its kind, a round trip, the bandwidth");
-  commands.emplace_back(targets, [probe_links] { return list_targets(*probe_links); });
+  auto names = std::make_shared<std::vector<std::string>>();
+  targets->add_option("target", *names, "Ask these, and no others");
+  commands.emplace_back(targets, [names, probe_links] { return list_targets(*names, *probe_links); });
 }
 
 }  // namespace cli

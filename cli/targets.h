@@ -15,6 +15,7 @@ struct Target {
   std::string detail;       // the device's name, or why it does not work
   bool local = false;       // this machine's own GPU and driver: nothing stands in
   double milliseconds = 0;  // to ask it
+  bool queued = false;      // a cluster's scheduler: it works when it answers, and gives a place when it has one
 
   bool on_this_machine() const;
   bool is_software_gpu() const;  // in this process or behind a server
@@ -34,8 +35,8 @@ std::vector<Target> probe_all(const std::vector<std::string>& names, int timeout
 // asked, the best last; the last does not work: none does. `no_local`: something is wanted that needs Outboard.
 std::vector<Target> choose_target(bool no_local);
 
-// outboard targets: exit code 0 when one works.
-int list_targets(bool probe_links = false);
+// outboard targets: `names`, or all that `auto` knows. Exit code 0 when one works.
+int list_targets(const std::vector<std::string>& names, bool probe_links = false);
 void add_targets(CLI::App& app, Commands& commands);
 
 }  // namespace cli

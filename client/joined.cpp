@@ -35,6 +35,15 @@ std::string folder() {
   return home ? std::string(home) + "/.config/outboard/targets" : "";
 }
 
+base::Result<Joined> name_started(std::string_view line) {
+  auto address = TRY(links::parse(line));
+  Joined joined;
+  joined.address = address.text();
+  joined.name = address.where.substr(address.where.rfind('@') + 1);
+  if (!is_plain(joined.name)) joined.name = address.kind == links::Address::Kind::ssh ? "server" : "slurm";
+  return joined;
+}
+
 std::string take_last(std::string_view& text) {
   size_t colon = text.rfind(':');
   std::string last(text.substr(colon == text.npos ? 0 : colon + 1));
@@ -49,6 +58,7 @@ base::Result<Joined> parse_join_line(std::string_view line) {
       "this is no join line; outboard token create prints one, which begins with outboard-join:v1: and is used whole"};
   while (!line.empty() && std::strchr(" \t\r\n", line.back())) line.remove_suffix(1);
   while (!line.empty() && std::strchr(" \t\r\n", line.front())) line.remove_prefix(1);
+  if (line.starts_with("ssh://") || line.starts_with("slurm://")) return name_started(line);
   if (!line.starts_with(mark) || line.size() > longest) return wrong;
   line.remove_prefix(mark.size());
   Joined joined;
@@ -69,6 +79,7 @@ base::Result<Joined> parse_join_line(std::string_view line) {
 }
 
 std::string join_line(const Joined& joined) {
+  if (!joined.address.empty()) return joined.address;
   const bool brackets = joined.host.find(':') != std::string::npos;
   return std::string(mark) + (brackets ? "[" + joined.host + "]" : joined.host) + ":" + joined.port + ":" +
          joined.fingerprint + ":" + joined.secret;

@@ -14,8 +14,10 @@ struct Joined {
   std::string host, port;
   std::string fingerprint;  // base64url of SHA-256 of the server's public key; "-": the link is not encrypted
   std::string secret;       // base64url
+  std::string address{};    // of a server that is started (ssh://, slurm://) instead of all that
 };
 
+// An address of a server that is started, or
 // "outboard-join:v1:HOST:PORT:FINGERPRINT:SECRET"; an IPv6 address stands in brackets.
 base::Result<Joined> parse_join_line(std::string_view line);
 std::string join_line(const Joined& joined);

@@ -35,7 +35,9 @@ std::string kind_of(const Greeted& greeted, const links::Address& address) {
     case Kind::tcp: return "tcp";
     case Kind::tls: return "tls";
     case Kind::vsock: return "vsock";
-    case Kind::command: return "command";
+    case Kind::command:
+    case Kind::ssh:
+    case Kind::slurm: return greeted.way.starts_with("directly") ? greeted.way : "pipes";
   }
   return {};
 }

@@ -11,10 +11,12 @@
 #include <ctime>
 
 #include "api/window.h"
+#include "client/upgrade.h"
 #include "client/joined.h"
 #include "client/returning.h"
 #include "link/address.h"
 #include "link/handover.h"
+#include "link/helper.h"
 #include "link/memory.h"
 #include "link/resumable.h"
 #include "wire/message.h"
@@ -30,7 +32,9 @@ int64_t now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
+constexpr const char* build = "outboard " OUTBOARD_VERSION;
+constexpr int looking_around_ms = 5000;  // who has no more time than this shows what there is, and asks nobody
+constexpr int waiting_ms = 30000;        // most between two words of a server that lets us wait
 
 // What comes from a server until its welcome is read: bytes, and over a unix socket descriptors with them.
 class Arrival {
@@ -114,14 +118,85 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           wire::newest_version,
           api::window_base,
           api::window_size,
-          "outboard " OUTBOARD_VERSION,
+          build,
           program,
           setting("OUTBOARD_CC"),
           checks,
           token,
           wishes,
           chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU"),
-          purpose};
+          purpose,
+          0};
+}
+
+struct Opened {
+  links::Link link;
+  base::Fd helper;
+  uint64_t generation = 0;  // the latest server of this place
+};
+
+// A server that must be started first takes the time that its start takes, unless somebody only looks around.
+base::Result<Opened> open(const links::Address& address, int timeout_ms, uint64_t wishes) {
+  if (address.is_started()) {
+    const bool looks_around = wishes & wire::ask_only && timeout_ms <= looking_around_ms;
+    links::Started started = TRY(links::start(address, looks_around));
+    return Opened{std::move(started.link), std::move(started.helper), started.generation};
+  }
+  links::Link link = TRY(links::connect(address, timeout_ms));
+  return Opened{TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1)), {}, 0};
+}
+
+base::Status say_hello(links::Link& link, const links::Address& address, const wire::Hello& hello) {
+  wire::Writer writer;
+  wire::write(writer, hello);
+  wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};
+  iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
+  if (!link.write_all(pieces)) return base::Error{address.text() + " closed the connection; its log says why"};
+  return base::Done{};
+}
+
+base::Result<wire::Welcome> read_welcome(Arrival& arrival, const links::Address& address, const std::string& target) {
+  wire::FrameHead head{};
+  if (!arrival.read_head(head, target))
+    return base::Error{address.text() + " accepted the connection but did not greet; is it an Outboard server?"};
+  if (head.kind != wire::Kind::welcome || head.size > wire::max_welcome || head.size % 8)
+    return base::Error{address.text() + " is not an Outboard server: it does not speak the protocol"};
+  std::vector<std::byte> payload(head.size);
+  if (!arrival.read(payload.data(), payload.size()))
+    return base::Error{address.text() + " closed the connection in the middle of its greeting"};
+  auto welcome = wire::read_welcome(payload);
+  if (!welcome) return base::Error{address.text() + ": " + welcome.error()};
+  const uint32_t version = welcome.value().version;
+  if (!version)
+    return base::Error{address.text() + " refuses: " + welcome.value().refusal +
+                       (address.kind == links::Address::Kind::ssh && welcome.value().build != build
+                            ? "; it runs " + welcome.value().build + ", this is " + build +
+                                  "; --bootstrap takes a copy of this one there"
+                            : "")};
+  if (version < wire::oldest_version || version > wire::newest_version)
+    return base::Error{address.text() + " (" + welcome.value().build + ") chose protocol version " +
+                       std::to_string(version) + ", which this client (" + build +
+                       ") did not offer; update Outboard on both sides"};
+  return std::move(welcome.value());
+}
+
+links::Link resumable(std::unique_ptr<links::Channel> channel, const wire::Welcome& welcome,
+                      links::Resumable::Meet reconnect) {
+  std::chrono::milliseconds grace(std::min(welcome.grace_ms, longest_grace_ms));
+  return links::Link(std::make_unique<links::Resumable>(std::move(channel), grace, std::move(reconnect)));
+}
+
+// Around the pipes where the server can be met there; it is told which way was taken.
+base::Status choose_way(Greeted& greeted, const links::Address& address, base::Fd helper) {
+  auto direct = go_direct(address, greeted.welcome);
+  wire::FrameHead head{0, wire::Kind::way, direct.has_value()};
+  iovec piece[] = {{&head, sizeof head}};
+  if (!greeted.link.write_all(piece)) return base::Error{"the server closed the connection during the greeting"};
+  if (!direct) return base::Done{};
+  greeted.way = "directly, over TLS to " + direct->address.where + ":" + direct->address.port;
+  auto meet = come_back_directly(*direct, greeted.welcome.session, std::move(helper));
+  greeted.link = resumable(std::move(direct->met.channel), greeted.welcome, std::move(meet));
+  return base::Done{};
 }
 
 }  // namespace
@@ -138,6 +213,7 @@ std::string target_from_environment() {
 base::Result<Door> find_door(const std::string& target) {
   auto joined = find_joined(target);
   if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN")};
+  if (!joined->address.empty()) return Door{TRY(links::parse(joined->address)), {}};
   const bool brackets = joined->host.find(':') != std::string::npos;
   auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
   if (joined->fingerprint != "-") {
@@ -157,35 +233,26 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   Door door = TRY(find_door(target));
   links::Address& address = door.address;
   address.plaintext = allows_plaintext();
-  int64_t deadline = now_ms() + timeout_ms;
-  links::Link link = TRY(links::connect(address, timeout_ms));
-  link = TRY(links::encrypt(std::move(link), address, timeout_ms / 1000 + 1));
-  const wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
-  wire::Writer writer;
-  wire::write(writer, hello);
-  wire::FrameHead head{static_cast<uint32_t>(writer.bytes().size()), wire::Kind::hello, 0};
-  iovec pieces[] = {{&head, sizeof head}, {writer.bytes().data(), writer.bytes().size()}};
-  if (!link.write_all(pieces)) return base::Error{address.text() + " closed the connection; its log says why"};
-  Arrival arrival(link, deadline);
-  if (!arrival.read_head(head, target))
-    return base::Error{address.text() + " accepted the connection but did not greet; is it an Outboard server?"};
-  if (head.kind != wire::Kind::welcome || head.size > wire::max_welcome || head.size % 8)
-    return base::Error{address.text() + " is not an Outboard server: it does not speak the protocol"};
-  std::vector<std::byte> payload(head.size);
-  if (!arrival.read(payload.data(), payload.size()))
-    return base::Error{address.text() + " closed the connection in the middle of its greeting"};
-  auto welcome = wire::read_welcome(payload);
-  if (!welcome) return base::Error{address.text() + ": " + welcome.error()};
-  if (!welcome.value().version) return base::Error{address.text() + " refuses: " + welcome.value().refusal};
-  if (welcome.value().version < wire::oldest_version || welcome.value().version > wire::newest_version)
-    return base::Error{address.text() +
-                       " chose a protocol version that was not offered; update Outboard on both sides"};
-  Greeted greeted{std::move(link), std::move(welcome.value()), {}};
+  if (wishes & wire::resumable && wishes_direct(address)) wishes |= wire::direct;
+  Opened opened = TRY(open(address, timeout_ms, wishes));
+  wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
+  hello.generation = opened.generation;
+  TRY(say_hello(opened.link, address, hello));
+  Arrival arrival(opened.link, now_ms() + timeout_ms);
+  Greeted greeted{{}, TRY(read_welcome(arrival, address, target)), {}, {}};
+  if (greeted.welcome.generation < opened.generation)
+    return base::Error{address.text() + " is of generation " + std::to_string(greeted.welcome.generation) +
+                       ", and generation " + std::to_string(opened.generation) + " has taken its place"};
+  greeted.link = std::move(opened.link);
+  if (address.is_pipe()) greeted.way = "over the command's pipes";
   TRY(use_memory(greeted, arrival.descriptors()));
-  if (greeted.welcome.granted & wire::resumable)
-    greeted.link = links::Link(std::make_unique<links::Resumable>(
-        greeted.link.take(), std::chrono::milliseconds(std::min(greeted.welcome.grace_ms, longest_grace_ms)),
-        come_back(address, greeted.welcome.session)));
+  if (greeted.welcome.granted & wire::direct) {
+    TRY(choose_way(greeted, address, std::move(opened.helper)));
+  } else if (greeted.welcome.granted & wire::resumable) {
+    greeted.link = resumable(greeted.link.take(), greeted.welcome, come_back(address, greeted.welcome.session));
+  }
+  if (setting("OUTBOARD_VERBOSE") == "1" && !greeted.way.empty() && !(wishes & wire::ask_only))
+    std::fprintf(stderr, "outboard: %s: %s\n", address.text().c_str(), greeted.way.c_str());
   return greeted;
 }
 

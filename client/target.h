@@ -10,6 +10,7 @@ namespace client {
 struct Greeted {
   links::Link link;
   wire::Welcome welcome;
+  std::string way;     // of a server that is started: how the session goes on, "directly, over TLS to 192.0.2.7:40001"
   base::Fd host_area;  // the memory of the window's host area, where both sides share it
 };
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -49,6 +50,59 @@ base::Result<Address> parse_vsock(std::string_view rest, std::string_view whole)
   return address;
 }
 
+constexpr std::string_view letters_and_digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+// Nothing that a shell or ssh could take for more than a name: no space, no quote, no leading dash.
+bool is_name(std::string_view text, std::string_view more) {
+  if (text.empty() || text.front() == '-') return false;
+  for (char c : text)
+    if (letters_and_digits.find(c) == text.npos && more.find(c) == text.npos) return false;
+  return true;
+}
+
+base::Result<Address> parse_ssh(std::string_view rest, std::string_view whole) {
+  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  Address address{Address::Kind::ssh};
+  size_t at = rest.rfind('@');
+  std::string user(at == rest.npos ? "" : rest.substr(0, at));
+  std::string_view host = at == rest.npos ? rest : rest.substr(at + 1);
+  size_t colon = host.rfind(':'), bracket = host.rfind(']');
+  if (colon != host.npos && (bracket == host.npos || bracket < colon)) {
+    address.port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+    if (!is_number(address.port, 65535)) return base::Error{"'" + address.port + "' is not a port; write a number below 65536"};
+  }
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (!is_name(host, "._-:%") || (at != rest.npos && !is_name(user, "._-+\\")))
+    return base::Error{"'" + std::string(whole) + "' names no host; write ssh://[USER@]HOST[:PORT]"};
+  address.where = (user.empty() ? "" : user + "@") + std::string(host);
+  return address;
+}
+
+constexpr std::string_view slurm_keys[] = {"account", "client", "constraint", "cpus", "gres",    "job",
+                                           "mem",     "nodes",  "qos",        "requeue", "time"};
+
+base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole) {
+  size_t mark = rest.find('?');
+  Address address{Address::Kind::slurm, std::string(rest.substr(0, mark))};
+  if (!address.where.empty() && address.where.back() == '/') address.where.pop_back();
+  if (!address.where.empty() && !is_name(address.where, "._-,"))
+    return base::Error{"'" + address.where + "' is no partition; write slurm://[PARTITION][?gres=...&mem=...&time=...]"};
+  if (mark != rest.npos) address.query = rest.substr(mark + 1);
+  for (std::string_view left = address.query; !left.empty();) {
+    std::string_view one = left.substr(0, left.find('&'));
+    left.remove_prefix(std::min(left.size(), one.size() + 1));
+    size_t equals = one.find('=');
+    std::string key(one.substr(0, equals));
+    if (std::ranges::find(slurm_keys, key) == std::end(slurm_keys))
+      return base::Error{"'" + std::string(whole) + "': Slurm is not asked for '" + key +
+                         "'; there are gres, mem, time, cpus, nodes, constraint, account, qos, client, job and requeue"};
+    if (equals == one.npos || !is_name(one.substr(equals + 1), "._-,:=*[]|"))
+      return base::Error{"'" + std::string(whole) + "': '" + key + "' has no value that Slurm could take"};
+  }
+  return address;
+}
+
 std::string bracketed(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
 
 }  // namespace
@@ -60,6 +114,11 @@ std::string Address::text() const {
     case Kind::tls: return "tls:" + bracketed(where) + ":" + port + (fingerprint.empty() ? "" : "#" + fingerprint);
     case Kind::vsock: return "vsock://" + where + ":" + port;
     case Kind::command: return "via:" + where;
+    case Kind::ssh: {
+      size_t at = where.rfind('@') + 1;  // 0 where there is no user
+      return "ssh://" + where.substr(0, at) + bracketed(where.substr(at)) + (port.empty() ? "" : ":" + port);
+    }
+    case Kind::slurm: return "slurm://" + where + (query.empty() ? "" : "?" + query);
   }
   return {};
 }
@@ -81,14 +140,20 @@ base::Result<Address> parse(std::string_view text) {
       return base::Error{"'via:' has no command; write via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
     return Address{Address::Kind::command, std::string(rest), {}};
   }
-  for (std::string_view later : {"ssh://", "slurm://"})
-    if (text.substr(0, later.size()) == later)
-      return base::Error{
-          "'" + std::string(text) + "': " + std::string(later) +
-          " is not available in this version; use via:COMMAND, for example via:'ssh HOST outboard serve --stdio'"};
+  if (take_prefix(rest, "ssh://")) return parse_ssh(rest, text);
+  if (take_prefix(rest, "slurm://")) return parse_slurm(rest, text);
   return base::Error{"'" + std::string(text) +
                      "' is no target; write unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, "
-                     "via:COMMAND, cpu or auto"};
+                     "ssh://[USER@]HOST[:PORT], slurm://[PARTITION], via:COMMAND, cpu or auto"};
+}
+
+std::string in_query(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    std::string_view one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), one.size() + 1));
+    if (one.substr(0, one.find('=')) == key && one.size() > key.size()) return std::string(one.substr(key.size() + 1));
+  }
+  return {};
 }
 
 std::string default_socket_path() {

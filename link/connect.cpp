@@ -138,6 +138,8 @@ base::Result<Link> connect(const Address& address, int timeout_ms) {
     case Address::Kind::tls: return connect_tcp(address, timeout_ms);
     case Address::Kind::vsock: return connect_vsock(address, timeout_ms);
     case Address::Kind::command: return connect_command(address);
+    case Address::Kind::ssh:
+    case Address::Kind::slurm: break;
   }
   return base::Error{"unknown kind of address"};
 }

@@ -48,9 +48,11 @@ bool Link::write_all(std::span<iovec> pieces) {
 
 bool Link::read_all(void* to, size_t size, int patience_ms) {
   for (auto* place = static_cast<std::byte*>(to); size;) {
-    if (!channel_->wait(true, false, patience_ms).reading) return false;
     ssize_t got = channel_->read_now(place, size);
-    if (got < 0 && errno == EAGAIN) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {  // it may have what no poll shows, so it is asked first
+      if (!channel_->wait(true, false, patience_ms).reading) return false;
+      continue;
+    }
     if (got <= 0) return false;
     place += got;
     size -= static_cast<size_t>(got);

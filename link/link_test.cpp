@@ -12,7 +12,9 @@ namespace {
 TEST(Address, ReadsWhatItWrites) {
   for (const char* text :
        {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "vsock://2:7000",
-        "tls:host:7601#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "via:ssh host outboard serve --stdio"}) {
+        "tls:host:7601#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "via:ssh host outboard serve --stdio",
+        "ssh://box", "ssh://user@box", "ssh://box:2222", "ssh://user@[2001:db8::1]:22", "ssh://[::1]", "slurm://",
+        "slurm://gpu", "slurm://gpu?gres=vgpu:1,vgmem:20G&time=1-00:00:00", "slurm://?job=12"}) {
     auto address = links::parse(text);
     ASSERT_TRUE(address.ok()) << text;
     EXPECT_EQ(address.value().text(), text);
@@ -24,7 +26,14 @@ TEST(Address, SaysWhatIsWrong) {
   EXPECT_NE(links::parse("tcp:host").error().find("no port"), std::string::npos);
   EXPECT_NE(links::parse("tcp:host:99999").error().find("not a port"), std::string::npos);
   EXPECT_NE(links::parse("unix:").error().find("no path"), std::string::npos);
-  EXPECT_NE(links::parse("ssh://host").error().find("not available in this version"), std::string::npos);
+  for (const char* host : {"ssh://", "ssh://-oProxyCommand=x", "ssh://user@", "ssh://@host", "ssh://a b", "ssh://a'b",
+                           "ssh://-l@host", "ssh://$(x)", "ssh://host/path"})
+    EXPECT_NE(links::parse(host).error().find("names no host"), std::string::npos) << host;
+  EXPECT_NE(links::parse("ssh://host:70000").error().find("not a port"), std::string::npos);
+  EXPECT_NE(links::parse("slurm://--wrap=x").error().find("no partition"), std::string::npos);
+  EXPECT_NE(links::parse("slurm://gpu?wrap=x").error().find("not asked for 'wrap'"), std::string::npos);
+  EXPECT_NE(links::parse("slurm://gpu?gres").error().find("has no value"), std::string::npos);
+  EXPECT_NE(links::parse("slurm://gpu?time=--wrap").error().find("has no value"), std::string::npos);
   EXPECT_NE(links::parse("elsewhere").error().find("no target"), std::string::npos);
 }
 

@@ -104,7 +104,9 @@ base::Result<base::Fd> listen(const Address& address) {
     case Address::Kind::tcp:
     case Address::Kind::tls: return listen_tcp(address);
     case Address::Kind::vsock: return listen_vsock(address);
-    case Address::Kind::command: break;
+    case Address::Kind::command:
+    case Address::Kind::ssh:
+    case Address::Kind::slurm: break;
   }
   return base::Error{
       "a server listens on unix:PATH, tcp:127.0.0.1:PORT, tls:HOST:PORT or vsock://any:PORT, or serves one client with "

@@ -253,7 +253,7 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
       in_lock_.unlock();
       if (ended_) continue;
     }
-    if (reading && holds_) return {true, false};
+    if (reading && (holds_ || has_read_ahead())) return {true, false};
     if (writing && !is_full() && flushed()) return {false, true};
     auto left = std::max<Clock::duration>(until - Clock::now(), 0ms);
     auto part = std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, slice));
@@ -272,6 +272,12 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
     // Perhaps only an acknowledgement, which the next attempt finds out.
     if (reading && !writing && both[0].revents & ~POLLOUT) return {true, false};
   }
+}
+
+// What came together with what was wanted shows in no poll.
+bool Resumable::has_read_ahead() {
+  std::unique_lock hold(in_lock_, std::try_to_lock);
+  return hold && raw_begin_ != raw_end_;
 }
 
 bool Resumable::replace(const Meet& meet, std::string& refused) {

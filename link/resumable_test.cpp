@@ -46,6 +46,21 @@ TEST(Resumable, MovesMoreThanItKeeps) {
   EXPECT_EQ(sent, got);
 }
 
+TEST(Resumable, SeveralSmallReadsOfWhatCameAtOnce) {
+  Ends ends;
+  links::Link left(std::make_unique<Resumable>(std::move(ends.left), 1s));
+  links::Link right(std::make_unique<Resumable>(std::move(ends.right), 1s));
+  auto sent = pattern(24);
+  iovec piece[] = {{sent.data(), sent.size()}};
+  ASSERT_TRUE(left.write_all(piece));
+  std::vector<std::byte> got(sent.size());
+  for (size_t at = 0; at < sent.size(); at += 8) {
+    EXPECT_TRUE(right.channel().wait(true, false, 1000).reading) << "no poll shows what was read ahead";
+    ASSERT_TRUE(right.read_all(got.data() + at, 8, 1000));
+  }
+  EXPECT_EQ(sent, got);
+}
+
 TEST(Resumable, GoesOnAtTheByteWhereItBroke) {
   Ends ends;
   auto left = std::make_unique<Resumable>(std::move(ends.left), 10s);

@@ -44,10 +44,15 @@ base::Result<Key> read_key(const std::string& path, int descriptor) {
   return key;
 }
 
-// Written beside and moved into place, so that a full disk leaves no half of a key.
-base::Result<Key> make_key(const std::string& path) {
+base::Result<Key> fresh_key() {
   Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   if (!key) return base::Error{"no key can be made"};
+  return key;
+}
+
+// Written beside and moved into place, so that a full disk leaves no half of a key.
+base::Result<Key> make_key(const std::string& path) {
+  Key key = TRY(fresh_key());
   std::error_code error;
   auto folder = std::filesystem::path(path).parent_path();
   std::filesystem::create_directories(folder, error);
@@ -103,10 +108,15 @@ std::string ServerKey::default_path() {
 }
 
 base::Result<ServerKey> ServerKey::load_or_create(const std::string& path) {
-  start_openssl();
   base::Fd there(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!there.valid() && errno != ENOENT) return failed("cannot read " + path);
-  Key key = there.valid() ? TRY(read_key(path, there.get())) : TRY(make_key(path));
+  return with(there.valid() ? TRY(read_key(path, there.get())) : TRY(make_key(path)));
+}
+
+base::Result<ServerKey> ServerKey::create() { return with(TRY(fresh_key())); }
+
+base::Result<ServerKey> ServerKey::with(const std::shared_ptr<EVP_PKEY>& key) {
+  start_openssl();
   Certificate certificate = TRY(certify(key));
   ServerKey made;
   made.context_.reset(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);

@@ -13,6 +13,8 @@ class ServerKey {
  public:
   // Reads the key, or makes one at the first start: a file of mode 0600. A file that others can read is refused.
   static base::Result<ServerKey> load_or_create(const std::string& path);
+  // One that is never written down, for as long as this process lives.
+  static base::Result<ServerKey> create();
   // server.key in $XDG_STATE_HOME/outboard or ~/.local/state/outboard.
   static std::string default_path();
 
@@ -21,6 +23,8 @@ class ServerKey {
   SSL_CTX* context() const { return context_.get(); }
 
  private:
+  static base::Result<ServerKey> with(const std::shared_ptr<EVP_PKEY>& key);
+
   std::shared_ptr<SSL_CTX> context_;
   std::string fingerprint_;
 };

@@ -1,8 +1,10 @@
 #include "server/greeting.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <optional>
 #include <vector>
 
 #include "api/window.h"
@@ -19,6 +21,7 @@ namespace server {
 namespace {
 
 constexpr unsigned hello_seconds = 10;
+constexpr unsigned way_seconds = 15;  // that a client may take to find out which way it can come
 
 // Reads no byte beyond what it is asked for: those belong to the session's own buffer.
 bool read_exactly(links::Link& link, void* to, size_t size) {
@@ -77,23 +80,56 @@ links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint 
   if (!send(link, welcome)) leave("the client left during the greeting");
   point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace);
-  ReturnPoint::serve(std::move(point), *session, options.key);
+  ReturnPoint::serve(std::move(point), *session, options.key, options.lease);
+  return links::Link(std::move(session));
+}
+
+// Offers the way around the pipes, and waits for the client's word whether it came that way.
+links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint point, DirectDoor& door,
+                         const WorkerOptions& options) {
+  std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
+  welcome.granted |= wire::resumable;
+  welcome.session = point.secret().text();
+  welcome.grace_ms = static_cast<uint64_t>(grace.count());
+  if (!send(link, welcome)) leave("the client left during the greeting");
+  std::optional<links::Resumable::Return> came;
+  auto take = [&came](const links::Resumable::Meet& meet) {
+    std::string refused;
+    came = meet(0, refused);
+    return came.has_value();
+  };
+  alarm(way_seconds);
+  for (;;) {
+    pollfd watched[] = {{link.in(), POLLIN, 0}, {point.descriptor(), POLLIN, 0}};
+    if (poll(watched, 2, -1) < 0) continue;
+    if (watched[1].revents) point.accept(take, door.key());
+    if (watched[0].revents) break;
+  }
+  wire::FrameHead head{};
+  if (!read_exactly(link, &head, sizeof head)) leave("the client left during the greeting");
+  alarm(0);
+  if (head.kind != wire::Kind::way || head.size || head.number > 1 || (head.number && !came))
+    leave("the client's greeting has no end");
+  if (!head.number) return door.close(), std::move(link);
+  door.keep();
+  auto session = std::make_unique<links::Resumable>(std::move(came->channel), grace);
+  ReturnPoint::serve(std::move(point), *session, door.key(), options.lease);
   return links::Link(std::move(session));
 }
 
 }  // namespace
 
-void leave(const std::string& reason) {
+void leave(const std::string& reason, int code) {
   base::log(base::Level::warn, "client-not-served", {{"reason", reason}});
-  _exit(1);
+  _exit(code);
 }
 
-void refuse(links::Link& link, const std::string& reason) {
+void refuse(links::Link& link, const std::string& reason, int code) {
   wire::Welcome welcome;
   welcome.refusal = reason;
   welcome.build = "outboard " OUTBOARD_VERSION;
   send(link, welcome);
-  leave(reason);
+  leave(reason, code);
 }
 
 links::Link encrypt(links::Link link, const links::ServerKey& key) {
@@ -120,9 +156,10 @@ wire::Hello read_hello(links::Link& link) {
 }
 
 links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Welcome welcome,
-                           const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored) {
+                           const WorkerOptions& options, ReturnPoint* returns, Monitored* monitored, DirectDoor* door) {
   welcome.build = "outboard " OUTBOARD_VERSION;
   welcome.granted |= hello.wishes & wire::service;
+  welcome.generation = options.generation;
   if (hello.wishes & wire::shared_memory && link.socket() >= 0 && links::is_unix(link.socket())) {
     auto shared = make_shared_memory();
     if (shared) return share_memory(std::move(link), welcome, std::move(shared.value()));
@@ -131,6 +168,9 @@ links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Wel
   bool breaks = options.key || (link.socket() >= 0 && !links::is_unix(link.socket()));
   if (hello.wishes & wire::resumable && breaks && options.grace_seconds && returns && monitored)
     return await_returns(std::move(link), welcome, std::move(*returns), *monitored, options);
+  constexpr uint64_t both = wire::resumable | wire::direct;
+  if ((hello.wishes & both) == both && door && returns && options.grace_seconds && door->offer(welcome))
+    return offer_direct(std::move(link), welcome, std::move(*returns), *door, options);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return link;
 }

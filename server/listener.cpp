@@ -30,6 +30,8 @@
 namespace server {
 namespace {
 
+constexpr int lease_look_ms = 50;
+
 class Listener {
  public:
   explicit Listener(const ListenerOptions& options) : options_(options) {}
@@ -40,6 +42,7 @@ class Listener {
   base::Status open_state();
   void open_control();
   bool handle_signals();  // false: time to end
+  bool may_serve();
   void accept_client(int socket, const links::Address& address);
   bool admits(int fd, Peer& peer) const;
   [[noreturn]] void become_worker(base::Fd client, base::Fd monitor, int page, bool encrypted);
@@ -53,6 +56,7 @@ class Listener {
   Web web_;
   std::string control_;
   bool ending_ = false;  // workers that end now do so at our word
+  int outcome_ = 0;      // exit code
 };
 
 base::Status Listener::start() {
@@ -131,13 +135,25 @@ int Listener::serve() {
       if (watched[i + 1].revents) accept_client(sockets_[i].get(), options_.addresses[i]);
     web_.handle(watched, now_ns());
     patience = tenants_->tick(now_ns());
+    if (!may_serve()) break;
+    if (options_.worker.lease) patience = patience < 0 ? lease_look_ms : std::min(patience, lease_look_ms);
   }
   for (const links::Address& address : options_.addresses)
     if (address.kind == links::Address::Kind::unix_socket) unlink(address.where.c_str());
   if (!control_.empty()) unlink(control_.c_str());
+  if (outcome_)
+    for (const auto& [worker, tenant] : tenants_->all()) kill(worker, SIGKILL);
   end_workers();
   base::log(base::Level::info, "ended");
-  return 0;
+  return outcome_;
+}
+
+// Somebody else may be in our place from now on: nobody is served any more.
+bool Listener::may_serve() {
+  if (!outcome_ && options_.worker.lease && !options_.worker.lease->held()) outcome_ = lease_lost;
+  if (outcome_)
+    base::log(base::Level::error, outcome_ == lease_lost ? "lease-lost" : "superseded", {{"then", "this server ends"}});
+  return !outcome_;
 }
 
 bool Listener::handle_signals() {
@@ -155,6 +171,7 @@ void Listener::reap() {
   for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
     auto found = tenants_->all().find(pid);
     if (found == tenants_->all().end()) continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == superseded) outcome_ = superseded;
     bool told = ending_ || found->second->stage == Tenant::Stage::leaving;
     if (WIFSIGNALED(status) && !told)
       base::log(base::Level::error, "worker-killed",
@@ -192,6 +209,7 @@ bool Listener::admits(int fd, Peer& peer) const {
 void Listener::accept_client(int socket, const links::Address& address) {
   base::Fd client(accept4(socket, nullptr, nullptr, SOCK_CLOEXEC));
   auto tenant = std::make_unique<Tenant>();
+  if (options_.worker.lease && !options_.worker.lease->held()) return;
   if (!client.valid() || !admits(client.get(), tenant->peer)) return;
   if (tenants_->full()) {  // not even a sentence: that would take a process
     base::log(base::Level::warn, "client-refused", {{"reason", "too many connections"}});

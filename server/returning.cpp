@@ -79,41 +79,45 @@ void ReturnPoint::publish(Monitored& monitored) {
   door_.close();
 }
 
-void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key) {
-  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key] {
-    for (;;) point->accept(session, key);
+void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key, const Lease* lease) {
+  std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key, lease] {
+    auto resume = [&session, lease](const links::Resumable::Meet& meet) {
+      return (!lease || lease->held()) && session.resume(meet);
+    };
+    for (;;)
+      if (point->accept(resume, key)) base::log(base::Level::debug, "client-returned");
   }).detach();
 }
 
 // Only who has the key touches the session; whoever else is slow costs a few seconds of this thread.
-void ReturnPoint::accept(links::Resumable& session, const links::ServerKey* server_key) {
+bool ReturnPoint::accept(const std::function<bool(const links::Resumable::Meet&)>& resume,
+                         const links::ServerKey* server_key) {
   char byte;
   std::vector<base::Fd> received;
-  if (links::receive_with(socket_.get(), &byte, 1, received) <= 0 || received.size() != 1) return;
+  if (links::receive_with(socket_.get(), &byte, 1, received) <= 0 || received.size() != 1) return false;
   int socket = received[0].get();
   links::Link link(std::move(received[0]));
   links::limit_waits(socket, answer_seconds);
   wire::ReturnKey key{};
-  if (!write(link, uint64_t{1})) return;
+  if (!write(link, uint64_t{1})) return false;
   if (server_key) {
     base::Fd own(fcntl(socket, F_DUPFD_CLOEXEC, 3));
     socket = own.get();
     auto channel = links::Tls::accept(std::move(own), *server_key);
-    if (!channel) return;
+    if (!channel) return false;
     link = links::Link(std::move(channel.value()));
   }
-  if (!read(link, &key, sizeof key)) return;
+  if (!read(link, &key, sizeof key)) return false;
   if (!same(key.key, secret_.key)) {
     base::log(base::Level::warn, "return-refused", {{"reason", "wrong key"}});
     write(link, wire::ReturnAnswer{});
-    return;
+    return false;
   }
-  bool good = session.resume([&](uint64_t have, std::string&) -> std::optional<links::Resumable::Return> {
+  return resume([&](uint64_t have, std::string&) -> std::optional<links::Resumable::Return> {
     if (!write(link, wire::ReturnAnswer{1, have})) return {};
     links::limit_waits(socket, 0);
     return links::Resumable::Return{link.take(), key.received};
   });
-  if (good) base::log(base::Level::debug, "client-returned");
 }
 
 }  // namespace server

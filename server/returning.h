@@ -2,12 +2,13 @@
 // the worker that has the session, through a socket that the listener gives for the session's id, and the worker asks
 // for the key.
 #pragma once
-#include <chrono>
+#include <functional>
 
 #include "base/result.h"
 #include "link/link.h"
 #include "link/resumable.h"
 #include "link/server_key.h"
+#include "server/lease.h"
 #include "server/monitored.h"
 #include "wire/return.h"
 
@@ -27,12 +28,17 @@ class ReturnPoint {
 
   const wire::SessionSecret& secret() const { return secret_; }
   // Accepts returns to `session` for the rest of the process, on a thread of its own.
-  // `key`: of an encrypted session; nullptr: it is not.
-  static void serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key);
+  // `key`: of an encrypted session; nullptr: it is not. Nobody is let in after the end of the lease, if there is one.
+  static void serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key, const Lease* lease);
+
+  // The same for a connection that a doorkeeper of this process's own lets in (direct.h).
+  const base::Fd& door() const { return door_; }
+  // For a poll: somebody has come.
+  int descriptor() const { return socket_.get(); }
+  // Greets who has come. True: he has the session's key, and `resume` took him.
+  bool accept(const std::function<bool(const links::Resumable::Meet&)>& resume, const links::ServerKey* key);
 
  private:
-  void accept(links::Resumable& session, const links::ServerKey* key);
-
   wire::SessionSecret secret_{};
   base::Fd socket_, door_;  // what comes in at the door arrives at the socket
 };

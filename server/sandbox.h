@@ -16,8 +16,8 @@ struct SandboxRooms {
     uint32_t mask, value;
     const char* reason;
   };
-  std::vector<std::string> read;   // files and folders
-  std::vector<std::string> write;  // the same; files can be used, folders filled
+  std::vector<std::string> read;    // files and folders
+  std::vector<std::string> write;   // the same; files can be used, folders filled
   std::vector<std::string> run{};   // read, and run programs from there
   std::vector<std::string> work{};  // whatever can be done with files
   std::vector<Ioctl> requests = {};

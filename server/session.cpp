@@ -152,6 +152,7 @@ void ClientSession::lead(Buffer& buffer) {
 ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   Frame frame{};
   if (!input_.read(&frame.head, sizeof frame.head)) end("", false);
+  if (lease_ && !lease_->held()) end("the server has lost its lease", true);
   if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
   traffic_->frames.fetch_add(1, std::memory_order_relaxed);
   traffic_->bytes_in.fetch_add(sizeof frame.head + frame.head.size, std::memory_order_relaxed);

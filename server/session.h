@@ -16,6 +16,7 @@
 #include "link/link.h"
 #include "server/call.h"
 #include "server/cuda/worker.h"
+#include "server/lease.h"
 #include "server/module_store.h"
 #include "server/objects.h"
 #include "server/output.h"
@@ -32,6 +33,8 @@ class ClientSession final : public worker::Session {
   [[noreturn]] void run();
   // Where frames and bytes are counted.
   void count_in(device::Share* share) { traffic_ = share; }
+  // Nothing is done after its end; nullptr: for ever.
+  void obey(const Lease* lease) { lease_ = lease; }
   // Tells the client why, and ends.
   [[noreturn]] void dismiss(const std::string& reason);
 
@@ -78,6 +81,7 @@ class ClientSession final : public worker::Session {
   const device::Checks* const checks_;
   const device::Leases* const leases_;
   Output& output_;
+  const Lease* lease_ = nullptr;
   Objects objects_;
   ModuleStore modules_;
   device::Share own_traffic_, *traffic_ = &own_traffic_;

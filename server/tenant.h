@@ -31,7 +31,7 @@ struct Tenant {
   Stage stage = Stage::greeting;
   std::string program, token;
   bool may_run_programs = false;  // its token says so
-  VirtualGpu vgpu;  // without a name: none
+  VirtualGpu vgpu;                // without a name: none
   unsigned slot = 0;
   bool counts = false;  // against the limits of sessions
   ToListener wish{};    // while it is queued

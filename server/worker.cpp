@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "server/cuda/inventory.h"
 #include "server/devices.h"
+#include "server/direct.h"
 #include "server/greeting.h"
 #include "server/returning.h"
 #include "server/rooms.h"
@@ -35,11 +36,22 @@ void confine(const WorkerOptions& options) {
 
 // Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
 [[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
-                                 wire::Welcome welcome) {
+                                 wire::Welcome welcome, ReturnPoint* returns, DirectDoor* door) {
   auto service = find_service(options.services, hello.purpose);
   if (!service) refuse(link, service.error());
-  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, nullptr, nullptr);
+  links::Link stream = welcome_client(std::move(link), hello, std::move(welcome), options, returns, nullptr, door);
   _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
+}
+
+// A server that has been replaced must serve nobody, however late it learns of it.
+void check_right(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
+  if (options.lease && !options.lease->held()) refuse(link, "this server has lost its lease; connect again");
+  if (options.generation && hello.generation > options.generation)
+    refuse(link,
+           "this server is of generation " + std::to_string(options.generation) + ", and you have met generation " +
+               std::to_string(hello.generation) + ": another has taken its place",
+           superseded);
+  if (options.lease) options.lease->end_with_it();
 }
 
 // Says where in the queue the client is; false: it has gone.
@@ -87,6 +99,10 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
   auto returns = ReturnPoint::create();
+  base::Result<DirectDoor> door = base::Error{"there are no pipes to lead around"};
+  if (!monitored && returns) door = DirectDoor::create(returns.value());
+  ReturnPoint* const point = returns ? &returns.value() : nullptr;
+  DirectDoor* const around = door ? &door.value() : nullptr;
   const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
   base::Result<void*> library(nullptr);
   if (!trusted) library = load_device(options.device);  // no file can be opened later
@@ -98,15 +114,16 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
-  if (!hello.purpose.empty() && !monitored) serve_directly(std::move(link), options, hello, std::move(welcome));
+  check_right(link, options, hello);
+  if (!hello.purpose.empty() && !monitored)
+    serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
   if (trusted) {
     library = load_device(options.device);
     confine(options);
   }
   Admission admission = admit(link, hello, monitored.get());
   if (admission.service.valid())
-    relay(welcome_client(std::move(link), hello, std::move(welcome), options, returns ? &returns.value() : nullptr,
-                         monitored.get()),
+    relay(welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get()),
           std::move(admission.service));
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
@@ -115,12 +132,12 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options,
-                        returns && monitored ? &returns.value() : nullptr, monitored.get());
+  link = welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get(), around);
   auto leases = reinterpret_cast<FindLeases>(dlsym(library.value(), "outboard_leases"));
   auto session =
       std::make_unique<ClientSession>(std::move(link), *driver, checks, leases ? leases() : nullptr, output.value());
   the_session = session.get();
+  session->obey(options.lease);
   if (monitored) {
     session->count_in(monitored->share());
     base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's

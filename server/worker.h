@@ -8,6 +8,7 @@
 #include "device/device.h"
 #include "link/link.h"
 #include "link/server_key.h"
+#include "server/lease.h"
 #include "server/monitored.h"
 #include "server/services.h"
 
@@ -18,6 +19,8 @@ struct WorkerOptions {
   uint64_t memory_bytes = 0;              // 0: the device's own choice
   const links::ServerKey* key = nullptr;  // of an encrypted connection; nullptr: it is not
   unsigned grace_seconds = 60;            // how long a session waits for a client whose connection broke
+  const Lease* lease = nullptr;           // the right to serve; nullptr: for ever
+  uint64_t generation = 0;                // wire::Welcome::generation
   bool sandbox = true;                    // sandbox.h
   std::span<const Service> services;      // for a client that came by other means than a listener
 };

@@ -44,6 +44,7 @@ void write(Writer& writer, const Hello& hello) {
   writer.put(hello.wishes);
   put_text(writer, hello.vgpu);
   put_text(writer, hello.purpose);
+  writer.put(hello.generation);
   writer.align();
 }
 
@@ -64,6 +65,7 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   if (!reader.at_end()) hello.wishes = reader.get<uint64_t>();
   if (!reader.at_end()) hello.vgpu = get_text(reader);
   if (!reader.at_end()) hello.purpose = get_text(reader);
+  if (!reader.at_end()) hello.generation = reader.get<uint64_t>();
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }
@@ -79,6 +81,8 @@ void write(Writer& writer, const Welcome& welcome) {
   writer.put(welcome.granted);
   put_text(writer, welcome.session);
   writer.put(welcome.grace_ms);
+  put_text(writer, welcome.offer);
+  writer.put(welcome.generation);
   writer.align();
 }
 
@@ -100,6 +104,8 @@ base::Result<Welcome> read_welcome(std::span<std::byte> payload) {
   if (!reader.at_end()) welcome.granted = reader.get<uint64_t>();
   if (!reader.at_end()) welcome.session = get_text(reader);
   if (!reader.at_end()) welcome.grace_ms = reader.get<uint64_t>();
+  if (!reader.at_end()) welcome.offer = get_text(reader);
+  if (!reader.at_end()) welcome.generation = reader.get<uint64_t>();
   if (!reader.ok()) return base::Error{"the server's welcome is cut short"};
   return welcome;
 }

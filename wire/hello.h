@@ -23,6 +23,7 @@ struct Hello {
   uint64_t wishes = 0;     // wire::Wish
   std::string vgpu{};      // the virtual GPU; empty: the token's, or none
   std::string purpose{};   // the service it comes for ("exec"); empty: the driver's calls
+  uint64_t generation = 0;  // the latest server of this place that it has met; 0: none
 };
 
 struct Welcome {
@@ -33,6 +34,8 @@ struct Welcome {
   uint64_t granted = 0;   // of the wishes
   std::string session;    // when resumable: id (16 bytes) and key (32), for the client alone
   uint64_t grace_ms = 0;  // when resumable: how long the worker waits for the client's return
+  std::string offer{};    // when direct: wire/offer.h
+  uint64_t generation = 0;  // of this server among those that had its place one after the other; 0: it has none
 };
 
 // The payloads of the two frames.

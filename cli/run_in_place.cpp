@@ -1,0 +1,166 @@
+#include "cli/run_in_place.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "base/fd.h"
+#include "link/helper.h"
+#include "reach/slurm/place.h"
+#include "reach/slurm/shared.h"
+
+namespace cli {
+namespace {
+
+constexpr int grace_ms = 2000;  // for a program that shall begin anew
+
+int complain(const std::string& text) {
+  std::fprintf(stderr, "outboard: %s\n", text.c_str());
+  return 2;
+}
+
+// The program, while it runs.
+class Running {
+ public:
+  explicit Running(const std::vector<std::string>& command) : pid_(fork()) {
+    if (pid_ == 0) become(command);
+  }
+  std::optional<int> ended() {
+    int status = 0;
+    if (!code_ && pid_ > 0 && waitpid(pid_, &status, WNOHANG) == pid_)
+      code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return pid_ > 0 ? code_ : 126;
+  }
+  void pass_on(int signal) { kill(pid_, signal); }
+  void end() {
+    pass_on(SIGTERM);
+    for (int waited = 0; waited < grace_ms && !ended(); waited += 20) poll(nullptr, 0, 20);
+    if (!ended()) pass_on(SIGKILL);
+    while (!ended()) poll(nullptr, 0, 10);
+  }
+
+ private:
+  [[noreturn]] static void become(const std::vector<std::string>& command) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int signal : {SIGINT, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_DFL);
+    std::vector<char*> arguments;
+    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    execvp(arguments[0], arguments.data());
+    const int reason = errno;
+    std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));
+    _exit(reason == ENOENT ? 127 : 126);
+  }
+
+  pid_t pid_;
+  std::optional<int> code_;
+};
+
+// While we wait for a place: whoever stops us has left, and the job is cancelled.
+std::atomic<int> door{-1};
+
+void close_door(int) { shutdown(door, SHUT_RDWR); }
+
+// Terminal signals reach the program by themselves; it decides, and we stay until it has.
+base::Fd take_signals() {
+  for (int signal : {SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGQUIT, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return base::Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// Until the program has ended, or, where it shall run again then, the place is gone. Nothing: the latter.
+std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPlace& shared, int signals, bool again) {
+  std::optional<std::chrono::steady_clock::time_point> failed;  // a program whose device is gone often ends before us
+  for (bool stands = true;;) {
+    if (auto code = program.ended()) {
+      if (!again || *code == 0) return code;
+      if (!failed) failed = std::chrono::steady_clock::now();
+      if (std::chrono::steady_clock::now() > *failed + std::chrono::seconds(5)) return code;
+    }
+    pollfd watched[] = {{signals, POLLIN, 0},
+                        {stands ? place.descriptor() : -1, POLLIN, 0},
+                        {stands ? shared.descriptor() : -1, POLLIN, 0}};
+    poll(watched, 3, stands ? failed ? 100 : place.due_ms() : -1);
+    signalfd_siginfo info;
+    while (watched[0].revents && read(signals, &info, sizeof info) == sizeof info)
+      if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
+    if (watched[2].revents) shared.accept();
+    if (!stands || place.tick()) continue;
+    std::fprintf(stderr, "outboard: %s\n", place.reason().c_str());
+    shared.end();
+    stands = false;
+    if (again) return std::nullopt;
+  }
+}
+
+// With client=PARTITION: an `outboard run` in the job's other half, which takes the place by the job's number.
+int run_in_client_half(const reach::Place& place, const std::vector<std::string>& command) {
+  const std::string job = std::to_string(place.job());
+  std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",
+                                    "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),
+                                    "run",        "--on",           "slurm://?job=" + job, "--"};
+  words.insert(words.end(), command.begin(), command.end());
+  base::Fd signals = take_signals();
+  Running program(words);
+  for (;;) {
+    if (auto code = program.ended()) return *code;
+    pollfd watched{signals.get(), POLLIN, 0};
+    poll(&watched, 1, -1);
+    signalfd_siginfo info;
+    while (read(signals.get(), &info, sizeof info) == sizeof info)
+      if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
+  }
+}
+
+}  // namespace
+
+int run_in_place(const links::Address& address, const std::vector<std::string>& command) {
+  const bool again = links::in_query(address.query, "requeue") == "1";
+  std::signal(SIGPIPE, SIG_IGN);
+  int ends[2];  // nobody waits for this place but we
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return complain(std::strerror(errno));
+  reach::Program nobody{base::Fd(ends[0])};
+  base::Fd other(ends[1]);
+  door = other.get();
+  for (int signal : {SIGTERM, SIGHUP, SIGINT}) std::signal(signal, close_door);
+  const bool elsewhere = !links::in_query(address.query, "client").empty();
+  if (elsewhere && again)
+    return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
+  auto place = reach::Place::take(address, nobody, !elsewhere);
+  if (!place) return complain(place.error());
+  if (elsewhere) return run_in_client_half(*place.value(), command);
+  base::Fd signals = take_signals();
+  for (;;) {
+    auto shared = reach::SharedPlace::open(*place.value());
+    if (!shared) return complain(shared.error());
+    setenv(reach::place_variable, shared.value().path().c_str(), 1);
+    Running program(command);
+    if (auto code = watch(program, *place.value(), shared.value(), signals.get(), again)) return *code;
+    program.end();
+    base::Status back = place.value()->take_again(nobody);
+    if (!back) return complain(back.error());
+    std::fprintf(stderr, "outboard: job %llu runs again, on %s; the program starts from the beginning\n",
+                 static_cast<unsigned long long>(place.value()->job()), place.value()->nodes().c_str());
+  }
+}
+
+}  // namespace cli

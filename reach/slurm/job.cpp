@@ -1,0 +1,97 @@
+#include "reach/slurm/job.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+namespace reach {
+namespace {
+
+constexpr int command_seconds = 20;
+constexpr int looking_seconds = 5;
+
+// What a query may hold, and sbatch's option for it.
+constexpr std::pair<const char*, const char*> options[] = {
+    {"gres", "--gres"},       {"mem", "--mem"},         {"time", "--time"},
+    {"cpus", "--cpus-per-task"}, {"nodes", "--nodelist"}, {"constraint", "--constraint"},
+    {"account", "--account"}, {"qos", "--qos"}};
+
+base::Error failed(const Words& words, const Said& said) {
+  std::string why = last_line(said.error);
+  if (size_t at = why.find("error: "); at != why.npos) why.erase(0, at + 7);
+  return base::Error{"Slurm refuses (" + words[0] + "): " + (why.empty() ? "it does not say why" : why)};
+}
+
+base::Result<std::string> answer(const Words& words, const std::string& input = {}, int seconds = command_seconds) {
+  Said said = TRY(ask(words, seconds, input));
+  if (said.code) return failed(words, said);
+  return said.out;
+}
+
+// The value of KEY=VALUE among words; empty: it is not there.
+std::string value_of(const std::string& text, const std::string& key) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;)
+    if (word.starts_with(key + "=")) return word.substr(key.size() + 1);
+  return {};
+}
+
+}  // namespace
+
+bool JobState::over() const {
+  constexpr std::array ends = {"COMPLETED",  "FAILED",    "CANCELLED", "TIMEOUT",   "NODE_FAIL",
+                               "BOOT_FAIL", "PREEMPTED", "DEADLINE",  "OUT_OF_MEMORY", "REVOKED"};
+  return std::ranges::find(ends, state) != ends.end();
+}
+
+base::Result<uint64_t> submit(const links::Address& address, const std::string& script) {
+  const std::string& query = address.query;
+  const bool again = links::in_query(query, "requeue") == "1";
+  Words words = {"sbatch",  "--parsable", "--job-name=outboard", "--output=/dev/null", "--error=/dev/null",
+                 "--ntasks=1", again ? "--requeue" : "--no-requeue"};
+  if (!address.where.empty()) words.push_back("--partition=" + address.where);
+  for (auto [key, option] : options)
+    if (std::string value = links::in_query(query, key); !value.empty())
+      words.push_back(std::string(option) + "=" + value);
+  // The client's own place, beside the server's: the other half of a heterogeneous job.
+  if (std::string client = links::in_query(query, "client"); !client.empty())
+    words.insert(words.end(), {":", "--ntasks=1", "--partition=" + client});
+  std::string said = TRY(answer(words, script));
+  uint64_t job = std::strtoull(said.c_str(), nullptr, 10);  // "12" or "12;cluster"
+  if (!job) return base::Error{"sbatch says no job's number but: " + last_line(said)};
+  return job;
+}
+
+base::Result<JobState> look_at_job(uint64_t job, int seconds) {
+  // A heterogeneous job has a line for each half; the first is the server's.
+  std::string text = TRY(answer({"scontrol", "--oneliner", "show", "job", std::to_string(job)}, {}, seconds));
+  text = text.substr(0, text.find('\n'));
+  JobState state{value_of(text, "JobState"), value_of(text, "Reason"),   value_of(text, "StartTime"),
+                 value_of(text, "NodeList"), value_of(text, "ExitCode"), 0, !value_of(text, "HetJobId").empty()};
+  if (state.start == "Unknown" || state.start == "N/A") state.start.clear();
+  if (state.nodes == "(null)") state.nodes.clear();
+  state.restarts = std::strtoull(value_of(text, "Restarts").c_str(), nullptr, 10);
+  if (state.state.empty()) return base::Error{"scontrol does not tell what has become of job " + std::to_string(job)};
+  return state;
+}
+
+void cancel(uint64_t job) { (void)ask({"scancel", "--quiet", std::to_string(job)}, command_seconds).ok(); }
+
+void requeue(uint64_t job) { (void)ask({"scontrol", "requeue", std::to_string(job)}, command_seconds).ok(); }
+
+base::Result<std::string> look_at_partition(const std::string& partition) {
+  Words words = {"sinfo", "--noheader", "--format=%R|%A|%D|%G"};  // sinfo(1): name, allocated/idle, all, gres
+  if (!partition.empty()) words.push_back("--partition=" + partition);
+  std::istringstream lines(TRY(answer(words, {}, looking_seconds)));
+  std::string text, name, counts, all, gres;
+  while (std::getline(lines, name, '|') && std::getline(lines, counts, '|') && std::getline(lines, all, '|') &&
+         std::getline(lines, gres)) {
+    text += (text.empty() ? "partition " : "; ") + name + ": " + counts.substr(counts.find('/') + 1) + " of " + all +
+            " nodes idle" + (gres == "(null)" ? "" : ", each with " + gres);
+  }
+  if (text.empty()) return base::Error{"Slurm has no partition '" + partition + "'"};
+  return text;
+}
+
+}  // namespace reach

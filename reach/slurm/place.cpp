@@ -1,0 +1,205 @@
+#include "reach/slurm/place.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "link/helper.h"
+#include "reach/far.h"
+
+namespace reach {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto beat_every = 1s;
+constexpr auto failed_after = 4s;
+constexpr auto ask_every = 15s;
+constexpr auto margin = 500ms;  // clocks of two machines run alike, but nobody has set a watch by them
+constexpr size_t longest_line = 32;
+
+std::string number(uint64_t value) { return std::to_string(value); }
+
+// The same file for the job's script, the keeper and the servers, on the node's own disk.
+constexpr const char* lease_folder = "/tmp/outboard-$(id -u)";
+
+// Ends with the lease, and the job with it: also when nobody is left who could cancel it.
+std::string job_script() {
+  return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE LD_PRELOAD\n" +
+         far_script({"place hold \"" + std::string(lease_folder) +
+                         "/place-$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\" " +
+                         number(Place::lease_seconds),
+                     links::outboard_program(), false}) +
+         "\n";
+}
+
+// Says each state once.
+class Waiting {
+ public:
+  void say(uint64_t job, const JobState& now) {
+    std::string text = now.waits() ? "waits: " + now.reason : "is " + now.state;
+    if (text == said_) return;
+    said_ = text;
+    if (now.waits() && !now.start.empty()) text += "; Slurm means to start it at " + now.start;
+    if (since_ + 1s > Place::Clock::now()) return said_.clear();  // most start at once
+    std::fprintf(stderr, "outboard: job %llu %s\n", static_cast<unsigned long long>(job), text.c_str());
+  }
+
+ private:
+  std::string said_;
+  Place::Clock::time_point since_ = Place::Clock::now();
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program,
+                                                  bool keep) {
+  const std::string given = links::in_query(address.query, "job");
+  const uint64_t job = given.empty() ? TRY(submit(address, job_script())) : std::strtoull(given.c_str(), nullptr, 10);
+  std::unique_ptr<Place> place(new Place(address, job, given.empty()));
+  TRY(place->await_start(program, 0));
+  if (keep) TRY(place->start_keeper(program));
+  return place;
+}
+
+Place::~Place() {
+  pulse_.close();  // the lease ends with it
+  if (keeper_) keeper_->child().end();
+  if (ours_) cancel(job_);
+}
+
+base::Status Place::await_start(Program& program, uint64_t restarts_before) {
+  Waiting waiting;
+  for (auto pause = 50ms;; pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
+    JobState now = TRY(look_at_job(job_));
+    if (now.runs() && now.restarts >= restarts_before) {
+      restarts_ = now.restarts;
+      nodes_ = now.nodes;
+      heterogeneous_ = now.heterogeneous;
+      return base::Done{};
+    }
+    if (now.over())
+      return base::Error{"job " + number(job_) + " ended before it could be used (" + now.state + ", exit code " +
+                         now.exit_code + "); is outboard installed on the cluster's nodes?"};
+    waiting.say(job_, now);
+    pollfd left{program.descriptor(), POLLIN, 0};
+    if (poll(&left, 1, static_cast<int>(pause.count())) > 0 && !program.hear())
+      return base::Error{"the program has left"};
+  }
+}
+
+std::string Place::lease_file() const { return std::string(lease_folder) + "/place-" + number(generation()); }
+
+Words Place::step_words(const std::string& arguments) const {
+  Words words = {"srun", "--jobid=" + number(job_), "--overlap", "--ntasks=1", "--nodes=1", "--quiet", "--unbuffered"};
+  if (heterogeneous_) words.push_back("--het-group=0");
+  words.insert(words.end(), {"/bin/sh", "-c", far_script({arguments, links::outboard_program()})});
+  return words;
+}
+
+Words Place::server_words() const {
+  return step_words("serve --stdio --exec --lease \"file:" + lease_file() + "," + number(lease_seconds) +
+                    "\" --generation " + number(generation()));
+}
+
+base::Status Place::start_keeper(Program& program) {
+  keeper_.reset();
+  keeper_.emplace(TRY(Server::start(step_words("place keep \"" + lease_file() + "\" " + number(lease_seconds)), false)));
+  Mark mark;
+  if (!keeper_->await(mark, program)) return base::Error{"the program has left"};
+  if (!mark.is("ready")) {
+    const int code = keeper_->finish();
+    return base::Error{mark.machine().empty()
+                           ? "job " + number(job_) + " on " + nodes_ + " takes no step (exit code " + number(code) +
+                                 "); srun says: " + keeper_->last_words()
+                           : "no outboard is installed on " + nodes_ + " (" + mark.machine() +
+                                 "); install it on the nodes, or in a folder that they share"};
+  }
+  pulse_ = keeper_->take_socket();
+  heard_ = beat_ = fenced_ = asked_ = Clock::now();
+  return base::Done{};
+}
+
+base::Status Place::take_again(Program& program) {
+  const uint64_t before = restarts_;
+  pulse_.close();
+  if (keeper_) keeper_->child().end();
+  keeper_.reset();
+  while (Clock::now() < fenced_ + margin) poll(nullptr, 0, 50);
+  auto now = look_at_job(job_);
+  if (now && now.value().runs() && now.value().restarts == before) requeue(job_);
+  TRY(await_start(program, before + 1));
+  reason_.clear();
+  return start_keeper(program);
+}
+
+int Place::due_ms() const {
+  auto next = std::min(heard_ + failed_after, std::max(beat_ + beat_every, heard_));
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+  return static_cast<int>(std::max<int64_t>(left, 1));
+}
+
+// False: the keeper has ended.
+bool Place::hear() {
+  char bytes[256];
+  for (;;) {
+    ssize_t got = recv(pulse_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    if (got == 0) return false;
+    for (char each : std::string_view(bytes, static_cast<size_t>(got))) {
+      if (each != '\n') {
+        if (line_.size() < longest_line) line_ += each;
+        continue;
+      }
+      last_.swap(line_);
+      line_.clear();
+      heard_ = Clock::now();
+    }
+  }
+}
+
+void Place::send_back() {
+  beat_ = Clock::now();
+  if (last_.empty()) return;
+  const std::string line = last_ + "\n";
+  if (send(pulse_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+    fenced_ = std::max(fenced_, heard_ + std::chrono::seconds(lease_seconds));
+}
+
+bool Place::still_ours() {
+  if (Clock::now() < asked_ + ask_every) return true;
+  asked_ = Clock::now();
+  auto now = look_at_job(job_, 1);
+  if (!now || (now.value().runs() && now.value().restarts == restarts_)) return true;
+  if (now.value().restarts == restarts_ && !now.value().waits()) return true;  // it ends, which we will notice
+  reason_ = "node " + nodes_ + " of job " + number(job_) + " has failed, Slurm says; the job is queued again";
+  return false;
+}
+
+std::string Place::explain_silence(bool broke) const {
+  auto now = look_at_job(job_, 1);
+  const std::string job = "job " + number(job_);
+  if (now && now.value().state == "TIMEOUT") return job + " has reached its time limit";
+  if (now && now.value().state == "PREEMPTED") return job + " was preempted";
+  if (now && now.value().state == "CANCELLED") return job + " was cancelled";
+  const std::string state = now ? "; Slurm says " + now.value().state : "";
+  if (broke) return "node " + nodes_ + " of " + job + " has failed: the connection to it broke" + state;
+  return "node " + nodes_ + " of " + job + " has failed: no heartbeat for " +
+         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - heard_).count()) + " s" + state;
+}
+
+bool Place::tick() {
+  if (!reason_.empty()) return false;
+  const bool ended = !hear();
+  if (!ended && Clock::now() < heard_ + failed_after) {
+    if (Clock::now() >= beat_ + beat_every) send_back();
+    return still_ours();
+  }
+  reason_ = explain_silence(ended);
+  return false;
+}
+
+}  // namespace reach

@@ -1,0 +1,73 @@
+// A job that holds a place on a node for our servers. A heartbeat goes to and fro between us and a process there, once a
+// second: without it we say within five seconds that the node has failed, where Slurm takes 7 s at best and minutes by
+// default, and the servers there stop by themselves, which Slurm cannot make them do.
+//
+// The heartbeat is what renews their lease. The process there sends its clock; we send back the last that came; the lease
+// counts from the time that we sent back. So a heartbeat that lay in some buffer while a link was down renews nothing,
+// and we know when all that served under it has stopped.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "base/fd.h"
+#include "link/address.h"
+#include "reach/program.h"
+#include "reach/slurm/ground.h"
+#include "reach/slurm/job.h"
+#include "reach/started.h"
+
+namespace reach {
+
+class Place final : public Ground {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr int lease_seconds = 8;
+
+  // Submits a job, or takes the one that the address names, and waits until it runs; standard error says what it waits
+  // for. `program`: for whom; when it leaves, the job is cancelled.
+  // `keep`: servers will be started there by us; otherwise somebody in the job takes the place again by its number.
+  static base::Result<std::unique_ptr<Place>> take(const links::Address& address, Program& program, bool keep = true);
+  // After the node has failed: waits until no server can run under the old lease, and until Slurm has started the job
+  // again.
+  base::Status take_again(Program& program);
+  // Cancels the job, if it is ours.
+  ~Place() override;
+
+  Words server_words() const override;
+  uint64_t generation() const override { return generation_of(job_, restarts_); }
+  int descriptor() const override { return pulse_.get(); }
+  int due_ms() const override;
+  bool tick() override;
+  std::string reason() const override { return reason_; }
+
+  uint64_t job() const { return job_; }
+  const std::string& nodes() const { return nodes_; }
+
+ private:
+  Place(const links::Address& address, uint64_t job, bool ours) : address_(address), job_(job), ours_(ours) {}
+  base::Status await_start(Program& program, uint64_t restarts_before);
+  base::Status start_keeper(Program& program);
+  Words step_words(const std::string& arguments) const;
+  std::string lease_file() const;
+  bool hear();
+  void send_back();
+  // Looks now and then whether Slurm has given the node up, whose agent may have died beside a server that lives.
+  bool still_ours();
+  std::string explain_silence(bool broke) const;
+
+  const links::Address address_;
+  const uint64_t job_;
+  const bool ours_;
+  uint64_t restarts_ = 0;
+  bool heterogeneous_ = false;
+  std::string nodes_, reason_;
+  std::optional<Server> keeper_;
+  base::Fd pulse_;
+  std::string line_, last_;          // of what the keeper sends; last_ is its clock
+  Clock::time_point heard_{}, beat_{};  // when last_ came, and when we sent it back
+  Clock::time_point asked_{};           // when Slurm was last asked
+  Clock::time_point fenced_{};          // when a lease that we have renewed is over
+};
+
+}  // namespace reach

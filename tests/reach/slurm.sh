@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# A real Slurm of one machine: slurm.sh OUTBOARD SESSION PART
+set -u
+outboard=$1 session=$2 part=$3
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d /tmp/outboard-slurm.XXXXXX) && chmod 700 "$work"
+export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache OUTBOARD_CACHE=$work/kernels
+mkdir -p "$XDG_RUNTIME_DIR"
+unset OUTBOARD_TARGET OUTBOARD_DIRECT OUTBOARD_VERBOSE OUTBOARD_PLACE
+. "$here/cluster.sh"
+clean() { stop_cluster; rm -rf "$work"; }
+trap clean EXIT
+fail() { echo "FAILED: $1"; squeue 2>/dev/null; exit 1; }
+has() { grep -q -- "$2" <<<"$1" || fail "$3: $1"; }
+wait_for() { for _ in $(seq "${2:-100}"); do eval "$1" && return 0; sleep 0.1; done; return 1; }
+run() { timeout 100 "$outboard" run "$@"; }
+no_jobs() { wait_for '[ -z "$(squeue -h -t PD,R,CF)" ]' || fail "a job is left"; }
+seconds() { date +%s.%N; }
+# A session that goes on until $work/stop is there; its output in $work/out.
+begin() {
+  rm -f "$work/stop"; : >"$work/out"
+  timeout 150 "$outboard" run -v --on "$1" -- "$session" 0 "$work/stop" >>"$work/out" 2>&1 & program=$!
+  wait_for 'grep -q started "$work/out"' 200 || fail "the session does not start: $(cat "$work/out")"
+}
+told() {  # the seconds until a word is said
+  local from; from=$(seconds)
+  wait_for 'grep -q "$1" "$work/out"' 150 || fail "nothing is said of '$1': $(cat "$work/out")"
+  awk "BEGIN {print $(seconds) - $from}"
+}
+within_5_seconds() { awk "BEGIN {exit !($1 < 5)}" || fail "$2 after $1 s"; }
+
+places() {
+  said=$(run -v --on 'slurm://gpu?gres=vgpu:1,vgmem:20G&time=5' -- "$session" 20 2>&1) || fail "a session: $said"
+  has "$said" 'good 20' "a session's result"
+  has "$said" "slurm://gpu.*: directly, over TLS to" "which way it went"
+  no_jobs
+  said=$(OUTBOARD_DIRECT=off run --on 'slurm://?gres=gpu:1' -- sh -c "'$session' 5 & '$session' 5; wait" 2>&1)
+  [ "$(grep -c 'good 5' <<<"$said")" = 2 ] || fail "two processes in one place: $said"
+  no_jobs
+  # A program that Outboard does not run: its driver library takes a place of its own.
+  said=$(LD_LIBRARY_PATH=$(dirname "$outboard")/../lib/remote OUTBOARD_TARGET='slurm://gpu?gres=vgpu:1' timeout 60 "$session" 5 2>&1) || fail "by itself: $said"
+  has "$said" 'good 5' "by itself"
+  no_jobs
+  run --on slurm://gpu -- sh -c 'exit 7' ; [ $? -eq 7 ] || fail "the program's exit code"
+  # Eight virtual GPUs a node: the seventeenth waits, and it is said what for.
+  begin 'slurm://gpu?gres=vgpu:8'; first=$program
+  sbatch -Q --output=/dev/null --gres=vgpu:8 --wrap 'sleep 300' || fail sbatch
+  rm -f "$work/waiting"
+  timeout 60 "$outboard" run --on 'slurm://gpu?gres=vgpu:1' -- "$session" 1 >"$work/waiting" 2>&1 & second=$!
+  wait_for 'grep -q "waits: Resources" "$work/waiting"' || fail "a full cluster makes it wait: $(cat "$work/waiting")"
+  kill -TERM $second; wait $second
+  wait_for '[ "$(squeue -h -t PD | wc -l)" = 0 ]' || fail "who stops waiting leaves no job"
+  touch "$work/stop"; wait $first || fail "the first session: $(cat "$work/out")"
+  scancel --user "$(id -un)"; no_jobs
+  # The program on a node without a GPU, its device on one that has them.
+  said=$(run -v --on 'slurm://gpu?gres=vgpu:1&client=cpu' -- sh -c "echo on \$SLURMD_NODENAME; exec '$session' 5" 2>&1) || fail "a heterogeneous job: $said"
+  has "$said" 'on c1' "the program's node"; has "$said" 'good 5' "a heterogeneous job"
+  no_jobs
+  "$outboard" join 'slurm://gpu?gres=vgpu:1' --name cluster >/dev/null || fail join
+  has "$("$outboard" targets)" '^cluster  *ok *partition gpu: [0-9]* of 2 nodes idle, each with gpu:2,vgpu:8,vgmem:160G' "targets"
+  run --on cluster -- "$session" 1 >/dev/null 2>&1 || fail "by its name"
+  "$outboard" doctor --on cluster --quiet >/dev/null 2>"$work/error"; [ $? -ne 4 ] || fail "the doctor of a node: $(cat "$work/error")"
+  no_jobs
+}
+
+failures() {
+  has "$(run --on 'slurm://nowhere' -- true 2>&1)" 'no partition .nowhere.\|[Ii]nvalid partition' "a partition that is not there"
+  has "$(run --on 'slurm://gpu?gres=vgpu:9' -- true 2>&1)" 'Slurm refuses (sbatch)' "more than a node has"
+  has "$(run --on 'slurm://gpu?colour=red' -- true 2>&1)" "not asked for 'colour'" "an unknown key"
+  has "$(PATH=/nonexistent "$outboard" run --on slurm://gpu -- true 2>&1)" "there is no 'sinfo' on this machine" "no Slurm"
+  # The client goes without a word: the job goes, too.
+  begin 'slurm://gpu?gres=vgpu:1'
+  pkill -9 -P $program; wait $program 2>/dev/null
+  wait_for '[ -z "$(squeue -h)" ]' 200 || fail "a client that was killed leaves its job"
+  # Cancelled by somebody, or over its time.
+  begin 'slurm://gpu?gres=vgpu:1'
+  scancel --user "$(id -un)"
+  took=$(told 'was cancelled\|has failed'); within_5_seconds "$took" "a cancelled job is told"
+  wait $program; [ $? -eq 2 ] || fail "a cancelled job is an error of the device: $(cat "$work/out")"
+  no_jobs
+  # A node that dies as a whole.
+  begin 'slurm://gpu?gres=vgpu:1&nodes=n1'
+  victims=$(of_node n1 all)
+  kill -9 ${node_daemon[n1]} $victims
+  took=$(told 'has failed'); within_5_seconds "$took" "a dead node is told"
+  echo "a dead node is told after $took s: $(grep 'has failed' "$work/out")"
+  wait $program; [ $? -eq 2 ] || fail "a dead node is an error of the device: $(cat "$work/out")"
+}
+
+# Nobody serves beside his successor: whatever happens on the old node, its servers have ended, or end without a word,
+# before the next generation's serve.
+fencing() {
+  local here_node generation
+  node_of() { squeue -h -o %N -t R | head -1; }
+  servers_of() { pgrep -f -- "serve --stdio --exec --lease file:/tmp/outboard-[0-9]*/place-$1,"; }
+  begin 'slurm://gpu?gres=vgpu:1&requeue=1'
+  for way in agent_killed host_killed stopped link_cut; do
+    here_node=$(node_of)
+    generation=$(pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9]*' | head -1); generation=${generation#place-}
+    [ -n "$generation" ] || fail "$way: no server is there"
+    old=$(servers_of "$generation")
+    case $way in
+      agent_killed) victims="-9 ${node_daemon[$here_node]}" ;;  # the servers live on
+      host_killed) victims="-9 ${node_daemon[$here_node]} $(of_node "$here_node" all)" ;;
+      stopped) victims="-STOP $(of_node "$here_node" all)" ;;
+      link_cut) victims="-STOP $(pgrep -f -- "srun --jobid=.*place keep .*place-$generation")" ;;
+    esac
+    : >"$work/out"
+    from=$(seconds)
+    kill $victims
+    wait_for 'grep -q "has failed\|was cancelled" "$work/out"' 400 || fail "$way: nothing is said: $(cat "$work/out")"
+    took=$(awk "BEGIN {print $(seconds) - $from}")
+    [ $way = agent_killed ] || within_5_seconds "$took" "$way is told"
+    if [ $way = stopped ]; then  # the node wakes up when its lease is over: its servers must not serve, not even once
+      sleep 9
+      kill -CONT $(of_node "$here_node" all)
+      for pid in $old; do wait_for '[ ! -d /proc/$pid ] || grep -q "^State:.*Z" /proc/$pid/status' 30 || fail "$way: server $pid serves again after it was stopped"; done
+    fi
+    wait_for 'grep -q "runs again, on" "$work/out"' 900 || fail "$way: the job does not run again: $(cat "$work/out")"
+    # From here on the next generation may serve: of the old one nobody may.
+    for pid in $old; do
+      [ ! -d "/proc/$pid" ] || grep -q '^State:.*Z' "/proc/$pid/status" || fail "$way: server $pid of generation $generation is there while its successor serves"
+    done
+    wait_for 'grep -q started "$work/out"' 300 || fail "$way: the program does not start again: $(cat "$work/out")"
+    again=$(pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9]*' | sort -u)
+    [ "$(wc -l <<<"$again")" = 1 ] && [ "${again#place-}" -gt "$generation" ] || fail "$way: servers of $again after $generation"
+    echo "$way: told after $took s; generation $generation, then ${again#place-}, on $(node_of)"
+    case $way in agent_killed | host_killed) start_node "$here_node" ;; esac
+  done
+  touch "$work/stop"; wait $program || fail "the program ends well: $(cat "$work/out")"
+  has "$(cat "$work/out")" good "the program ends well"
+}
+
+start_cluster
+$part
+exit 0
