@@ -16,6 +16,17 @@ outboard = os.path.abspath(sys.argv[1])
 size = 500_000_000
 turns = 5
 
+# Passes standard input on to a command and writes down how many bytes that were.
+counting = """
+import os, select, subprocess, sys
+command, moved = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE), 0
+while select.select([0], [], []) and (data := os.read(0, 65536)):
+    command.stdin.write(data)
+    command.stdin.flush()
+    moved += len(data)
+    open(sys.argv[1], "w").write(str(moved))
+"""
+
 
 def seconds(words, **more):
     begin = time.monotonic()
@@ -82,11 +93,11 @@ def main():
             first.append(length / seconds([*exec_, "--in", str(bundle), "--", "true"], cwd=folder) / 1e6)
         value, limit = statistics.median(first), statistics.median(alone)
         row("exec.first_time", value, "MB/s", limit, "ssh HOST 'cat >/dev/null'", ">= 0.8 x limit", value >= 0.8 * limit)
-        counted = folder / "bytes"
-        count = f"tee >(wc -c >{counted}) | {' '.join(sshd.words)} '{serve}'"
-        seconds([outboard, "exec", "-q", "--on", f"via:bash -c \"{count}\"", "--in", str(bundle), "--", "true"], cwd=folder)
+        (folder / "count.py").write_text(counting)
+        counted = f"via:{sys.executable} {folder}/count.py {folder}/bytes {' '.join(sshd.words)} \"{serve}\""
+        seconds([outboard, "exec", "-q", "--on", counted, "--in", str(bundle), "--", "true"], cwd=folder)
         time.sleep(0.5)
-        moved = int(counted.read_text()) / 1e6
+        moved = int((folder / "bytes").read_text()) / 1e6
         row("exec.second_time_moves", moved, "MB", length / 1e6, "the bundle", "< 1", moved < 1)
         ssh, ours = [], []
         for _ in range(turns * 3):

@@ -34,14 +34,15 @@ bool Conversation::send(Kind kind, uint64_t number, std::string_view text, std::
                     {const_cast<std::byte*>(bytes.data()), bytes.size()},
                     {const_cast<char*>(zeros), second - bytes.size()}};
   std::lock_guard hold(sending_);
-  return link_.write_all(pieces);
+  if (!link_.write_all(pieces)) broken_ = true;
+  return !broken_;
 }
 
 bool Conversation::send(Kind kind, const Json& json, std::span<const std::byte> bytes) {
   return send(kind, 0, json.dump(-1, ' ', false, Json::error_handler_t::replace), bytes);
 }
 
-bool Conversation::receive(Message& message) {
+bool Conversation::read(Message& message) {
   Head head{};
   uint64_t sizes[2] = {};
   if (!input_.read(&head, sizeof head) || head.size < sizeof sizes || head.size > largest_frame || head.size % 8)

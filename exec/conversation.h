@@ -1,6 +1,7 @@
 // Frames of the exec service, after the welcome: PROTOCOL.md, "The exec service". Every payload is a text, JSON where
 // not said otherwise, and bytes.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
@@ -59,15 +60,19 @@ class Conversation {
   bool send(Kind kind, uint64_t number = 0, std::string_view text = {}, std::span<const std::byte> bytes = {});
   bool send(Kind kind, const Json& json, std::span<const std::byte> bytes = {});
   // One thread. False: the peer is gone, or says what is no frame.
-  bool receive(Message& message);
+  bool receive(Message& message) { return read(message) || !(broken_ = true); }
   // The next message, which must be of this kind; a failure's text is the error.
   base::Result<Message> expect(Kind kind, const std::string& who);
-  links::Link& link() { return link_; }
+  // The peer went, or said what is no frame.
+  bool broken() const { return broken_; }
 
  private:
+  bool read(Message& message);
+
   links::Link link_;
   links::Input input_;
   std::mutex sending_;
+  std::atomic<bool> broken_{false};
 };
 
 // Numbers inside JSON that may be missing or of another type.

@@ -143,15 +143,15 @@ void Supervisor::run() {
   Snapshot before = look_at(folder_ + files_name);
   base::Status started = start_next();
   if (!started) end("failed", started.error());
-  if (write(1, "", 1) < 0) return;  // whoever waits for it has gone, and comes again or not
+  if (write(1, "", 1) < 0) hold_ends_ms_ = now_ms();  // whoever waited for it has gone: it is a job
   close(1);
   while (!job_.over() || children_) turn();
   watched_.drain();
   if (job_.state == "ending") job_.state = "done";
   if (job_.state == "failed") static_cast<void>(watched_.say(job_.why));  // where there is room for it
   tell_readers();
-  base::Status finished = const int code = job_.state == "failed" ? failure_code_ : code_.value_or(128 + SIGTERM);
-  finish_job(place_, jobs_, job_, spec_, before, code);
+  const int code = job_.state == "failed" ? failure_code_ : code_.value_or(128 + SIGTERM);
+  base::Status finished = finish_job(place_, jobs_, job_, spec_, before, code);
   if (!finished) base::log(base::Level::error, "job-not-finished", {{"job", job_.id}, {"reason", finished.error()}});
 }
 

@@ -54,6 +54,19 @@ void tell(const std::vector<std::string>& sentences, bool quiet) {
   for (const std::string& sentence : sentences) std::fprintf(stderr, "outboard: %s\n", sentence.c_str());
 }
 
+// A link that breaks meanwhile is tried again; the host has the results.
+base::Result<Brought> bring_back_whatever_breaks(std::unique_ptr<Conversation>& host, const Record& record,
+                                                 const BringOptions& options) {
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    auto brought = bring_back(*host, record, options);
+    if (brought || !host->broken() || attempt == attempts) return brought;
+    Json facts;
+    if (auto again = open_host(record.target, "", facts)) host = std::move(again.value());
+    if (attempt > 1) sleep(1);
+  }
+}
+
 Record make_record(const Request& request, const std::string& job, const timespec& now) {
   std::error_code error;
   return {job,        request.target, std::filesystem::absolute(request.to, error).lexically_normal(),
@@ -96,16 +109,16 @@ int ship(const Request& request) {
   Attendance attendance{request.target, job.value(), true, request.terminal, request.quiet, plan.value().spec.grace};
   auto ended = attend(host.value(), attendance);
   if (!ended) return complain(125, ended.error());
-  return finish(*host.value(), record, ended.value(), {record.folder, request.overwrite, request.quiet});
+  return finish(host.value(), record, ended.value(), {record.folder, request.overwrite, request.quiet});
 }
 
-int finish(Conversation& host, const Record& record, const Ended& ended, const Home& home) {
+int finish(std::unique_ptr<Conversation>& host, const Record& record, const Ended& ended, const Home& home) {
   int code = ended.state == "lost" ? 125 : ended.code;
   if (ended.state == "lost") complain(125, "the job " + record.job + " is lost: " + ended.why);
   if (ended.state == "cancelled" && !ended.why.empty())
     complain(code, "the job " + record.job + " was ended: " + ended.why);
   if (ended.state == "lost") return code;
-  auto brought = bring_back(host, record, {home.to, home.overwrite, home.quiet});
+  auto brought = bring_back_whatever_breaks(host, record, {home.to, home.overwrite, home.quiet});
   if (!brought) {
     complain(125, brought.error());
     complain(125, "the results are kept on " + record.target + ": outboard fetch " + record.job);
@@ -114,7 +127,7 @@ int finish(Conversation& host, const Record& record, const Ended& ended, const H
   tell(brought.value().told, false);
   if (!brought.value().told.empty()) return code ? code : 125;
   Message done;
-  if (!record.kept && host.send(Kind::fetched, Json{{"job", record.job}}) && host.receive(done)) forget(record.job);
+  if (!record.kept && host->send(Kind::fetched, Json{{"job", record.job}}) && host->receive(done)) forget(record.job);
   return code;
 }
 

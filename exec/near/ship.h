@@ -1,5 +1,7 @@
 // outboard exec, from the plan to the exit code.
 #pragma once
+#include <memory>
+
 #include "exec/near/attend.h"
 #include "exec/near/plan.h"
 #include "exec/near/records.h"
@@ -15,7 +17,7 @@ struct Home {
   std::string to;  // where results go
   bool overwrite = false, quiet = false;
 };
-int finish(Conversation& host, const Record& record, const Ended& ended, const Home& home);
+int finish(std::unique_ptr<Conversation>& host, const Record& record, const Ended& ended, const Home& home);
 
 int complain(int code, const std::string& why);
 
