@@ -22,10 +22,10 @@ first=$(sed -n 's/^outboard: \([0-9]*\) round trips$/\1/p' "$work/first")
 [ -n "$(ls "$work/cache/outboard/modules")" ] || { echo "the server kept no module"; exit 1; }
 # What is damaged on disk is sent again.
 for file in "$work"/cache/outboard/modules/*; do printf x | dd of="$file" bs=1 seek=200 conv=notrunc 2>/dev/null; done
-"$outboard" run --on "unix:$work/socket" -- "$program" >"$work/again" 2>&1 && cmp -s "$work/output" "$work/again" ||
+"$outboard" run --on "unix:$work/socket" -- "$program" >"$work/again" 2>"$work/errors" && cmp -s "$work/output" "$work/again" ||
   { echo "after its files were damaged:"; cat "$work/again"; exit 1; }
 # Nor does a full disk matter: here, a folder that takes nothing.
 rm -rf "$work/cache/outboard/modules" && : >"$work/cache/outboard/modules"
-"$outboard" run --on "unix:$work/socket" -- "$program" >"$work/again" 2>&1 && cmp -s "$work/output" "$work/again" ||
+"$outboard" run --on "unix:$work/socket" -- "$program" >"$work/again" 2>"$work/errors" && cmp -s "$work/output" "$work/again" ||
   { echo "without room on the disk:"; cat "$work/again"; exit 1; }
 exit 0
