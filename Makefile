@@ -46,8 +46,11 @@ bench-kernels: build
 	ninja -C $(BUILD)
 	$(BUILD)/bin/outboard_bench_kernels $(BUILD)
 
+# The desktop's figures; freerdp2-shadow beside them.
 .PHONY: bench-desktop
 bench-desktop: build
+	tools/setup freerdp2-shadow-x11 iproute2
+	bench/desktop.py $(BUILD)/lib/outboard/outboard-desktop $(BUILD)/bin/desktop_pattern $(BUILD)/bin/desktop_probe
 	bench/desktop_page.py $(BUILD)
 
 PREFIX ?= /usr/local

@@ -29,7 +29,8 @@ ServeOptions parse_options(int argc, char** argv) {
   app.add_flag("--no-web", options.no_web, "No browser page");
   app.add_option("--encoder", options.encoder, "auto, h264_nvenc, h264_vaapi, openh264, libx264 or none")
       ->check(CLI::IsMember({"auto", "h264_nvenc", "h264_vaapi", "openh264", "libx264", "none"}));
-  app.add_option("--codecs", options.codecs, "Only these of avc444, avc420, progressive, bitmap")->delimiter(',');
+  app.add_option("--codecs", options.codecs, "Only these of avc444, avc420, progressive, remotefx, planar")
+      ->delimiter(',');
   app.add_option("--fps", options.frames_per_second, "Frames a second at most")->check(CLI::Range(1, 240));
   app.add_option("--quality", options.quality, "H.264 quantiser in motion, 0 (best) to 51")->check(CLI::Range(0, 51));
   app.add_flag("--one-time", options.one_time, "The printed password lets one client in, once");

@@ -118,6 +118,7 @@ base::Result<std::unique_ptr<Service>> serve_rdp(Session& session, std::vector<b
   shared.full_colour = allowed("avc444");
   shared.h264 = shared.full_colour || allowed("avc420");
   shared.graphics = shared.h264 || allowed("progressive");
+  shared.remotefx = allowed("remotefx");
   return std::unique_ptr<Service>(std::make_unique<rdp::RdpService>(std::move(shared), std::move(listeners), options));
 }
 

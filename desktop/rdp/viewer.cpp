@@ -98,13 +98,13 @@ void RdpViewer::set_settings(rdpSettings* settings) {
   for (auto off : {FreeRDP_TlsSecurity, FreeRDP_RdpSecurity, FreeRDP_ExtSecurity, FreeRDP_NSCodec, FreeRDP_GfxH264,
                    FreeRDP_NetworkAutoDetect})
     freerdp_settings_set_bool(settings, off, FALSE);
-  for (auto on :
-       {FreeRDP_RemoteFxCodec, FreeRDP_SurfaceFrameMarkerEnabled, FreeRDP_FrameMarkerCommandEnabled,
-        FreeRDP_SurfaceCommandsEnabled, FreeRDP_DrawAllowSkipAlpha, FreeRDP_SuppressOutput, FreeRDP_RefreshRect,
-        FreeRDP_FastPathOutput, FreeRDP_FastPathInput, FreeRDP_UnicodeInput, FreeRDP_HasHorizontalWheel,
-        FreeRDP_HasExtendedMouseEvent, FreeRDP_SupportDynamicChannels, FreeRDP_DynamicResolutionUpdate})
+  for (auto on : {FreeRDP_SurfaceFrameMarkerEnabled, FreeRDP_FrameMarkerCommandEnabled, FreeRDP_SurfaceCommandsEnabled,
+                  FreeRDP_DrawAllowSkipAlpha, FreeRDP_SuppressOutput, FreeRDP_RefreshRect, FreeRDP_FastPathOutput,
+                  FreeRDP_FastPathInput, FreeRDP_UnicodeInput, FreeRDP_HasHorizontalWheel,
+                  FreeRDP_HasExtendedMouseEvent, FreeRDP_SupportDynamicChannels, FreeRDP_DynamicResolutionUpdate})
     freerdp_settings_set_bool(settings, on, TRUE);
   freerdp_settings_set_bool(settings, FreeRDP_SupportGraphicsPipeline, shared_.graphics);
+  freerdp_settings_set_bool(settings, FreeRDP_RemoteFxCodec, shared_.remotefx);
 }
 
 void RdpViewer::tear_down() {

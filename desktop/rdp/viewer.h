@@ -22,7 +22,7 @@ namespace desktop::rdp {
 struct Shared {
   Session& session;
   Certificate certificate;
-  bool full_colour = true, h264 = true, graphics = true;  // what is allowed
+  bool full_colour = true, h264 = true, graphics = true, remotefx = true;  // what is allowed
 };
 
 class RdpViewer : public Viewer {

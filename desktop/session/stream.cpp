@@ -44,7 +44,8 @@ class Coder {
   double encode_ms() const { return encode_ms_; }
 
  private:
-  bool affords_both() const { return both_ms_ < 800.0 / options_.frames_per_second; }
+  // Half of a frame's time: the rest is for the way, and for a client on the same machine.
+  bool affords_both() const { return both_ms_ < 500.0 / options_.frames_per_second; }
   base::Status encode_view(PlaneBuffer& planes, bool key, std::vector<uint8_t>& bytes, bool& is_key);
 
   Session& session_;
@@ -114,7 +115,7 @@ base::Status Coder::encode(Picture& picture, int quality, bool key, bool all_col
   owed_colour_.add(picture.damage);
   // A key frame of the first view would be the last thing the second refers to; both begin together.
   if (!key && !all_colour && !affords_both()) {
-    both_ms_ *= 0.99;  // the next try comes in its time
+    both_ms_ *= 0.997;  // the next try comes in its time
     return base::Done{};
   }
   TRY(encode_view(auxiliary_, false, auxiliary_bytes_, unused));

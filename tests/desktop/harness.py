@@ -62,7 +62,7 @@ class Screen:
 
     def __init__(self, size="1280x720"):
         reading, writing = os.pipe()
-        self.process = start(["Xvfb", "-displayfd", str(writing), "-screen", "0", size + "x24", "-nolisten", "tcp"], "xvfb",
+        self.process = start(["Xvfb", "-displayfd", str(writing), "-screen", "0", size + "x24", "-nolisten", "tcp", "-noreset"], "xvfb",
                              pass_fds=[writing])
         os.close(writing)
         check(select.select([reading], [], [], 20)[0], "the client's X server starts")
