@@ -45,7 +45,7 @@ struct StreamOptions {
   Codec codec = Codec::avc420;
   int frames_per_second = 60;  // a ceiling is twice this: damage decides
   int quality = 23;            // in motion
-  int refined_quality = 12;    // at rest
+  int refined_quality = 10;    // at rest
   bool may_fall_back = false;  // when every encoder fails, go on with Codec::bitmap; otherwise end
   // Nothing is sent to a viewer that does not acknowledge for this long, and then it is dropped.
   std::chrono::seconds silence{20};

@@ -137,7 +137,7 @@ base::Status Keeper::start_program() {
   std::string line = options_.program;
   if (line.empty() && display_.server) line = TRY(find_desktop());
   if (line.empty()) return base::Done{};  // an attached display has its own programs
-  program.command.insert(program.command.end(), {"/bin/sh", "-c", "exec " + line});
+  program.command.insert(program.command.end(), {"/bin/sh", "-c", line});
   program.environment = render_.environment;
   program.environment.insert(sound_.environment.begin(), sound_.environment.end());
   program.environment["DISPLAY"] = display_.number;

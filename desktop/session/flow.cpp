@@ -33,6 +33,7 @@ void Flow::acknowledged(uint32_t id, Clock::time_point now) {
     const Frame frame = under_way_.front();
     under_way_.pop_front();
     const double milliseconds = Milliseconds(now - frame.sent).count();
+    last_ms_ = milliseconds;
     const double lag = Milliseconds(now - frame.grabbed).count();
     lag_ms_ = lag_ms_ == 0 ? lag : lag_ms_ * 0.9 + lag * 0.1;
     arrivals_.push_back({now, frame.bytes});

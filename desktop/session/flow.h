@@ -33,6 +33,8 @@ class Flow {
   int quality() const { return quality_; }
   double least_round_trip_ms() const { return least_ms_; }
   double lag_ms() const { return lag_ms_; }
+  // Of the last frame that arrived.
+  double last_ms() const { return last_ms_; }
   double frames_per_second(Clock::time_point now) const { return static_cast<double>(recent(now)); }
   double megabits_per_second(Clock::time_point now) const;
 
@@ -55,7 +57,7 @@ class Flow {
   int base_quality_, quality_;
   std::deque<Frame> under_way_;
   std::deque<Arrival> arrivals_;  // of the last second
-  double least_ms_ = 0, lag_ms_ = 0;
+  double least_ms_ = 0, lag_ms_ = 0, last_ms_ = 0;
   Clock::time_point least_found_{}, quality_changed_{};
   int late_ = 0;
   bool draining_ = false;

@@ -24,7 +24,6 @@ const char* name_of(Codec codec) {
 
 namespace {
 
-constexpr auto rest_before_refining = 200ms;
 constexpr int refining_step = 6;
 
 using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -120,7 +119,8 @@ base::Status Coder::encode(Picture& picture, int quality, bool key, bool all_col
   }
   TRY(encode_view(auxiliary_, false, auxiliary_bytes_, unused));
   picture.auxiliary = auxiliary_bytes_;
-  picture.damage = owed_colour_;
+  // All of it: FreeRDP's clients put the views together in wrong rows where a part begins below the top.
+  picture.damage.add_all(size_);
   owed_colour_.clear();
   const double both = convert_ms_ + Milliseconds(Clock::now() - begin).count();
   both_ms_ = both_ms_ == 0 ? both : both_ms_ * 0.8 + both * 0.2;
@@ -137,7 +137,9 @@ struct Stream::State {
   void turn();
   bool send_cursor();
   bool has_room(Clock::time_point now);
+  int finest() const;
   int present_quality();
+  Clock::duration rest_before_refining();
   bool take(const Frame& frame, const Damage& damage, Picture& picture);
   bool pack(Picture& picture, bool all_colour, int quality);
   bool refine();
@@ -198,7 +200,7 @@ void Stream::State::turn() {
   if (room)
     std::this_thread::sleep_until(last_sent + std::chrono::microseconds(1'000'000 / (2 * options.frames_per_second)));
   const bool rests = room && !coarse.empty();
-  const auto until = key_wanted && room ? now : rests ? last_change + rest_before_refining : now + 1s;
+  const auto until = key_wanted && room ? now : rests ? last_change + rest_before_refining() : now + 1s;
   const bool something = screen.wait(watcher, until, room);
   if (something && !send_cursor()) return end("the client is gone");
   if (!room || ending) return;
@@ -218,6 +220,18 @@ bool Stream::State::has_room(Clock::time_point now) {
     reason = "the client acknowledged nothing for " + std::to_string(options.silence.count()) + " seconds";
   if (!reason.empty()) ending = true;
   return !flow.full() && !paused;
+}
+
+// A finer picture may take long on a narrow way; then the way is left free for twice as long, in case something
+// changes.
+Clock::duration Stream::State::rest_before_refining() {
+  std::lock_guard lock(mutex);
+  return std::max<Clock::duration>(200ms, std::chrono::milliseconds(static_cast<int64_t>(2 * flow.last_ms())));
+}
+
+// Clients take a quarter of the colours of two views from four times a mean, and the noise of coding with it.
+int Stream::State::finest() const {
+  return coder.codec() == Codec::avc444 ? std::max(0, options.refined_quality - 4) : options.refined_quality;
 }
 
 int Stream::State::present_quality() {
@@ -275,7 +289,7 @@ bool Stream::State::pack(Picture& picture, bool all_colour, int quality) {
       session.screen().forget(watcher);
       return true;
     }
-    if (quality > options.refined_quality || !coder.owed_colour().empty()) {
+    if (quality > finest() || !coder.owed_colour().empty()) {
       coarse.add(picture.damage);
       coarse_quality = quality;
     }
@@ -316,7 +330,7 @@ bool Stream::State::refine() {
   coarse.clear();
   last_change = grabbed = Clock::now();
   const int before = coarse_quality ? coarse_quality : options.quality;
-  return pack(picture, true, std::max(before - refining_step, options.refined_quality));
+  return pack(picture, true, std::max(before - refining_step, finest()));
 }
 
 Stream::Stream(Session& session, PictureSink& sink, StreamOptions options)

@@ -121,7 +121,7 @@ class Client:
     def __init__(self, session, *options, screen=None, port=None, user=None, password=None, size=None):
         self.screen = screen or Screen()
         entry = session.entry
-        self.process = start(arguments(entry, port, user, password) + list(options) + ([f"/size:{size}"] if size else []),
+        self.process = start(arguments(entry, port, user, password) + list(options) + [f"/size:{size or session.entry['size']}"],
                              "client", self.screen.environment)
 
     def stop(self):
@@ -138,7 +138,9 @@ def arguments(entry, port=None, user=None, password=None):
 def knock(session, *options, user=None, password=None):
     """Whether a client gets in; it leaves at once."""
     command = arguments(session.entry, None, user, password) + ["+auth-only", *options]
-    done = subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    if not hasattr(session, "door"):
+        session.door = Screen("640x480")  # without an X server the client does not even try
+    done = subprocess.run(command, env={**ENVIRONMENT, **session.door.environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     return done.returncode == 0
 
 

@@ -109,7 +109,7 @@ void Pattern::draw_text() {
   xcb_change_gc(x, context, XCB_GC_FOREGROUND | XCB_GC_BACKGROUND | XCB_GC_FONT, red);
   const char* words =
       "The quick brown fox jumps over the lazy dog 0123456789 and the desktop shows every letter of it, small and red.";
-  for (int y = 40; y < height; y += 14)
+  for (int y = 40; y < height; y += 56)
     for (int at = 4; at < width; at += 700)
       xcb_image_text_8(x, static_cast<uint8_t>(std::strlen(words)), window, context, static_cast<int16_t>(at),
                        static_cast<int16_t>(y), words);
