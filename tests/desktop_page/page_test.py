@@ -195,8 +195,22 @@ def check_slow(session, browser, cookie):
     time.sleep(0.5)
     before = browser.value("outboard.frames")
     check("who talks nonsense is dropped alone", browser.wait("outboard.frames > %d" % (before + 10)))
+    # A thousand sizes in a row, the last one sensible: they become few changes, and the picture goes on.
+    for number in range(1000):
+        width, height = (1280, 720) if number == 999 else (200 + 7 * number, 8192 - 8 * number)
+        stuck[1].sendall(bytes([0x82, 0x85, 0, 0, 0, 0, 9]) + width.to_bytes(2, "little") + height.to_bytes(2, "little"))
+    check("a thousand sizes", browser.wait("((c) => c.width + 'x' + c.height)(document.getElementById('screen')) === '1280x720'", 60),
+          browser.value("((c) => c.width + 'x' + c.height)(document.getElementById('screen'))"))
+    before = browser.value("outboard.frames")
+    check("and pictures after them", browser.wait("outboard.frames > %d" % (before + 10)))
     for peer in stuck:
         peer.close()
+
+
+def check_guessing(session):
+    answers = [status_of(enter(session.port, "guess%d" % number)) for number in range(100)]
+    check("who guesses tokens has to wait", answers[0] == "403" and "429" in answers and "200" not in answers, set(answers))
+    check("and everybody with him", status_of(enter(session.port, session.ask("token")["token"])) == "429")
 
 
 def check_old_browser(session, browser):
@@ -240,6 +254,7 @@ def main():
         ended.join()
         session = Session(paint)
         check_old_browser(session, browser)
+        check_guessing(session)
     finally:
         browser.end()
         session.end()
