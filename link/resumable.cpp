@@ -128,11 +128,7 @@ void Resumable::pump() {
     record_left_ -= of_data;
     sent_ += of_data;
   }
-  // A channel may keep what it was given until its socket takes it.
-  if (channel && !channel->flushed() && channel->write_now({}) < 0 && errno != EAGAIN && errno != EINTR)
-    broke(channel.get());
-  const bool kept = channel && !channel->flushed();
-  unsent_.store(sent_ != appended_ || head_left_ || record_left_ || kept, std::memory_order_release);
+  unsent_.store(sent_ != appended_ || head_left_ || record_left_, std::memory_order_release);
 }
 
 void Resumable::farewell() {

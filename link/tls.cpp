@@ -15,9 +15,6 @@ namespace links {
 namespace {
 
 constexpr size_t record = size_t{16} << 10;  // the most that a TLS record holds (RFC 8446, 5.1)
-// Of records that go to or come from the socket together. A system call for each costs as much as encrypting it.
-constexpr size_t gathered_bytes = size_t{128} << 10;
-constexpr size_t most_at_once = size_t{512} << 10;  // before others get the SSL object
 
 // OpenSSL's own way of writing to a socket raises SIGPIPE, and a program that we live in may not survive that.
 int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio))); }
@@ -67,17 +64,13 @@ SSL_CTX* client_context() {
 }  // namespace
 
 Tls::Tls(base::Fd socket, SSL_CTX* context) : socket_(std::move(socket)), ssl_(SSL_new(context), SSL_free) {
-  BIO *bio = socket_bio(socket_.get()), *gathering = BIO_new(BIO_f_buffer());
-  if (!ssl_ || !bio || !gathering || BIO_set_write_buffer_size(gathering, gathered_bytes) != 1) {
+  BIO* bio = socket_bio(socket_.get());
+  if (!ssl_ || !bio) {
     BIO_free(bio);
-    BIO_free(gathering);
     ssl_.reset();
     return;
   }
-  BIO_up_ref(bio);
-  SSL_set_bio(ssl_.get(), bio, BIO_push(gathering, bio));
-  SSL_set_read_ahead(ssl_.get(), 1);
-  SSL_set_default_read_buffer_len(ssl_.get(), gathered_bytes);
+  SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
@@ -114,25 +107,14 @@ int Tls::outcome(int result) {
   }
 }
 
-// False: the socket takes no more now, or nothing ever again; errno says which.
-bool Tls::flush() {
-  BIO* out = SSL_get_wbio(ssl_.get());
-  const bool done = BIO_flush(out) == 1;
-  unsent_ = !done;
-  if (!done) errno = BIO_should_retry(out) ? EAGAIN : EPIPE;
-  return done;
-}
-
 // Small pieces go together in one record. A write that had to wait is tried again with the same bytes, as SSL demands,
 // because whoever writes keeps what was not taken.
 ssize_t Tls::write_now(std::span<iovec> pieces) {
   pieces = after(pieces, 0);
-  std::lock_guard hold(lock_);
-  ERR_clear_error();
-  if (pieces.empty()) return flush() ? 0 : -1;
+  if (pieces.empty()) return 0;
   std::byte gathered[record];
-  auto* from = static_cast<const std::byte*>(pieces[0].iov_base);
-  size_t size = std::min(pieces[0].iov_len, most_at_once);
+  const void* from = pieces[0].iov_base;
+  size_t size = pieces[0].iov_len;
   if (size < record && pieces.size() > 1) {
     size = 0;
     for (const iovec& piece : pieces) {
@@ -142,46 +124,23 @@ ssize_t Tls::write_now(std::span<iovec> pieces) {
     }
     from = gathered;
   }
-  size_t taken = 0;
-  int failed = 0;
-  while (taken < size && !failed) {
-    int done = SSL_write(ssl_.get(), from + taken, static_cast<int>(size - taken));
-    if (done > 0)
-      taken += static_cast<size_t>(done);
-    else
-      failed = outcome(done) < 0 ? errno : EPIPE;
-  }
-  const bool sent = flush();
-  if (failed && failed != EAGAIN) return errno = failed, -1;
-  if (!sent && errno != EAGAIN) return -1;
-  return taken ? static_cast<ssize_t>(taken) : (errno = EAGAIN, -1);
+  std::lock_guard hold(lock_);
+  ERR_clear_error();
+  int done = SSL_write(ssl_.get(), from, static_cast<int>(std::min<size_t>(size, 1 << 20)));
+  return done > 0 ? done : outcome(done) < 0 ? -1 : (errno = EPIPE, -1);
 }
 
-// As many records as are there.
 ssize_t Tls::read_now(void* to, size_t room) {
   std::lock_guard hold(lock_);
   ERR_clear_error();
-  auto* place = static_cast<std::byte*>(to);
-  room = std::min(room, most_at_once);
-  size_t taken = 0;
-  for (starved_ = false; taken < room;) {
-    int got = SSL_read(ssl_.get(), place + taken, static_cast<int>(room - taken));
-    if (got > 0) {
-      taken += static_cast<size_t>(got);
-      continue;
-    }
-    const int result = outcome(got);
-    starved_ = result < 0 && errno == EAGAIN;
-    if (!taken) return result;
-    break;  // what is wrong shows again at the next attempt
-  }
-  return static_cast<ssize_t>(taken);
+  int got = SSL_read(ssl_.get(), to, static_cast<int>(std::min<size_t>(room, 1 << 30)));
+  return got > 0 ? got : outcome(got);
 }
 
 Ready Tls::wait(bool reading, bool writing, int milliseconds) {
   {
     std::lock_guard hold(lock_);
-    if (reading && !starved_ && SSL_has_pending(ssl_.get())) return {true, false};
+    if (reading && SSL_pending(ssl_.get()) > 0) return {true, false};
   }
   pollfd both{socket_.get(), static_cast<short>((reading ? POLLIN : 0) | (writing ? POLLOUT : 0)), 0};
   if (poll(&both, 1, milliseconds) <= 0) return {};

@@ -1,7 +1,6 @@
 // An encrypted connection: TLS 1.3 over a socket. The server proves itself with its key, the client with a token in its
 // hello.
 #pragma once
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,19 +22,15 @@ class Tls final : public Channel {
   ssize_t write_now(std::span<iovec> pieces) override;
   ssize_t read_now(void* to, size_t room) override;
   Ready wait(bool reading, bool writing, int milliseconds) override;
-  bool flushed() override { return !unsent_; }
   int descriptor() const override { return socket_.get(); }
 
  private:
   Tls(base::Fd socket, SSL_CTX* context);
   int outcome(int result);
-  bool flush();
 
   base::Fd socket_;
   std::mutex lock_;  // an SSL object serves one thread at a time
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
-  std::atomic<bool> unsent_{false};  // whole records wait for the socket
-  bool starved_ = false;             // of what the socket gave nothing more can be read until it gives more
 };
 
 }  // namespace links
