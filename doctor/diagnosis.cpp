@@ -15,7 +15,8 @@ std::vector<NotChecked> not_checked(const Machine& m) {
   bool windows_known = m.facts.any("w:*") || m.facts.why_unknown("w:CurrentBuild");
   if (m.wsl() && !windows_known)
     list.push_back({"w:*", "Windows could not be asked from here (interop is off or absent)"});
-  if (m.facts.absent("k:dmesg") && m.want != "desktop") list.push_back({"k:dmesg", "the kernel's log was not readable"});
+  if (m.facts.absent("k:dmesg") && m.want != "desktop")
+    list.push_back({"k:dmesg", "the kernel's log was not readable"});
   return list;
 }
 

@@ -29,7 +29,8 @@ bool can_ask(const Place& place, const char* keys, Sink& sink) {
 }
 
 std::string replace_line_ends(std::string text) {
-  for (size_t at = text.find("\\n"); at != std::string::npos; at = text.find("\\n", at + 1)) text.replace(at, 2, 1, '\n');
+  for (size_t at = text.find("\\n"); at != std::string::npos; at = text.find("\\n", at + 1))
+    text.replace(at, 2, 1, '\n');
   return text;
 }
 
