@@ -1,9 +1,8 @@
 """Who may run programs, and what programs may do."""
 import os
-import pathlib
 import subprocess
 
-from host import OUTBOARD, Exec, free_port, wait_for
+from host import OUTBOARD, Exec, free_port
 
 
 class Elsewhere(Exec):
