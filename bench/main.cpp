@@ -153,11 +153,12 @@ int measure_over(const std::string& self, const std::string& name, const std::st
   std::vector<Figure> figures;
   const double trip = bench::median(trips), rate = bench::median(rates), query = bench::median(got["round_trip"]);
   figures.push_back({name + ".round_trip", query, "us", trip, "the pipe's own", "<= 1.5 x limit", query <= 1.5 * trip});
-  figures.push_back({name + ".calls_per_s", 1e6 / query, "1/s", 1e6 / trip, "the pipe's own", ">= limit / 1.5",
-                     query <= 1.5 * trip});
+  figures.push_back(
+      {name + ".calls_per_s", 1e6 / query, "1/s", 1e6 / trip, "the pipe's own", ">= limit / 1.5", query <= 1.5 * trip});
   for (const char* way : {"to_device", "to_host"}) {
     const double copied = bench::median(got[way]);
-    figures.push_back({name + ".copy_" + way, copied, "GB/s", rate, "the pipe's own", ">= 0.8 x limit", copied >= 0.8 * rate});
+    figures.push_back(
+        {name + ".copy_" + way, copied, "GB/s", rate, "the pipe's own", ">= 0.8 x limit", copied >= 0.8 * rate});
   }
   print(figures);
   return 0;

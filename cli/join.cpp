@@ -37,8 +37,10 @@ int leave(const std::string& name) {
 
 void add_join(CLI::App& app, Commands& commands) {
   auto wanted = std::make_shared<Wanted>();
-  auto* in = app.add_subcommand("join", "Keep a server's join line, or the address of a machine or cluster, so that --on NAME finds it");
-  in->add_option("line", wanted->line, "What outboard token create printed, ssh://... or slurm://...; -: read it from standard input")
+  auto* in = app.add_subcommand(
+      "join", "Keep a server's join line, or the address of a machine or cluster, so that --on NAME finds it");
+  in->add_option("line", wanted->line,
+                 "What outboard token create printed, ssh://... or slurm://...; -: read it from standard input")
       ->required();
   in->add_option("--name", wanted->name, "What to call the server (default: its host's name)");
   auto* out = app.add_subcommand("leave", "Forget a server that was joined");

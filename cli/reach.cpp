@@ -22,7 +22,8 @@ struct ReachOptions {
 constexpr int control = 3;  // the descriptor that link/helper.cpp gives us
 
 int reach(const ReachOptions& options) {
-  if (fcntl(control, F_SETFD, FD_CLOEXEC) < 0) return fail("reach is what Outboard starts by itself; see outboard help run");
+  if (fcntl(control, F_SETFD, FD_CLOEXEC) < 0)
+    return fail("reach is what Outboard starts by itself; see outboard help run");
   std::signal(SIGPIPE, SIG_IGN);
   ::reach::Program program{base::Fd(control)};
   auto address = links::parse(options.target);

@@ -1,5 +1,5 @@
-// outboard reach: the helper that starts a server for a program (link/helper.h), which is not for people; and the options
-// of other commands that steer it.
+// outboard reach: the helper that starts a server for a program (link/helper.h), which is not for people; and the
+// options of other commands that steer it.
 #pragma once
 #include "cli/commands.h"
 

@@ -25,7 +25,8 @@ namespace {
 const char* const target_help =
     "auto (OUTBOARD_TARGET, this machine's own GPU, servers by what they have and how near they are, then cpu), local, "
     "cpu (the software GPU), host, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT#FINGERPRINT, vsock://CID:PORT, "
-    "ssh://[USER@]HOST[:PORT], slurm://[PARTITION][?gres=...&mem=...&time=...], via:COMMAND, the name of a joined server";
+    "ssh://[USER@]HOST[:PORT], slurm://[PARTITION][?gres=...&mem=...&time=...], via:COMMAND, the name of a joined "
+    "server";
 
 // CLI11's form of a check: what is wrong, or nothing.
 std::string is_capability(const std::string& text) {

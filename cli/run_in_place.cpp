@@ -25,6 +25,8 @@ namespace cli {
 namespace {
 
 constexpr int grace_ms = 2000;  // for a program that shall begin anew
+// That the place may take to show that it is why a program has failed.
+constexpr std::chrono::milliseconds notice{500}, notice_again{5000};
 
 int complain(const std::string& text) {
   std::fprintf(stderr, "outboard: %s\n", text.c_str());
@@ -92,9 +94,9 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
   std::optional<std::chrono::steady_clock::time_point> failed;  // a program whose device is gone often ends before us
   for (bool stands = true;;) {
     if (auto code = program.ended()) {
-      if (!again || *code == 0) return code;
+      if (!stands || *code == 0) return code;
       if (!failed) failed = std::chrono::steady_clock::now();
-      if (std::chrono::steady_clock::now() > *failed + std::chrono::seconds(5)) return code;
+      if (std::chrono::steady_clock::now() > *failed + (again ? notice_again : notice)) return code;
     }
     pollfd watched[] = {{signals, POLLIN, 0},
                         {stands ? place.descriptor() : -1, POLLIN, 0},
@@ -115,10 +117,11 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
 // With client=PARTITION: an `outboard run` in the job's other half, which takes the place by the job's number.
 int run_in_client_half(const reach::Place& place, const std::vector<std::string>& command) {
   const std::string job = std::to_string(place.job());
-  std::vector<std::string> words = {"srun",      "--jobid=" + job, "--het-group=1", "--overlap",
-                                    "--ntasks=1", "--quiet",       "--unbuffered",  links::outboard_program(),
-                                    "run",        "--on",          "slurm://?job=" + job, "--"};
+  std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",
+                                    "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),
+                                    "run",        "--on",           "slurm://?job=" + job, "--"};
   words.insert(words.end(), command.begin(), command.end());
+  setenv(reach::place_name_variable, place.name().c_str(), 1);
   base::Fd signals = take_signals();
   Running program(words);
   for (;;) {
@@ -143,7 +146,8 @@ int run_in_place(const links::Address& address, const std::vector<std::string>& 
   door = other.get();
   for (int signal : {SIGTERM, SIGHUP, SIGINT}) std::signal(signal, close_door);
   const bool elsewhere = !links::in_query(address.query, "client").empty();
-  if (elsewhere && again) return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
+  if (elsewhere && again)
+    return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
   auto place = reach::Place::take(address, nobody, !elsewhere);
   if (!place) return complain(place.error());
   if (elsewhere) return run_in_client_half(*place.value(), command);

@@ -21,8 +21,8 @@ struct ServeOptions {
   unsigned grace_seconds = 60;
   std::string lease;        // server/lease.h; empty: none
   uint64_t generation = 0;  // wire/hello.h
-  bool exec = false;       // --stdio: the client may run programs here
-  bool plaintext = false;  // tcp beyond this machine, without encryption
+  bool exec = false;        // --stdio: the client may run programs here
+  bool plaintext = false;   // tcp beyond this machine, without encryption
   bool quiet = false;
 };
 

@@ -79,7 +79,8 @@ std::optional<Direct> go_direct(const links::Address& target, const wire::Welcom
   // On one machine nothing is quicker than the pipe that a command of ours is at the end of.
   const bool here = offer.machine == wire::this_machine();
   if (here && target.kind == links::Address::Kind::command) return {};
-  if (!here) std::erase_if(offer.hosts, [](const std::string& host) { return host.starts_with("127.") || host == "::1"; });
+  if (!here)
+    std::erase_if(offer.hosts, [](const std::string& host) { return host.starts_with("127.") || host == "::1"; });
   const std::string host = first_to_answer(offer);
   if (host.empty()) return {};
   links::Address address{links::Address::Kind::tls, host, offer.port, offer.fingerprint};

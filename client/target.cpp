@@ -34,7 +34,7 @@ int64_t now_ms() {
 
 constexpr const char* build = "outboard " OUTBOARD_VERSION;
 constexpr int looking_around_ms = 5000;  // who has no more time than this shows what there is, and asks nobody
-constexpr int waiting_ms = 30000;  // most between two words of a server that lets us wait
+constexpr int waiting_ms = 30000;        // most between two words of a server that lets us wait
 
 // What comes from a server until its welcome is read: bytes, and over a unix socket descriptors with them.
 class Arrival {

@@ -36,7 +36,8 @@ struct Source {
 };
 
 base::Result<Source> parse(const std::string& text) {
-  const base::Error wrong{"'" + text + "' is no lease; write file:PATH,SECONDS, command:WORDS,SECONDS or stdin,SECONDS"};
+  const base::Error wrong{"'" + text +
+                          "' is no lease; write file:PATH,SECONDS, command:WORDS,SECONDS or stdin,SECONDS"};
   size_t comma = text.rfind(',');
   char* end = nullptr;
   double seconds = comma == text.npos ? 0 : std::strtod(text.c_str() + comma + 1, &end);

@@ -79,8 +79,7 @@ void ReturnPoint::publish(Monitored& monitored) {
   door_.close();
 }
 
-void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key,
-                        const Lease* lease) {
+void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key, const Lease* lease) {
   std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key, lease] {
     auto resume = [&session, lease](const links::Resumable::Meet& meet) {
       return (!lease || lease->held()) && session.resume(meet);

@@ -39,7 +39,6 @@ class ReturnPoint {
   bool accept(const std::function<bool(const links::Resumable::Meet&)>& resume, const links::ServerKey* key);
 
  private:
-
   wire::SessionSecret secret_{};
   base::Fd socket_, door_;  // what comes in at the door arrives at the socket
 };

@@ -123,7 +123,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
   check_right(link, options, hello);
-  if (!hello.purpose.empty() && !monitored) 
+  if (!hello.purpose.empty() && !monitored)
     serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
   if (trusted) confine(options);
   Admission admission = admit(link, hello, monitored.get());
