@@ -25,6 +25,8 @@ namespace cli {
 namespace {
 
 constexpr int grace_ms = 2000;  // for a program that shall begin anew
+// That the place may take to show that it is why a program has failed.
+constexpr std::chrono::milliseconds notice{500}, notice_again{5000};
 
 int complain(const std::string& text) {
   std::fprintf(stderr, "outboard: %s\n", text.c_str());
@@ -92,9 +94,9 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
   std::optional<std::chrono::steady_clock::time_point> failed;  // a program whose device is gone often ends before us
   for (bool stands = true;;) {
     if (auto code = program.ended()) {
-      if (!again || *code == 0) return code;
+      if (!stands || *code == 0) return code;
       if (!failed) failed = std::chrono::steady_clock::now();
-      if (std::chrono::steady_clock::now() > *failed + std::chrono::seconds(5)) return code;
+      if (std::chrono::steady_clock::now() > *failed + (again ? notice_again : notice)) return code;
     }
     pollfd watched[] = {{signals, POLLIN, 0},
                         {stands ? place.descriptor() : -1, POLLIN, 0},
@@ -119,6 +121,7 @@ int run_in_client_half(const reach::Place& place, const std::vector<std::string>
                                     "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),
                                     "run",        "--on",           "slurm://?job=" + job, "--"};
   words.insert(words.end(), command.begin(), command.end());
+  setenv(reach::place_name_variable, place.name().c_str(), 1);
   base::Fd signals = take_signals();
   Running program(words);
   for (;;) {

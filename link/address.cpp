@@ -70,7 +70,8 @@ base::Result<Address> parse_ssh(std::string_view rest, std::string_view whole) {
   if (colon != host.npos && (bracket == host.npos || bracket < colon)) {
     address.port = host.substr(colon + 1);
     host = host.substr(0, colon);
-    if (!is_number(address.port, 65535)) return base::Error{"'" + address.port + "' is not a port; write a number below 65536"};
+    if (!is_number(address.port, 65535))
+      return base::Error{"'" + address.port + "' is not a port; write a number below 65536"};
   }
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   if (!is_name(host, "._-:%") || (at != rest.npos && !is_name(user, "._-+\\")))
@@ -79,7 +80,7 @@ base::Result<Address> parse_ssh(std::string_view rest, std::string_view whole) {
   return address;
 }
 
-constexpr std::string_view slurm_keys[] = {"account", "client", "constraint", "cpus", "gres",    "job",
+constexpr std::string_view slurm_keys[] = {"account", "client", "constraint", "cpus",    "gres", "job",
                                            "mem",     "nodes",  "qos",        "requeue", "time"};
 
 base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole) {
@@ -87,7 +88,8 @@ base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole)
   Address address{Address::Kind::slurm, std::string(rest.substr(0, mark))};
   if (!address.where.empty() && address.where.back() == '/') address.where.pop_back();
   if (!address.where.empty() && !is_name(address.where, "._-,"))
-    return base::Error{"'" + address.where + "' is no partition; write slurm://[PARTITION][?gres=...&mem=...&time=...]"};
+    return base::Error{"'" + address.where +
+                       "' is no partition; write slurm://[PARTITION][?gres=...&mem=...&time=...]"};
   if (mark != rest.npos) address.query = rest.substr(mark + 1);
   for (std::string_view left = address.query; !left.empty();) {
     std::string_view one = left.substr(0, left.find('&'));
@@ -95,8 +97,9 @@ base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole)
     size_t equals = one.find('=');
     std::string key(one.substr(0, equals));
     if (std::ranges::find(slurm_keys, key) == std::end(slurm_keys))
-      return base::Error{"'" + std::string(whole) + "': Slurm is not asked for '" + key +
-                         "'; there are gres, mem, time, cpus, nodes, constraint, account, qos, client, job and requeue"};
+      return base::Error{
+          "'" + std::string(whole) + "': Slurm is not asked for '" + key +
+          "'; there are gres, mem, time, cpus, nodes, constraint, account, qos, client, job and requeue"};
     if (equals == one.npos || !is_name(one.substr(equals + 1), "._-,:=*[]|"))
       return base::Error{"'" + std::string(whole) + "': '" + key + "' has no value that Slurm could take"};
   }

@@ -1,6 +1,6 @@
-// A server that is started rather than reached. Signing in, asking for a place and watching over it is done by a process
-// of its own, `outboard reach TARGET`, because we may live in somebody else's program; it hands over a socket whose
-// other end is the server's standard input and output.
+// A server that is started rather than reached. Signing in, asking for a place and watching over it is done by a
+// process of its own, `outboard reach TARGET`, because we may live in somebody else's program; it hands over a socket
+// whose other end is the server's standard input and output.
 #pragma once
 #include <string>
 

@@ -12,9 +12,9 @@ namespace {
 TEST(Address, ReadsWhatItWrites) {
   for (const char* text :
        {"unix:/run/a b", "tcp:127.0.0.1:9000", "tcp:[::1]:9000", "vsock://2:7000",
-        "tls:host:7601#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "via:ssh host outboard serve --stdio",
-        "ssh://box", "ssh://user@box", "ssh://box:2222", "ssh://user@[2001:db8::1]:22", "ssh://[::1]", "slurm://",
-        "slurm://gpu", "slurm://gpu?gres=vgpu:1,vgmem:20G&time=1-00:00:00", "slurm://?job=12"}) {
+        "tls:host:7601#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "via:ssh host outboard serve --stdio", "ssh://box",
+        "ssh://user@box", "ssh://box:2222", "ssh://user@[2001:db8::1]:22", "ssh://[::1]", "slurm://", "slurm://gpu",
+        "slurm://gpu?gres=vgpu:1,vgmem:20G&time=1-00:00:00", "slurm://?job=12"}) {
     auto address = links::parse(text);
     ASSERT_TRUE(address.ok()) << text;
     EXPECT_EQ(address.value().text(), text);

@@ -84,8 +84,10 @@ std::optional<int> Child::ended() {
 int Child::wait() {
   int status = 0;
   while (!code_) {
-    if (waitpid(pid_, &status, 0) == pid_) code_ = as_a_shell(status);
-    else if (errno != EINTR) code_ = 127;
+    if (waitpid(pid_, &status, 0) == pid_)
+      code_ = as_a_shell(status);
+    else if (errno != EINTR)
+      code_ = 127;
   }
   return *code_;
 }

@@ -22,8 +22,8 @@ std::string far_script(const FarCommand& command) {
                      protocol_name() + "/bin/outboard; ";
   if (!near.empty()) text += "[ -x \"$o\" ] || o=\"" + near + "\"; ";
   text += command.copy_alone ? "[ -x \"$o\" ] || o=; " : "[ -x \"$o\" ] || o=$(command -v outboard) || o=; ";
-  text += "if [ -n \"$o\" ]; then " + (command.says_mark ? say_mark("ready") + "; " : "") + (command.stays ? "" : "exec ") +
-          "\"$o\" " + command.arguments + "; exit $?; fi; ";
+  text += "if [ -n \"$o\" ]; then " + (command.says_mark ? say_mark("ready") + "; " : "") +
+          (command.stays ? "" : "exec ") + "\"$o\" " + command.arguments + "; exit $?; fi; ";
   if (command.says_mark)
     text += say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; ";
   return text + "exit 127";

@@ -1,5 +1,5 @@
-// What the far side is told to do before any Outboard runs there, and what it answers. POSIX sh alone is expected there,
-// behind whatever login shell the user has, which may print a greeting first.
+// What the far side is told to do before any Outboard runs there, and what it answers. POSIX sh alone is expected
+// there, behind whatever login shell the user has, which may print a greeting first.
 #pragma once
 #include <string>
 

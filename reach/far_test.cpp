@@ -19,7 +19,8 @@ TEST(Mark, IsFoundBehindWhateverALoginShellSays) {
   EXPECT_TRUE(read("outboard-far-side ready\r\n").is("ready"));
   EXPECT_EQ(read("outboard-far-side missing Linux x86_64 glibc 2.36\n").machine(), "Linux x86_64 glibc 2.36");
   EXPECT_EQ(read("outboard-far-side read").state(), reach::Mark::State::searching);
-  EXPECT_EQ(read("echo outboard-far-side ready\n").state(), reach::Mark::State::searching) << "only a whole line counts";
+  EXPECT_EQ(read("echo outboard-far-side ready\n").state(), reach::Mark::State::searching)
+      << "only a whole line counts";
   EXPECT_EQ(read(std::string(2 << 20, 'x')).state(), reach::Mark::State::lost);
 }
 
@@ -53,7 +54,8 @@ TEST(FarScript, SaysWhatTheMachineIsWhereThereIsNoOutboard) {
 }
 
 TEST(FarScript, TakesTheVeryProgramThatIsThereToo) {
-  auto said = reach::ask({"sh", "-c", reach::far_script({"\"and its words\" $((1 + 1))", "/bin/echo", true, false, true})}, 10);
+  auto said =
+      reach::ask({"sh", "-c", reach::far_script({"\"and its words\" $((1 + 1))", "/bin/echo", true, false, true})}, 10);
   ASSERT_TRUE(said.ok()) << said.error();
   EXPECT_EQ(said.value().out, "\noutboard-far-side ready\nand its words 2\n");
 }

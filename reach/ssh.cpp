@@ -81,7 +81,8 @@ base::Result<Words> ssh_words(const links::Address& address, bool ask_only) {
   Words question = {"ssh", "-G"};
   question.insert(question.end(), target.begin(), target.end());
   Said said = TRY(ask(question, configuration_seconds));
-  if (said.code) return base::Error{"ssh does not take its configuration for " + address.text() + ": " + last_line(said.error)};
+  if (said.code)
+    return base::Error{"ssh does not take its configuration for " + address.text() + ": " + last_line(said.error)};
   Configuration set = read_configuration(said.out);
   Words words = {"ssh", "-T"};
   // Commands and forwardings of the configuration belong to the user's own sessions; sftp(1) leaves them out, too.

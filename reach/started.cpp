@@ -72,9 +72,8 @@ int Server::serve(Program& program, bool (*means_the_end)(int code)) {
   if (!program.hand_over(take_socket())) return child_.end(), 1;
   bool listens = true;  // a program that needs nothing more from us closes its end
   while (!child_.ended()) {
-    pollfd watched[] = {{error_.get(), POLLIN, 0},
-                        {child_.descriptor(), POLLIN, 0},
-                        {listens ? program.descriptor() : -1, POLLIN, 0}};
+    pollfd watched[] = {
+        {error_.get(), POLLIN, 0}, {child_.descriptor(), POLLIN, 0}, {listens ? program.descriptor() : -1, POLLIN, 0}};
     poll(watched, 3, child_.descriptor() < 0 ? look_ms : -1);
     if (watched[0].revents) pass_error_on();
     if (watched[2].revents) listens = program.hear();

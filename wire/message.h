@@ -20,7 +20,7 @@ enum class Kind : uint32_t {
   memory = 11,   // client: right after the welcome; number 1: the shared memory is in use from here on, 0: it is not
   reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
-  way = 13,      // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
+  way = 13,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
 };
 
 struct FrameHead {

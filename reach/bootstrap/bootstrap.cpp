@@ -54,9 +54,8 @@ std::string install_script(const Bundle& bundle) {
          "[ \"$(sha256sum <\"$t/manifest\" | cut -c1-64)\" = $h ] && (cd \"$t\" && " + check + ") || " +
          "{ echo \"what arrived is not what was sent\" >&2; exit 1; }; " +
          "\"$t/bin/outboard\" --version >/dev/null || exit 1; " +
-         "rm -rf \"$c/$h\"; mv \"$t\" \"$c/$h\" || exit 1; fi; " +
-         "ln -sfn $h \"$c/" + protocol_name() + "\" || exit 1; " +
-         "for m in \"$c\"/*/manifest; do o=${m%/manifest}; k=; " +
+         "rm -rf \"$c/$h\"; mv \"$t\" \"$c/$h\" || exit 1; fi; " + "ln -sfn $h \"$c/" + protocol_name() +
+         "\" || exit 1; " + "for m in \"$c\"/*/manifest; do o=${m%/manifest}; k=; " +
          "for l in \"$c\"/protocol-*; do [ \"$(readlink \"$l\")\" = \"${o##*/}\" ] && k=1; done; " +
          "[ -L \"$o\" ] || [ -n \"$k\" ] || rm -rf \"$o\"; done; " + say_mark("done");
 }
@@ -88,7 +87,8 @@ base::Status send_bundle(int to, const Bundle& bundle) {
       bytes = bytes.subspan(now.size());
       sent += now.size();
       uint64_t percent = std::min<uint64_t>(100, sent * 100 / std::max<uint64_t>(bundle.size, 1));
-      if (shows && percent != told) std::fprintf(stderr, "\routboard: copying: %llu %%", static_cast<unsigned long long>(told = percent));
+      if (shows && percent != told)
+        std::fprintf(stderr, "\routboard: copying: %llu %%", static_cast<unsigned long long>(told = percent));
     }
     return true;
   });

@@ -1,5 +1,5 @@
-// --bootstrap: puts this Outboard into the cache of a machine that has none, after a yes. Nothing is installed there, and
-// nothing that is there is changed.
+// --bootstrap: puts this Outboard into the cache of a machine that has none, after a yes. Nothing is installed there,
+// and nothing that is there is changed.
 #pragma once
 #include "link/address.h"
 #include "reach/child.h"

@@ -79,7 +79,8 @@ unsigned needed_libc(std::span<const char> bytes) {
 }
 
 // What the dynamic loader would load for a file (ld.so(8), --list).
-base::Status add_needed(const fs::path& file, const fs::path& own, std::vector<Piece>& pieces, std::set<std::string>& have) {
+base::Status add_needed(const fs::path& file, const fs::path& own, std::vector<Piece>& pieces,
+                        std::set<std::string>& have) {
   Said said = TRY(ask({"/lib64/ld-linux-x86-64.so.2", "--library-path", own.string(), "--list", file.string()}, 20));
   for (size_t at = 0; at < said.out.size();) {
     size_t end = std::min(said.out.find('\n', at), said.out.size());

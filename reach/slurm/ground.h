@@ -1,4 +1,5 @@
-// Where a Slurm session's server runs, for as long as it does: a job of our own, or that of the `outboard run` around us.
+// Where a Slurm session's server runs, for as long as it does: a job of our own, or that of the `outboard run` around
+// us.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -12,10 +12,10 @@ constexpr int command_seconds = 20;
 constexpr int looking_seconds = 5;
 
 // What a query may hold, and sbatch's option for it.
-constexpr std::pair<const char*, const char*> options[] = {
-    {"gres", "--gres"},       {"mem", "--mem"},         {"time", "--time"},
-    {"cpus", "--cpus-per-task"}, {"nodes", "--nodelist"}, {"constraint", "--constraint"},
-    {"account", "--account"}, {"qos", "--qos"}};
+constexpr std::pair<const char*, const char*> options[] = {{"gres", "--gres"},       {"mem", "--mem"},
+                                                           {"time", "--time"},       {"cpus", "--cpus-per-task"},
+                                                           {"nodes", "--nodelist"},  {"constraint", "--constraint"},
+                                                           {"account", "--account"}, {"qos", "--qos"}};
 
 base::Error failed(const Words& words, const Said& said) {
   std::string why = last_line(said.error);
@@ -40,7 +40,7 @@ std::string value_of(const std::string& text, const std::string& key) {
 }  // namespace
 
 bool JobState::over() const {
-  constexpr std::array ends = {"COMPLETED",  "FAILED",    "CANCELLED", "TIMEOUT",   "NODE_FAIL",
+  constexpr std::array ends = {"COMPLETED", "FAILED",    "CANCELLED", "TIMEOUT",       "NODE_FAIL",
                                "BOOT_FAIL", "PREEMPTED", "DEADLINE",  "OUT_OF_MEMORY", "REVOKED"};
   return std::ranges::find(ends, state) != ends.end();
 }
@@ -48,8 +48,13 @@ bool JobState::over() const {
 base::Result<uint64_t> submit(const links::Address& address, const std::string& script) {
   const std::string& query = address.query;
   const bool again = links::in_query(query, "requeue") == "1";
-  Words words = {"sbatch",  "--parsable", "--job-name=outboard", "--output=/dev/null", "--error=/dev/null",
-                 "--ntasks=1", again ? "--requeue" : "--no-requeue"};
+  Words words = {"sbatch",
+                 "--parsable",
+                 "--job-name=outboard",
+                 "--output=/dev/null",
+                 "--error=/dev/null",
+                 "--ntasks=1",
+                 again ? "--requeue" : "--no-requeue"};
   if (!address.where.empty()) words.push_back("--partition=" + address.where);
   for (auto [key, option] : options)
     if (std::string value = links::in_query(query, key); !value.empty())
@@ -67,8 +72,9 @@ base::Result<JobState> look_at_job(uint64_t job, int seconds) {
   // A heterogeneous job has a line for each half; the first is the server's.
   std::string text = TRY(answer({"scontrol", "--oneliner", "show", "job", std::to_string(job)}, {}, seconds));
   text = text.substr(0, text.find('\n'));
-  JobState state{value_of(text, "JobState"), value_of(text, "Reason"),   value_of(text, "StartTime"),
-                 value_of(text, "NodeList"), value_of(text, "ExitCode"), 0, !value_of(text, "HetJobId").empty()};
+  JobState state{value_of(text, "JobState"),         value_of(text, "Reason"),   value_of(text, "StartTime"),
+                 value_of(text, "NodeList"),         value_of(text, "ExitCode"), 0,
+                 !value_of(text, "HetJobId").empty()};
   if (state.start == "Unknown" || state.start == "N/A") state.start.clear();
   if (state.nodes == "(null)") state.nodes.clear();
   state.restarts = std::strtoull(value_of(text, "Restarts").c_str(), nullptr, 10);

@@ -1,7 +1,9 @@
 #include "reach/slurm/place.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -18,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto beat_every = 1s;
 constexpr auto failed_after = 4s;
 constexpr auto ask_every = 15s;
+constexpr auto slurm_may_see = 15s, settling = 20s;
 constexpr auto margin = 500ms;  // clocks of two machines run alike, but nobody has set a watch by them
 constexpr size_t longest_line = 32;
 
@@ -27,13 +30,21 @@ std::string number(uint64_t value) { return std::to_string(value); }
 constexpr const char* lease_folder = "/tmp/outboard-$(id -u)";
 
 // Ends with the lease, and the job with it: also when nobody is left who could cancel it.
-std::string job_script() {
+std::string job_script(const std::string& name) {
   return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE LD_PRELOAD\n" +
-         far_script({"place hold \"" + std::string(lease_folder) +
-                         "/place-$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\" " +
-                         number(Place::lease_seconds),
+         far_script({"place hold \"" + std::string(lease_folder) + "/place-" + name +
+                         "-$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\" " + number(Place::lease_seconds),
                      links::outboard_program(), false}) +
          "\n";
+}
+
+std::string new_name() {
+  if (const char* given = std::getenv(place_name_variable); given && *given) return given;
+  uint32_t random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random) random = static_cast<uint32_t>(getpid());
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", random);
+  return text;
 }
 
 // Says each state once.
@@ -55,11 +66,12 @@ class Waiting {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program,
-                                                  bool keep) {
+base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program, bool keep) {
   const std::string given = links::in_query(address.query, "job");
-  const uint64_t job = given.empty() ? TRY(submit(address, job_script())) : std::strtoull(given.c_str(), nullptr, 10);
-  std::unique_ptr<Place> place(new Place(address, job, given.empty()));
+  const std::string name = new_name();
+  const uint64_t job =
+      given.empty() ? TRY(submit(address, job_script(name))) : std::strtoull(given.c_str(), nullptr, 10);
+  std::unique_ptr<Place> place(new Place(address, job, given.empty(), name));
   TRY(place->await_start(program, 0));
   if (keep) TRY(place->start_keeper(program));
   return place;
@@ -91,7 +103,9 @@ base::Status Place::await_start(Program& program, uint64_t restarts_before) {
   }
 }
 
-std::string Place::lease_file() const { return std::string(lease_folder) + "/place-" + number(generation()); }
+std::string Place::lease_file() const {
+  return std::string(lease_folder) + "/place-" + name_ + "-" + number(generation());
+}
 
 Words Place::step_words(const std::string& arguments) const {
   Words words = {"srun", "--jobid=" + number(job_), "--overlap", "--ntasks=1", "--nodes=1", "--quiet", "--unbuffered"};
@@ -107,16 +121,16 @@ Words Place::server_words() const {
 
 base::Status Place::start_keeper(Program& program) {
   keeper_.reset();
-  keeper_.emplace(TRY(Server::start(step_words("place keep \"" + lease_file() + "\" " + number(lease_seconds)), false)));
+  keeper_.emplace(
+      TRY(Server::start(step_words("place keep \"" + lease_file() + "\" " + number(lease_seconds)), false)));
   Mark mark;
   if (!keeper_->await(mark, program)) return base::Error{"the program has left"};
   if (!mark.is("ready")) {
     const int code = keeper_->finish();
-    return base::Error{mark.machine().empty()
-                           ? "job " + number(job_) + " on " + nodes_ + " takes no step (exit code " + number(code) +
-                                 "); srun says: " + keeper_->last_words()
-                           : "no outboard is installed on " + nodes_ + " (" + mark.machine() +
-                                 "); install it on the nodes, or in a folder that they share"};
+    return base::Error{mark.machine().empty() ? "job " + number(job_) + " on " + nodes_ + " takes no step (exit code " +
+                                                    number(code) + "); srun says: " + keeper_->last_words()
+                                              : "no outboard is installed on " + nodes_ + " (" + mark.machine() +
+                                                    "); install it on the nodes, or in a folder that they share"};
   }
   pulse_ = keeper_->take_socket();
   heard_ = beat_ = fenced_ = asked_ = Clock::now();
@@ -129,11 +143,20 @@ base::Status Place::take_again(Program& program) {
   if (keeper_) keeper_->child().end();
   keeper_.reset();
   while (Clock::now() < fenced_ + margin) poll(nullptr, 0, 50);
-  auto now = look_at_job(job_);
-  if (now && now.value().runs() && now.value().restarts == before) requeue(job_);
-  TRY(await_start(program, before + 1));
+  // Slurm may be about to see it; a node that it takes for good it has to be told of.
+  for (const auto patience = Clock::now() + slurm_may_see;; poll(nullptr, 0, 500)) {
+    auto now = look_at_job(job_);
+    if (!now || !now.value().runs() || now.value().restarts != before) break;
+    if (Clock::now() < patience) continue;
+    requeue(job_);
+    break;
+  }
   reason_.clear();
-  return start_keeper(program);
+  for (const auto patience = Clock::now() + settling;; poll(nullptr, 0, 1000)) {
+    TRY(await_start(program, before + 1));
+    base::Status kept = start_keeper(program);  // a node that has just come back may refuse its first steps
+    if (kept || Clock::now() > patience) return kept;
+  }
 }
 
 int Place::due_ms() const {

@@ -1,10 +1,10 @@
-// A job that holds a place on a node for our servers. A heartbeat goes to and fro between us and a process there, once a
-// second: without it we say within five seconds that the node has failed, where Slurm takes 7 s at best and minutes by
-// default, and the servers there stop by themselves, which Slurm cannot make them do.
+// A job that holds a place on a node for our servers. A heartbeat goes to and fro between us and a process there, once
+// a second: without it we say within five seconds that the node has failed, where Slurm takes 7 s at best and minutes
+// by default, and the servers there stop by themselves, which Slurm cannot make them do.
 //
-// The heartbeat is what renews their lease. The process there sends its clock; we send back the last that came; the lease
-// counts from the time that we sent back. So a heartbeat that lay in some buffer while a link was down renews nothing,
-// and we know when all that served under it has stopped.
+// The heartbeat is what renews their lease. The process there sends its clock; we send back the last that came; the
+// lease counts from the time that we sent back. So a heartbeat that lay in some buffer while a link was down renews
+// nothing, and we know when all that served under it has stopped.
 #pragma once
 #include <chrono>
 #include <memory>
@@ -18,6 +18,9 @@
 #include "reach/started.h"
 
 namespace reach {
+
+// Names a place for who takes it by its job's number (environment).
+inline constexpr const char* place_name_variable = "OUTBOARD_PLACE_NAME";
 
 class Place final : public Ground {
  public:
@@ -43,9 +46,11 @@ class Place final : public Ground {
 
   uint64_t job() const { return job_; }
   const std::string& nodes() const { return nodes_; }
+  const std::string& name() const { return name_; }
 
  private:
-  Place(const links::Address& address, uint64_t job, bool ours) : address_(address), job_(job), ours_(ours) {}
+  Place(const links::Address& address, uint64_t job, bool ours, std::string name)
+      : address_(address), job_(job), ours_(ours), name_(std::move(name)) {}
   base::Status await_start(Program& program, uint64_t restarts_before);
   base::Status start_keeper(Program& program);
   Words step_words(const std::string& arguments) const;
@@ -59,12 +64,13 @@ class Place final : public Ground {
   const links::Address address_;
   const uint64_t job_;
   const bool ours_;
+  const std::string name_;  // of its lease's files: nobody else's on a node, whatever the clusters that it is in
   uint64_t restarts_ = 0;
   bool heterogeneous_ = false;
   std::string nodes_, reason_;
   std::optional<Server> keeper_;
   base::Fd pulse_;
-  std::string line_, last_;          // of what the keeper sends; last_ is its clock
+  std::string line_, last_;             // of what the keeper sends; last_ is its clock
   Clock::time_point heard_{}, beat_{};  // when last_ came, and when we sent it back
   Clock::time_point asked_{};           // when Slurm was last asked
   Clock::time_point fenced_{};          // when a lease that we have renewed is over

@@ -1,8 +1,8 @@
 // A program with a device, as the tests of servers that are started want one: session ROUNDS [cut] [FILE]
 //
-// It copies numbers to the device and back, ROUNDS times or, with FILE, until that exists; then says "good ROUNDS". With
-// `cut` it shuts its own connections down now and then, as a network that breaks would. Exit code: 0 good, 1 wrong, 2 the
-// device answers with an error, 3 there is none.
+// It copies numbers to the device and back, ROUNDS times or, with FILE, until that exists; then says "good ROUNDS".
+// With `cut` it shuts its own connections down now and then, as a network that breaks would. Exit code: 0 good, 1
+// wrong, 2 the device answers with an error, 3 there is none.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <netinet/in.h>

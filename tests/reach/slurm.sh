@@ -23,8 +23,8 @@ begin() {
   wait_for 'grep -q started "$work/out"' 200 || fail "the session does not start: $(cat "$work/out")"
 }
 told() {  # the seconds until a word is said
-  local from; from=$(seconds)
-  wait_for 'grep -q "$1" "$work/out"' 150 || fail "nothing is said of '$1': $(cat "$work/out")"
+  words=$1; local from; from=$(seconds)
+  wait_for 'grep -q "$words" "$work/out"' 150 || { fail "nothing is said of '$words': $(cat "$work/out")" >&2; }
   awk "BEGIN {print $(seconds) - $from}"
 }
 within_5_seconds() { awk "BEGIN {exit !($1 < 5)}" || fail "$2 after $1 s"; }
@@ -90,20 +90,22 @@ failures() {
 # Nobody serves beside his successor: whatever happens on the old node, its servers have ended, or end without a word,
 # before the next generation's serve.
 fencing() {
-  local here_node generation
+  local here_node generation name="" place
   node_of() { squeue -h -o %N -t R | head -1; }
   servers_of() { pgrep -f -- "serve --stdio --exec --lease file:/tmp/outboard-[0-9]*/place-$1,"; }
+  names() { pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9a-f]*-[0-9]*' | grep -F "${1:-}" | sort -u | cut -d- -f2-; }
   begin 'slurm://gpu?gres=vgpu:1&requeue=1'
   for way in agent_killed host_killed stopped link_cut; do
     here_node=$(node_of)
-    generation=$(pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9]*' | head -1); generation=${generation#place-}
+    [ -n "${name:-}" ] || name=$(names | head -1)
+    place=${name%-*} generation=${name##*-}
     [ -n "$generation" ] || fail "$way: no server is there"
-    old=$(servers_of "$generation")
+    old=$(servers_of "$name")
     case $way in
       agent_killed) victims="-9 ${node_daemon[$here_node]}" ;;  # the servers live on
       host_killed) victims="-9 ${node_daemon[$here_node]} $(of_node "$here_node" all)" ;;
       stopped) victims="-STOP $(of_node "$here_node" all)" ;;
-      link_cut) victims="-STOP $(pgrep -f -- "srun --jobid=.*place keep .*place-$generation")" ;;
+      link_cut) victims="-STOP $(pgrep -f -- "srun --jobid=.*place keep .*place-$name")" ;;
     esac
     : >"$work/out"
     from=$(seconds)
@@ -122,9 +124,9 @@ fencing() {
       [ ! -d "/proc/$pid" ] || grep -q '^State:.*Z' "/proc/$pid/status" || fail "$way: server $pid of generation $generation is there while its successor serves"
     done
     wait_for 'grep -q started "$work/out"' 300 || fail "$way: the program does not start again: $(cat "$work/out")"
-    again=$(pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9]*' | sort -u)
-    [ "$(wc -l <<<"$again")" = 1 ] && [ "${again#place-}" -gt "$generation" ] || fail "$way: servers of $again after $generation"
-    echo "$way: told after $took s; generation $generation, then ${again#place-}, on $(node_of)"
+    name=$(names "$place-")
+    [ "$(wc -w <<<"$name")" = 1 ] && [ "${name##*-}" -gt "$generation" ] || fail "$way: servers of $name after $generation"
+    echo "$way: told after $took s; generation $generation, then ${name##*-}, on $(node_of)"
     case $way in agent_killed | host_killed) start_node "$here_node" ;; esac
   done
   touch "$work/stop"; wait $program || fail "the program ends well: $(cat "$work/out")"
