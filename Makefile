@@ -30,7 +30,7 @@ demo: build
 
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
-	$(BUILD)/bin/launch_bench $(BUILD)
+	test ! -e $(BUILD)/lib/software/libcuda.so.1 || $(BUILD)/bin/launch_bench $(BUILD)
 	tools/setup openssh-server
 	bench/exec.py $(BUILD)/bin/outboard
 

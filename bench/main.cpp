@@ -1,4 +1,5 @@
-// make bench: starts a server, measures the spine through unix and tcp, prints a table and writes results.json.
+// make bench: starts a server of the null device (or of another one), measures the links through it, prints a table
+// and writes results.json. Needs neither a GPU nor LLVM.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -144,19 +145,20 @@ bool write_results(const std::vector<Figure>& figures) {
 int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
-  if (argc != 2) return std::fprintf(stderr, "usage: outboard_bench BUILD\n"), 2;
+  if (argc != 2 && argc != 3) return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE]\n"), 2;
+  const std::string device = argc == 3 ? argv[2] : "null";
   build = fs::absolute(argv[1]);
   std::string self = fs::read_symlink("/proc/self/exe");
   std::string socket = (fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))).string();
   std::string port = std::to_string(20000 + getpid() % 20000);
-  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--listen", "unix:" + socket, "--listen",
-                        "tcp:127.0.0.1:" + port});
+  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--device", device, "--listen",
+                        "unix:" + socket, "--listen", "tcp:127.0.0.1:" + port});
   for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
   std::vector<Figure> figures;
   link_figures(figures, self, "memory", "unix:" + socket);
   link_figures(figures, self, "unix", "unix:" + socket);
   link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
-  start_figure(figures, self, "unix:" + socket);
+  if (fs::exists(software_library())) start_figure(figures, self, "unix:" + socket);
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
   print(figures);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/services.h"
+#include "server/devices.h"
 #include "server/listener.h"
 
 namespace cli {
@@ -60,7 +61,9 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
 
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
-  listener.worker.device = options.device;
+  auto device = server::choose_device(options.device);
+  if (!device) return complain(device.error());
+  listener.worker.device = device.value();
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.tenants.services = services();
@@ -115,7 +118,7 @@ CLI::App* describe(CLI::App& app, ServeOptions& options) {
       "with a token of outboard token create --exec");
   serve->add_option("--exec-read", options.exec_read,
                     "A folder that such programs may read, beside the system's own; may be repeated");
-  serve->add_option("--device", options.device, "cpu: the software GPU")->capture_default_str();
+  serve->add_option("--device", options.device, server::device_names)->capture_default_str();
   serve->add_option("--devices", options.devices, "How many devices each client sees, 1 to 16 (default 1)")
       ->check(CLI::Range(1, 16));
   serve->add_option("--memory", options.memory, "Memory of each device, for each client, for example 8GiB");

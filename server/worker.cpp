@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/devices.h"
 #include "server/greeting.h"
 #include "server/returning.h"
 #include "server/sandbox.h"
@@ -30,19 +30,6 @@ void confine(const WorkerOptions& options) {
   base::Status entered = enter_sandbox(worker_rooms());
   if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
-
-}  // namespace
-
-base::Result<void*> load_device(const std::string& name) {
-  if (name != "cpu") return base::Error{"device '" + name + "' is not available in this version; use --device cpu"};
-  std::error_code error;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / "outboard";
-  void* library = dlopen((folder / "libsoftware_device.so").c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return base::Error{std::string("cannot load the software GPU: ") + dlerror()};
-  return library;
-}
-
-namespace {
 
 // Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
 [[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
