@@ -24,9 +24,9 @@ constexpr uint32_t two_bits = 3u << 16;  // of Emitter::met_: a barrier that is 
 void Emitter::begin_warps() {
   first_warp_ = warp_;
   if (!stages_.any) return;
-  auto *entry = ir.GetInsertBlock(), *round = block("round"), *each = block("each_warp"), *done = block("all_warps");
-  auto* leave = block("leave");
+  auto *entry = ir.GetInsertBlock(), *round = block("round"), *each = block("each_warp"), *leave = block("leave");
   next_warp_ = block("next_warp");
+  all_warps_ = block("all_warps");
   met_ = room(ir.getInt32Ty());
   ir.CreateBr(round);
   ir.SetInsertPoint(round);
@@ -41,9 +41,9 @@ void Emitter::begin_warps() {
   ir.CreateStore(warp_, ir.CreateConstGEP1_32(ir.getInt8Ty(), first_warp_, offsetof(Warp, running)));
   ir.SetInsertPoint(next_warp_);
   warp->addIncoming(ir.CreateConstGEP1_32(ir.getInt8Ty(), warp_, sizeof(Warp)), next_warp_);
-  ir.CreateCondBr(ir.CreateICmpNE(warp_field(offsetof(Warp, more), ir.getInt32Ty()), ir.getInt32(0)), each, done);
-  ir.SetInsertPoint(done);
-  rounds->addIncoming(ir.CreateAdd(rounds, ir.getInt32(1)), done);
+  ir.CreateCondBr(ir.CreateICmpNE(warp_field(offsetof(Warp, more), ir.getInt32Ty()), ir.getInt32(0)), each, all_warps_);
+  ir.SetInsertPoint(all_warps_);
+  rounds->addIncoming(ir.CreateAdd(rounds, ir.getInt32(1)), all_warps_);
   Value* met = ir.CreateLoad(ir.getInt32Ty(), met_);
   Value* one = ir.CreateICmpEQ(ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, met), ir.getInt32(1));
   ir.CreateCondBr(ir.CreateAnd(one, ir.CreateICmpULT(rounds, ir.getInt32(most_rounds))), round, leave);
@@ -155,16 +155,49 @@ void Emitter::arrive_together(uint32_t barrier) {
 }
 
 // The warp goes on only when the others have come to the barrier.
-void Emitter::wait_behind(uint32_t barrier) {
+void Emitter::wait_behind(uint32_t barrier, Value* stage) {
   if (!stages_.skipped_to[barrier]) return;
   auto *waits = block("still_ahead"), *goes_on = block("goes_on");
   Value* ahead = ir.CreateLoad(ir.getInt32Ty(), head_field(offsetof(KeptHead, ahead)));
   ir.CreateCondBr(ir.CreateICmpNE(ahead, ir.getInt32(0)), waits, goes_on);
   ir.SetInsertPoint(waits);
-  ir.CreateStore(ir.CreateSub(ahead, ir.getInt32(1)), head_field(offsetof(KeptHead, ahead)));
   meet(function.body[barrier]);
-  ir.CreateBr(next_warp_);
+  let_wait(ahead, stage);
   ir.SetInsertPoint(goes_on);
+}
+
+// The warp is `ahead`. Those behind it often are, too, at the same stage: where a block adds up its numbers, fewer and
+// fewer of its warps have anything to do.
+void Emitter::let_wait(Value* ahead, Value* stage) {
+  auto *each = llvm::cast<llvm::PHINode>(warp_)->getParent(), *before = ir.GetInsertBlock();
+  auto *waits = block("waits"), *next = block("next"), *alike = block("alike");
+  auto field = [&](Value* at, size_t offset, Type* type) {
+    return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), at, static_cast<unsigned>(offset)));
+  };
+  ir.CreateBr(waits);
+  ir.SetInsertPoint(waits);
+  auto *warp = ir.CreatePHI(ir.getPtrTy(), 2), *kept = ir.CreatePHI(ir.getPtrTy(), 2);
+  auto* barriers = ir.CreatePHI(ir.getInt32Ty(), 2);
+  warp->addIncoming(warp_, before);
+  kept->addIncoming(kept_, before);
+  barriers->addIncoming(ahead, before);
+  ir.CreateStore(ir.CreateSub(barriers, ir.getInt32(1)),
+                 ir.CreateConstGEP1_32(ir.getInt8Ty(), kept, offsetof(KeptHead, ahead)));
+  Value* more = field(warp, offsetof(Warp, more), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpNE(more, ir.getInt32(0)), next, all_warps_);
+  ir.SetInsertPoint(next);
+  Value* behind = ir.CreateConstGEP1_32(ir.getInt8Ty(), warp, sizeof(Warp));
+  Value* its_stage = field(behind, offsetof(Warp, stage), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpEQ(its_stage, stage), alike, each);
+  llvm::cast<llvm::PHINode>(warp_)->addIncoming(behind, next);
+  ir.SetInsertPoint(alike);
+  Value* its_kept = field(behind, offsetof(Warp, kept), ir.getPtrTy());
+  Value* its_barriers = field(its_kept, offsetof(KeptHead, ahead), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpNE(its_barriers, ir.getInt32(0)), waits, each);
+  llvm::cast<llvm::PHINode>(warp_)->addIncoming(behind, alike);
+  warp->addIncoming(behind, alike);
+  kept->addIncoming(its_kept, alike);
+  barriers->addIncoming(its_barriers, alike);
 }
 
 Emitter::Value* Emitter::head_field(unsigned offset) { return ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, offset); }
@@ -217,12 +250,13 @@ void Emitter::end_stage(const Instruction& instruction) {
   }
   meet(instruction);
   ++stage_count_;
-  set_stage(ir.getInt32(stage_number(stage_count_, barrier_number(instruction), reduction)));
+  Value* stage = ir.getInt32(stage_number(stage_count_, barrier_number(instruction), reduction));
+  set_stage(stage);
   ir.CreateBr(next_warp_);
   auto* next = block("stage");
   resumed_->addCase(ir.getInt32(stage_count_), next);
   ir.SetInsertPoint(next);
-  if (!some) wait_behind(at);
+  if (!some) wait_behind(at, stage);
   each_kept(stages_.restored[at], [&](auto* variable, size_t number) { restore(variable, number); });
   if (some) block_mask_ = active_ = ir.CreateLoad(ir.getInt32Ty(), kept_);
   if (reduction) write_votes(instruction);

@@ -249,7 +249,8 @@ class Emitter {
                  const std::function<void(llvm::AllocaInst* variable, size_t number)>& visit);
   Arrival& arrival(uint32_t barrier);
   void arrive_together(uint32_t barrier);
-  void wait_behind(uint32_t barrier);
+  void wait_behind(uint32_t barrier, Value* stage);
+  void let_wait(Value* ahead, Value* stage);
   Value* variables();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
@@ -286,7 +287,7 @@ class Emitter {
   llvm::Function* target_;
   Value* warp_ = nullptr;
   Value* first_warp_ = nullptr;  // that the call is for; in all of them, what belongs to the block is the same
-  llvm::BasicBlock* next_warp_ = nullptr;
+  llvm::BasicBlock *next_warp_ = nullptr, *all_warps_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
   Value* given_ = nullptr;  // pointer to what a handler's step gives it; nullptr: this is no handler
