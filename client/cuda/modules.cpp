@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/images.h"
+#include "client/cuda/jit_log.h"
 #include "client/cuda/memory_map.h"
 #include "client/session.h"
 #include "wire/reader.h"
@@ -86,23 +87,6 @@ bool take_description(std::span<std::byte> bytes, Module& module, uint64_t first
   return reader.ok();
 }
 
-// The JIT's messages go into the program's buffer (CU_JIT_ERROR_LOG_BUFFER) and, as one line, into the log.
-void report(std::string_view text, unsigned count, CUjit_option* options, void** values) {
-  if (text.empty()) return;
-  base::log(base::Level::warn, "module-refused", {{"reason", std::string(text)}});
-  char* buffer = nullptr;
-  size_t* room = nullptr;
-  for (unsigned i = 0; i < count; ++i) {
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER) buffer = static_cast<char*>(values[i]);
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) room = reinterpret_cast<size_t*>(&values[i]);
-  }
-  if (!buffer || !room || !*room) return;
-  size_t length = std::min(text.size(), *room - 1);
-  std::memcpy(buffer, text.data(), length);
-  buffer[length] = 0;
-  *room = length;
-}
-
 CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr,
               void** values = nullptr) {
   if (CUresult result = client::require_context()) return result;
@@ -117,7 +101,9 @@ CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_opti
   size_t described = 0, logged = 0;
   CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(),
                                          &logged, log, sizeof log);
-  if (result) report({log, logged}, count, options, values);
+  const std::string_view errors = result ? std::string_view(log, logged) : std::string_view();
+  client::put_jit_log(errors, count, options, values);
+  if (!errors.empty()) base::log(base::Level::warn, "module-refused", {{"reason", std::string(errors)}});
   if (result) return result;
   auto module = std::make_unique<Module>();
   module->number = reinterpret_cast<uint64_t>(number);
