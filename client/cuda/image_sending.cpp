@@ -1,10 +1,8 @@
 #include "client/cuda/image_sending.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "api/cuda/internal.h"
-#include "base/log.h"
 #include "client/session.h"
 
 namespace client {
@@ -24,22 +22,6 @@ CUresult fetch_rest(CUmodule number, std::vector<std::byte>& description) {
 }
 
 }  // namespace
-
-void report_log(std::string_view text, unsigned count, CUjit_option* options, void** values) {
-  if (text.empty()) return;
-  base::log(base::Level::warn, "module-refused", {{"reason", std::string(text)}});
-  char* buffer = nullptr;
-  size_t* room = nullptr;
-  for (unsigned i = 0; i < count; ++i) {
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER) buffer = static_cast<char*>(values[i]);
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) room = reinterpret_cast<size_t*>(&values[i]);
-  }
-  if (!buffer || !room || !*room) return;
-  size_t length = std::min(text.size(), *room - 1);
-  std::memcpy(buffer, text.data(), length);
-  buffer[length] = 0;
-  *room = length;
-}
 
 CUresult send_image(const Image& image, CUmodule* number, uint64_t first, LoadReply& reply) {
   char log[4096];

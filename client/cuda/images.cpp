@@ -12,6 +12,7 @@
 #include "client/cuda/capability.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/jit_log.h"
 #include "image/bundle.h"
 #include "image/fatbin.h"
 
@@ -131,6 +132,7 @@ OUTBOARD_EXPORT CUresult cuLinkCreate_v2(unsigned int numOptions, CUjit_option* 
                                          CUlinkState* stateOut) {
   if (CUresult result = client::require_context()) return result;
   if (!stateOut || (numOptions && (!options || !optionValues))) return CUDA_ERROR_INVALID_VALUE;
+  client::put_jit_log({}, numOptions, options, optionValues);
   auto link = std::make_unique<Link>();
   std::lock_guard hold(lock);
   links().insert(link.get());

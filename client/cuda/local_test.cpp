@@ -8,6 +8,7 @@
 #include "client/cuda/context_storage.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/jit_log.h"
 #include "client/management.h"
 #include "client/session.h"
 
@@ -250,6 +251,29 @@ TEST_F(Local, TheTableOfTheManagementLibraryShowsHiddenDevices) {
   ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, 0), CUDA_SUCCESS);
   EXPECT_TRUE(table.in_use(1));
   EXPECT_FALSE(table.in_use(0));
+}
+
+// Programs print both buffers, whether or not there was anything to say.
+TEST(JitLog, FillsBothBuffers) {
+  char errors[8], notes[8];
+  std::memset(errors, 'x', sizeof errors);
+  std::memset(notes, 'x', sizeof notes);
+  CUjit_option options[] = {CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, CU_JIT_ERROR_LOG_BUFFER,
+                            CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* const room = reinterpret_cast<void*>(sizeof errors);
+  void* values[] = {notes, room, errors, room};
+  client::put_jit_log("line 5: no", 4, options, values);
+  EXPECT_STREQ(errors, "line 5:") << "as much as there is room for";
+  EXPECT_STREQ(notes, "");
+  EXPECT_EQ(values[1], nullptr);
+  EXPECT_EQ(values[3], reinterpret_cast<void*>(7));
+  values[3] = room;
+  client::put_jit_log("", 2, options + 2, values + 2);
+  EXPECT_STREQ(errors, "");
+  values[3] = nullptr;
+  errors[0] = 'x';
+  client::put_jit_log("line 5", 2, options + 2, values + 2);
+  EXPECT_EQ(errors[0], 'x') << "no room";
 }
 
 TEST_F(Local, ErrorsHaveNamesAndSentences) {

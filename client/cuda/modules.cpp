@@ -12,9 +12,11 @@
 #include <tuple>
 
 #include "api/cuda/description.h"
+#include "base/log.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/image_sending.h"
 #include "client/cuda/images.h"
+#include "client/cuda/jit_log.h"
 #include "client/cuda/memory_map.h"
 #include "client/session.h"
 #include "wire/reader.h"
@@ -108,7 +110,9 @@ CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_opti
   CUmodule number = nullptr;
   client::LoadReply reply;
   CUresult result = client::send_image(read, &number, first, reply);
-  if (result) client::report_log(reply.log, count, options, values);
+  const std::string errors = result ? reply.log : std::string();
+  client::put_jit_log(errors, count, options, values);
+  if (!errors.empty()) base::log(base::Level::warn, "module-refused", {{"reason", errors}});
   if (result) return result;
   auto module = std::make_unique<Module>();
   module->number = reinterpret_cast<uint64_t>(number);

@@ -71,6 +71,12 @@ void refusals() {
   CUmodule module = nullptr;
   EXPECT(cuModuleLoadDataEx(&module, (head + "\nnonsense\n").c_str(), 2, options, values) == CUDA_ERROR_INVALID_PTX);
   EXPECT(std::strstr(log, "line 5"));
+  std::memset(log, 'x', sizeof log);  // a module that is loaded has nothing to say, and says so
+  options[0] = CU_JIT_INFO_LOG_BUFFER, options[1] = CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES;
+  values[1] = reinterpret_cast<void*>(sizeof log);
+  EXPECT(cuModuleLoadDataEx(&module, callee.c_str(), 2, options, values) == CUDA_SUCCESS);
+  EXPECT(log[0] == 0 && values[1] == nullptr);
+  EXPECT(cuModuleUnload(module) == CUDA_SUCCESS);
   // A fat binary: header of 16 bytes, then entries.
   struct {
     uint32_t magic;

@@ -2,9 +2,13 @@
 #include "device/software/run/block.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/log.h"
 #include "device/software/run/faults.h"
@@ -252,6 +256,36 @@ using RunDeathTest = RunTest;
 TEST_F(RunDeathTest, OtherFaultsGoTheirWay) {
   install_fault_handler();
   EXPECT_DEATH(*reinterpret_cast<volatile int*>(0x1000) = 1, "");
+}
+
+// Ctrl-C in the middle of a kernel that a waiting thread runs.
+TEST(BorrowedThreadTest, IsEndedBySignalsThatNobodyHandles) {
+  auto run = [] {
+    BorrowedThread kernels_may_run;
+    kill(getpid(), SIGTERM);
+    std::this_thread::sleep_for(std::chrono::seconds(10));
+    _exit(0);
+  };
+  EXPECT_EXIT(run(), testing::KilledBySignal(SIGTERM), "");
+}
+
+TEST(BorrowedThreadTest, RunsNoHandlersOfTheProgram) {
+  static std::atomic<int> handled;
+  handled = 0;
+  struct sigaction before, counting{};
+  counting.sa_handler = [](int) { ++handled; };
+  sigset_t mask, none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, &mask);
+  sigaction(SIGTERM, &counting, &before);
+  {
+    BorrowedThread kernels_may_run;
+    pthread_kill(pthread_self(), SIGTERM);
+    EXPECT_EQ(handled, 0);
+  }
+  EXPECT_EQ(handled, 1) << "it comes when the thread is the program's again";
+  sigaction(SIGTERM, &before, nullptr);
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 }  // namespace

@@ -140,11 +140,23 @@ void provide_signal_stack() {
   static thread_local SignalStack stack;
 }
 
-void block_signals(sigset_t* before) {
+sigset_t all_but_faults() {
   sigset_t all;
   sigfillset(&all);
   for (int signal : signals) sigdelset(&all, signal);
-  pthread_sigmask(SIG_SETMASK, &all, before);
+  return all;
+}
+
+// How people end or stop a program. Where the program has no handler, nothing runs on a kernel's stack, and a kernel
+// without end must not keep them waiting.
+constexpr int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+
+void leave_endings(sigset_t& blocked) {
+  for (int signal : endings) {
+    struct sigaction now;
+    if (sigaction(signal, nullptr, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+      sigdelset(&blocked, signal);
+  }
 }
 
 }  // namespace
@@ -180,12 +192,15 @@ void hold_kernel(pthread_t thread) { send(thread, holding_mark); }
 
 void prepare_kernel_thread() {
   provide_signal_stack();
-  block_signals(nullptr);
+  const sigset_t blocked = all_but_faults();
+  pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
 }
 
 BorrowedThread::BorrowedThread() {
   provide_signal_stack();
-  block_signals(&before_);
+  sigset_t blocked = all_but_faults();
+  leave_endings(blocked);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before_);
 }
 
 BorrowedThread::~BorrowedThread() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }

@@ -23,7 +23,8 @@ void install_fault_handler();
 // program's threads. For threads of our own only.
 void prepare_kernel_thread();
 
-// The same for a thread of the program's, for as long as one is alive: kernels may run on it.
+// The same for a thread of the program's, for as long as one is alive: kernels may run on it. Signals that end the
+// process, as the program has it, still do.
 class BorrowedThread {
  public:
   BorrowedThread();
