@@ -30,14 +30,28 @@ demo: build
 
 bench: build
 	$(BUILD)/bin/outboard_bench $(BUILD)
-	$(BUILD)/bin/launch_bench $(BUILD)
+	test ! -e $(BUILD)/lib/software/libcuda.so.1 || $(BUILD)/bin/launch_bench $(BUILD)
+	tools/setup openssh-server
+	bench/exec.py $(BUILD)/bin/outboard
 	bench/ssh.sh $(BUILD)
+
+# On a machine with an NVIDIA GPU and its driver; needs no LLVM. Exit code 3: there is no GPU (docs/nvidia.md).
+.PHONY: gpu-check
+gpu-check:
+	tests/gpu/check.sh $(BUILD)-gpu
 
 bench-kernels: build
 	tools/setup pocl-opencl-icd ocl-icd-opencl-dev libopenblas-dev
 	cmake -S . -B $(BUILD) -DOUTBOARD_BENCH_KERNELS=ON
 	ninja -C $(BUILD)
 	$(BUILD)/bin/outboard_bench_kernels $(BUILD)
+
+# The desktop's figures; freerdp2-shadow beside them.
+.PHONY: bench-desktop
+bench-desktop: build
+	tools/setup freerdp2-shadow-x11 iproute2
+	bench/desktop.py $(BUILD)/lib/outboard/outboard-desktop $(BUILD)/bin/desktop_pattern $(BUILD)/bin/desktop_probe
+	bench/desktop_page.py $(BUILD)
 
 PREFIX ?= /usr/local
 install: build

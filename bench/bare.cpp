@@ -11,13 +11,13 @@
 #include <cstring>
 #include <new>
 
+#include "bench/bare.h"
 #include "bench/bench.h"
 
 namespace bench {
 namespace {
 
 constexpr size_t request = 56, reply = 24;  // bytes of cuStreamQuery's frames
-constexpr size_t stream_bytes = size_t{256} << 20, piece = size_t{1} << 20;
 
 void read_all(int fd, char* to, size_t size) {
   while (size) {
@@ -35,6 +35,8 @@ void write_all(int fd, const char* from, size_t size) {
     size -= static_cast<size_t>(done);
   }
 }
+
+}  // namespace
 
 void make_pair(bool tcp, int pair[2]) {
   if (!tcp) {
@@ -55,26 +57,6 @@ void make_pair(bool tcp, int pair[2]) {
   for (int i : {0, 1}) setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   close(listener);
 }
-
-// Runs `theirs` on one end in a child and `ours` on the other here.
-template <class Theirs, class Ours>
-double between_processes(bool tcp, Theirs theirs, Ours ours) {
-  int pair[2];
-  make_pair(tcp, pair);
-  pid_t child = fork();
-  if (child == 0) {
-    close(pair[0]);
-    theirs(pair[1]);
-    _exit(0);
-  }
-  close(pair[1]);
-  double result = ours(pair[0]);
-  close(pair[0]);
-  waitpid(child, nullptr, 0);
-  return result;
-}
-
-}  // namespace
 
 double bare_round_trip_us(bool tcp) {
   char buffer[request];

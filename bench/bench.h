@@ -23,12 +23,36 @@ double bare_stream_gb_per_s(bool tcp);
 double bare_memory_round_trip_us();
 double memory_copy_gb_per_s();
 
+// bare_tls.cpp: the same stream through OpenSSL alone.
+double bare_tls_stream_gb_per_s();
+
+// driver.cpp: a program's launches of an empty kernel.
+class Launcher {
+ public:
+  explicit Launcher(const std::string& library);
+  void launch();
+  void wait();
+
+ private:
+  void* function_ = nullptr;
+  void *launch_ = nullptr, *wait_ = nullptr;
+};
+
+// clients.cpp: of the server that OUTBOARD_TARGET names, whose process is `server`; `self` is this program.
+double launches_per_second(const std::string& self, const std::string& library, int clients);
+double idle_session_mb(const std::string& self, const std::string& library, int server);
+// What each of the clients does.
+int be_busy(const std::string& library);
+int be_idle(const std::string& library);
+
 // command.cpp: what a command that runs programs elsewhere ("ssh HOST") does without us.
 double command_round_trip_us(const std::string& prefix);
 double command_stream_gb_per_s(const std::string& prefix);
 
 // driver.cpp: runs in a child process with OUTBOARD_TARGET set, prints "name value" lines.
 int measure_driver(const std::string& library);
+// The same for a step of a training.
+int measure_step(const std::string& library);
 // Only starts the driver, as a trivial program does.
 int start_driver(const std::string& library);
 

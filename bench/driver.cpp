@@ -57,16 +57,55 @@ double round_trip_us() {
   return median(times);
 }
 
-double allocate_us() {
+// One allocation and its freeing, with `use` between them; waits included: what `many` of them take together.
+template <class Use>
+double allocate_us(int many, Use use) {
   auto allocate = reinterpret_cast<int (*)(uint64_t*, size_t)>(dlsym(library, "cuMemAlloc_v2"));
   auto release = reinterpret_cast<int (*)(uint64_t)>(dlsym(library, "cuMemFree_v2"));
   std::vector<double> times;
-  for (int i = 0; i < 3000; ++i) {
-    uint64_t address = 0;
+  for (int batch = 0; batch < 9; ++batch) {
     double start = seconds();
-    allocate(&address, 4096);
-    release(address);
-    times.push_back((seconds() - start) * 1e6);
+    for (int i = 0; i < many; ++i) {
+      uint64_t address = 0;
+      allocate(&address, 4096);
+      use(address);
+      release(address);
+    }
+    call("cuCtxSynchronize");
+    times.push_back((seconds() - start) * 1e6 / many);
+  }
+  return median(times);
+}
+
+// A step of a training: a batch goes to the device, 300 kernels with workspaces that come and go, and the program waits
+// four times: for an event, for a stream, and twice for a number.
+double step_ms(void* function) {
+  auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
+  void *stream = nullptr, *event = nullptr;
+  uint64_t batch = 0;
+  std::vector<char> host(64 << 10, 1);
+  unsigned n = 0;
+  float loss = 0;
+  call("cuStreamCreate", &stream, 0u);
+  call("cuEventCreate", &event, 2u);
+  call("cuMemAlloc_v2", &batch, host.size());
+  std::vector<double> times;
+  for (int step = 0; step < 7; ++step) {
+    double start = seconds();
+    call("cuMemcpyHtoDAsync_v2", batch, static_cast<const void*>(host.data()), host.size(), stream);
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      uint64_t workspace = 0;
+      call("cuMemAlloc_v2", &workspace, size_t{1} << 20);
+      void* parameters[] = {&batch, &workspace, &n};
+      for (int i = 0; i < 75; ++i) launch(function, 1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr);
+      if (quarter == 0) call("cuEventRecord", event, stream), call("cuEventSynchronize", event);
+      if (quarter == 1) call("cuStreamSynchronize", stream);
+      if (quarter >= 2) call("cuMemcpyDtoH_v2", static_cast<void*>(&loss), batch, sizeof loss);
+      call("cuMemFree_v2", workspace);
+    }
+    call("cuStreamSynchronize", stream);
+    call("cuCtxSynchronize");
+    times.push_back((seconds() - start) * 1e3);
   }
   return median(times);
 }
@@ -93,6 +132,24 @@ void open(const std::string& path) {
 }
 
 }  // namespace
+
+Launcher::Launcher(const std::string& path) {
+  open(path);
+  void* module = nullptr;
+  call("cuModuleLoadData", &module, kernel);
+  call("cuModuleGetFunction", &function_, module, "nothing");
+  launch_ = dlsym(library, "cuLaunchKernel");
+  wait_ = dlsym(library, "cuCtxSynchronize");
+}
+
+void Launcher::launch() {
+  uint64_t a = 0, b = 0;
+  unsigned n = 0;
+  void* parameters[] = {&a, &b, &n};
+  reinterpret_cast<Launch>(launch_)(function_, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+}
+
+void Launcher::wait() { reinterpret_cast<int (*)()>(wait_)(); }
 
 int start_driver(const std::string& path) {
   open(path);
@@ -125,7 +182,22 @@ int measure_driver(const std::string& path) {
               }));
   std::printf("pinned_to_host %.3f\n",
               gb_per_s(size, [&] { call("cuMemcpyDtoHAsync_v2", pinned, device, size, static_cast<void*>(nullptr)); }));
-  std::printf("allocate %.3f\n", allocate_us());
+  std::printf("allocate %.3f\n", allocate_us(3000, [](uint64_t) {}));
+  auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
+  std::printf("allocate_used %.3f\n", allocate_us(1000, [&](uint64_t address) {
+                unsigned n = 0;
+                void* parameters[] = {&address, &address, &n};
+                launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+              }));
+  return 0;
+}
+
+int measure_step(const std::string& path) {
+  open(path);
+  void *module = nullptr, *function = nullptr;
+  call("cuModuleLoadData", &module, kernel);
+  call("cuModuleGetFunction", &function, module, "nothing");
+  std::printf("step %.3f\n", step_ms(function));
   return 0;
 }
 

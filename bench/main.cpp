@@ -1,4 +1,6 @@
-// make bench: starts a server, measures the spine through unix and tcp, prints a table and writes results.json.
+// make bench: starts a server of the null device (or of another one), measures the links through it, prints a table
+// and writes results.json. Needs neither a GPU nor LLVM.
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -12,6 +14,7 @@
 #include <map>
 
 #include "bench/bench.h"
+#include "bench/delay.h"
 
 extern char** environ;
 
@@ -33,24 +36,26 @@ fs::path build;
 std::string remote_library() { return (build / "lib/remote/libcuda.so.1").string(); }
 std::string software_library() { return (build / "lib/software/libcuda.so.1").string(); }
 
-pid_t start(std::vector<std::string> words, int output = -1) {
+pid_t start(std::vector<std::string> words, int output = -1, int errors = -1) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (errors >= 0) posix_spawn_file_actions_adddup2(&actions, errors, 2);
   pid_t pid = -1;
   posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   return pid;
 }
 
-std::map<std::string, double> measure(const std::string& self, const std::string& target) {
+std::map<std::string, double> measure(const std::string& self, const std::string& target,
+                                      const std::string& what = "--driver") {
   int ends[2];
   if (pipe(ends) < 0) std::exit(1);
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
-  pid_t child = start({self, "--driver", remote_library()}, ends[1]);
+  pid_t child = start({self, what, remote_library()}, ends[1]);
   close(ends[1]);
   FILE* lines = fdopen(ends[0], "r");
   std::map<std::string, double> values;
@@ -82,13 +87,15 @@ void memory_figures(std::vector<Figure>& figures, std::map<std::string, std::vec
 void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name,
                   const std::string& target) {
   constexpr int turns = 5;
-  bool tcp = name == "tcp", memory = name == "memory";
+  bool tcp = name == "tcp", memory = name == "memory", tls = name == "tls";
   setenv("OUTBOARD_SHARED_MEMORY", memory ? "on" : "off", 1);
   std::vector<double> trips, rates;
   std::map<std::string, std::vector<double>> got;
   for (int i = 0; i < turns; ++i) {
-    trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp));
-    rates.push_back(memory ? bench::memory_copy_gb_per_s() : bench::bare_stream_gb_per_s(tcp));
+    trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp || tls));
+    rates.push_back(memory ? bench::memory_copy_gb_per_s()
+                    : tls  ? bench::bare_tls_stream_gb_per_s()
+                           : bench::bare_stream_gb_per_s(tcp));
     for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
   }
   double trip = bench::median(trips), rate = bench::median(rates), launch = bench::median(got["launch"]),
@@ -98,12 +105,54 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
       {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
   double allocate = bench::median(got["allocate"]);
   figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
+  double used = bench::median(got["allocate_used"]);
+  figures.push_back({name + ".allocate_launch_free", used, "us", trip, "bare ping-pong", "none", true});
   if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);
-    figures.push_back(
-        {name + ".copy_" + way, copied, "GB/s", rate, "bare stream", ">= 0.8 x limit", copied >= 0.8 * rate});
+    figures.push_back({name + ".copy_" + way, copied, "GB/s", rate, tls ? "bare OpenSSL" : "bare stream",
+                       ">= 0.9 x limit", copied >= 0.9 * rate});
   }
+}
+
+// Total throughput must not fall when more clients come.
+void client_figures(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
+  setenv("OUTBOARD_SHARED_MEMORY", "on", 1);
+  double one = 0;
+  for (int clients : {1, 8, 64}) {
+    std::vector<double> turns;
+    for (int i = 0; i < 3; ++i) turns.push_back(bench::launches_per_second(self, remote_library(), clients) / 1e6);
+    const double all = bench::median(turns);
+    if (clients == 1) one = all;
+    figures.push_back({"clients." + std::to_string(clients), all, "M/s", one, "one client", ">= limit", all >= one});
+  }
+}
+
+void idle_figure(std::vector<Figure>& figures, const std::string& self, const std::string& name,
+                 const std::string& target, pid_t server) {
+  setenv("OUTBOARD_TARGET", target.c_str(), 1);
+  const double idle = bench::idle_session_mb(self, remote_library(), server);
+  figures.push_back({name + ".idle_session", idle, "MB", 20, "goal", "<= 20", idle <= 20});
+}
+
+// The server's log says its key's fingerprint, which clients of an encrypted link must know.
+std::string fingerprint_in(const fs::path& log) {
+  std::ifstream file(log);
+  for (std::string line; std::getline(file, line);) {
+    const size_t at = line.find("fingerprint=");
+    if (at != line.npos) return line.substr(at + 12, line.find(' ', at) - at - 12);
+  }
+  return {};
+}
+
+// Over a link with 30 ms more for a round trip: what a program pays is how often it waits.
+void far_figure(std::vector<Figure>& figures, const std::string& self, int port) {
+  constexpr double trip_ms = 30, waits = 4;
+  bench::Delay delay(port, std::chrono::milliseconds(15));
+  double step = measure(self, "tcp:127.0.0.1:" + std::to_string(delay.port()), "--step")["step"];
+  figures.push_back(
+      {"far.step", step, "ms", waits * trip_ms, "4 x 30 ms", "<= limit + 5", step <= waits * trip_ms + 5});
 }
 
 void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
@@ -168,26 +217,51 @@ int measure_over(const std::string& self, const std::string& name, const std::st
 
 int main(int argc, char** argv) {
   if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--step")) return bench::measure_step(argv[2]);
   if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
+  if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
   if (argc == 6 && !std::strcmp(argv[2], "--over")) {
     build = fs::absolute(argv[1]);
     return measure_over(fs::read_symlink("/proc/self/exe"), argv[3], argv[4], argv[5]);
   }
-  if (argc != 2) return std::fprintf(stderr, "usage: outboard_bench BUILD\n"), 2;
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|far|start]...]\n"), 2;
+  const std::string device = argc >= 3 ? argv[2] : "null";
+  const std::vector<std::string> parts(argv + std::min(argc, 3), argv + argc);
+  auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
   build = fs::absolute(argv[1]);
   std::string self = fs::read_symlink("/proc/self/exe");
-  std::string socket = (fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))).string();
-  std::string port = std::to_string(20000 + getpid() % 20000);
-  pid_t server = start({(build / "bin/outboard").string(), "serve", "--quiet", "--listen", "unix:" + socket, "--listen",
-                        "tcp:127.0.0.1:" + port});
-  for (int i = 0; i < 200 && !fs::exists(socket); ++i) usleep(20000);
+  const fs::path folder = fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  setenv("XDG_CONFIG_HOME", folder.c_str(), 1);  // where the key of this run's server goes
+  setenv("OUTBOARD_STATE", folder.c_str(), 1);
+  const std::string socket = "unix:" + (folder / "socket").string(), port = std::to_string(20000 + getpid() % 20000),
+                    secure_port = std::to_string(40000 + getpid() % 20000);
+  const int log = open((folder / "log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  pid_t server =
+      start({(build / "bin/outboard").string(), "serve", "--max-clients", "128", "--device", device, "--listen", socket,
+             "--listen", "tcp:127.0.0.1:" + port, "--listen", "tls:127.0.0.1:" + secure_port},
+            -1, log);
+  for (int i = 0; i < 200 && !fs::exists(folder / "socket"); ++i) usleep(20000);
   std::vector<Figure> figures;
-  link_figures(figures, self, "memory", "unix:" + socket);
-  link_figures(figures, self, "unix", "unix:" + socket);
-  link_figures(figures, self, "tcp", "tcp:127.0.0.1:" + port);
-  start_figure(figures, self, "unix:" + socket);
+  const std::pair<const char*, std::string> links[] = {
+      {"memory", socket},
+      {"unix", socket},
+      {"tcp", "tcp:127.0.0.1:" + port},
+      {"tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log")}};
+  for (const auto& [name, target] : links)
+    if (wants(name)) link_figures(figures, self, name, target);
+  if (wants("clients")) {
+    client_figures(figures, self, socket);
+    for (const auto& [name, target] : links)
+      if (std::strcmp(name, "unix")) idle_figure(figures, self, name, target, server);
+  }
+  if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
+  if (wants("far")) far_figure(figures, self, std::stoi(port));
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
+  fs::remove_all(folder);
   print(figures);
   return write_results(figures) ? 0 : 1;
 }

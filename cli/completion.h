@@ -6,10 +6,12 @@
 
 namespace cli {
 
+// Commands that people type; those that Outboard starts by itself have no group.
+inline bool is_shown(const CLI::App* command) { return !command->get_group().empty(); }
+
 inline std::string words_of(const CLI::App& app) {
   std::string words;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    words += command->get_name() + " ";
+  for (const CLI::App* command : app.get_subcommands(is_shown)) words += command->get_name() + " ";
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) words += "--" + name + " ";
   return words;
@@ -34,7 +36,7 @@ inline int print_completion(const CLI::App& app, const std::string& shell) {
                "    completion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")); return ;;\n"
                "    help) COMPREPLY=($(compgen -W '"
             << words_of(app) << "' -- \"$word\")); return ;;\n  esac\n  case \"${COMP_WORDS[1]}\" in\n";
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+  for (const CLI::App* command : app.get_subcommands(is_shown))
     std::cout << "    " << command->get_name() << ") COMPREPLY=($(compgen -W '" << words_of(*command)
               << "' -- \"$word\")) ;;\n";
   std::cout << "    *) COMPREPLY=($(compgen -W '" << words_of(app)

@@ -36,7 +36,7 @@ int refuse(const std::string& why) {
   return usage;
 }
 
-const std::set<std::string> interfaces = {"cuda", "hip", "opencl", "vulkan", "opengl", "egl", "level-zero"};
+const std::set<std::string> interfaces = {"cuda", "hip", "opencl", "vulkan", "opengl", "egl", "level-zero", "desktop"};
 
 // What the words ask for: interfaces and checks first, then a program.
 struct Asked {
@@ -71,7 +71,9 @@ base::Result<Seen> look(const DoctorOptions& options, const Asked& asked) {
     seen.facts = TRY(read_snapshot_file(options.replay));
   } else {
     probes::Place place = probes::Place::here();
-    Collected collected = asked.program.empty() ? collect(place) : TRY(collect(place, asked.program));
+    Collected collected = asked.want == "desktop" ? collect_desktop(place)
+                          : asked.program.empty() ? collect(place)
+                                                  : TRY(collect(place, asked.program));
     seen.facts = std::move(collected.facts);
     for (const probes::Failure& failure : collected.failures)
       seen.a_probe_crashed = seen.a_probe_crashed || failure.crashed;
@@ -182,7 +184,8 @@ int report(const DoctorOptions& options, const Asked& asked) {
     std::fputs(report_ids(diagnosis).c_str(), stdout);
     return static_cast<int>(diagnosis.verdict);
   }
-  Means means = options.replay.empty() && diagnosis.verdict != Verdict::works ? means_here() : Means{};
+  bool servers_help = diagnosis.verdict != Verdict::works && diagnosis.want != "desktop";
+  Means means = options.replay.empty() && servers_help ? means_here() : Means{};
   auto ways = advise(diagnosis, means, needs_in(facts));
   std::string text =
       options.json ? report_for_machines(diagnosis, ways) : report_for_people(diagnosis, ways, style_here(options));
@@ -257,9 +260,9 @@ void describe(CLI::App& doctor, DoctorOptions& options) {
   doctor.add_flag("--fix", options.fix, "Show the mends that this program can make, and make each after a yes");
   doctor.add_flag("--yes", options.yes, "With --fix or --bootstrap: do not ask");
   doctor.add_flag("--undo", options.undo, "Take the last mend back");
-  doctor.add_option(
-      "what", options.words,
-      "cuda, hip, opencl, vulkan, opengl, egl; ids of checks; or, after --, a program: it is read, not run");
+  doctor.add_option("what", options.words,
+                    "cuda, hip, opencl, vulkan, opengl, egl; desktop: Windows' own Remote Desktop; ids of checks; or, "
+                    "after --, a program: it is read, not run");
 }
 
 }  // namespace

@@ -3,7 +3,10 @@
 #include <iostream>
 
 #include "cli/completion.h"
+#include "cli/desktop.h"
 #include "cli/doctor.h"
+#include "cli/exec.h"
+#include "cli/jobs.h"
 #include "cli/join.h"
 #include "cli/place.h"
 #include "cli/reach.h"
@@ -36,8 +39,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "outboard " OUTBOARD_VERSION);
   app.require_subcommand(1);
   cli::Commands commands;
-  for (auto add : {cli::add_run, cli::add_serve, cli::add_targets, cli::add_doctor, cli::add_vgpu, cli::add_token,
-                   cli::add_join, cli::add_sessions, cli::add_top, cli::add_reach, cli::add_place})
+  for (auto add : {cli::add_run, cli::add_exec, cli::add_jobs, cli::add_supervise_job, cli::add_serve, cli::add_targets,
+                   cli::add_doctor, cli::add_vgpu, cli::add_token, cli::add_join, cli::add_sessions, cli::add_top,
+                   cli::add_desktop, cli::add_reach, cli::add_place})
     add(app, commands);
   std::string topic, shell;
   auto* help = app.add_subcommand("help", "Explain a command: outboard help run");

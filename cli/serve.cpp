@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/services.h"
+#include "server/devices.h"
 #include "server/listener.h"
 
 namespace cli {
@@ -27,6 +28,16 @@ int serve_stdio(const server::WorkerOptions& options) {
   dup2(null, 0);
   dup2(null, 1);
   server::run_worker(links::Link(std::move(in), std::move(out)), options);
+}
+
+// What the programs that clients ship find here; their supervisors inherit it.
+void set_up_programs(const ServeOptions& options) {
+  std::string folders;
+  for (const std::string& folder : options.exec_read) folders += (folders.empty() ? "" : ":") + folder;
+  if (!folders.empty()) setenv("OUTBOARD_EXEC_READ", folders.c_str(), 1);
+  if (options.no_sandbox) setenv("OUTBOARD_EXEC_SANDBOX", "off", 1);
+  for (const std::string& name : options.listen)
+    if (name.starts_with("unix:")) setenv("OUTBOARD_OWN_SOCKET", name.c_str(), 1);
 }
 
 }  // namespace
@@ -51,10 +62,14 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
 
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
-  listener.worker.device = options.device;
+  auto device = server::choose_device(options.device);
+  if (!device) return complain(device.error());
+  listener.worker.device = device.value();
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.tenants.services = services();
+  listener.tenants.programs = options.exec;
+  set_up_programs(options);
   listener.metrics = options.metrics;
   listener.worker.sandbox = !options.no_sandbox;
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
@@ -106,9 +121,13 @@ CLI::App* describe(CLI::App& app, ServeOptions& options) {
       "user's socket)");
   serve->add_flag("--stdio", options.stdio,
                   "Serve one client over standard input and output (via:'ssh HOST outboard serve --stdio')");
-  serve->add_flag("--exec", options.exec,
-                  "With --stdio: let the client run programs as this user, too (outboard exec, desktop, doctor)");
-  serve->add_option("--device", options.device, "cpu: the software GPU")->capture_default_str();
+  serve->add_flag(
+      "--exec", options.exec,
+      "Let clients run programs as this user, too (outboard exec): those of --stdio, and from elsewhere those "
+      "with a token of outboard token create --exec");
+  serve->add_option("--exec-read", options.exec_read,
+                    "A folder that such programs may read, beside the system's own; may be repeated");
+  serve->add_option("--device", options.device, server::device_names)->capture_default_str();
   serve->add_option("--devices", options.devices, "How many devices each client sees, 1 to 16 (default 1)")
       ->check(CLI::Range(1, 16));
   serve->add_option("--memory", options.memory, "Memory of each device, for each client, for example 8GiB");

@@ -19,10 +19,11 @@ struct ServeOptions {
   bool no_sandbox = false;
   std::string metrics;  // 127.0.0.1:PORT; empty: none
   unsigned grace_seconds = 60;
-  std::string lease;        // server/lease.h; empty: none
-  uint64_t generation = 0;  // wire/hello.h
-  bool exec = false;        // --stdio: the client may run programs here
-  bool plaintext = false;   // tcp beyond this machine, without encryption
+  std::string lease;                   // server/lease.h; empty: none
+  uint64_t generation = 0;             // wire/hello.h
+  bool exec = false;                   // clients may run programs here: those of --stdio, and with a token that says so
+  std::vector<std::string> exec_read;  // folders that these may read
+  bool plaintext = false;              // tcp beyond this machine, without encryption
   bool quiet = false;
 };
 

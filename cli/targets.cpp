@@ -11,6 +11,7 @@
 #include <future>
 #include <memory>
 
+#include "api/cuda/device_facts.h"
 #include "cli/run.h"
 #include "client/joined.h"
 #include "client/probe.h"
@@ -58,6 +59,9 @@ bool Target::on_this_machine() const {
   return local || software || name == "host" || name.starts_with("unix:") || name.starts_with("vsock:") ||
          name.starts_with("tcp:127.");
 }
+
+// A server for measurements is no GPU: whoever wants it names it.
+bool Target::only_measures() const { return detail == api::null_device_name; }
 
 bool Target::is_software_gpu() const { return software || detail.starts_with("Outboard software GPU"); }
 
@@ -113,8 +117,16 @@ std::vector<Target> probe_all(const std::vector<std::string>& names, int timeout
 }
 
 doctor::Server as_server(const Target& target) {
-  return {target.name, target.works ? target.detail : "", target.milliseconds, target.on_this_machine(),
+  const bool usable = target.works && !target.only_measures();
+  return {target.name, usable ? target.detail : "", target.milliseconds, target.on_this_machine(),
           target.is_software_gpu()};
+}
+
+// What is not chosen by itself counts as what does not work, and says why.
+static void pass_over_measuring(Target& target) {
+  if (!target.works || !target.only_measures()) return;
+  target.works = false;
+  target.detail += "; only --on " + target.name + " takes it";
 }
 
 std::vector<Target> choose_target(bool no_local) {
@@ -134,9 +146,14 @@ std::vector<Target> choose_target(bool no_local) {
     names.erase(names.begin());
     if (name == "local" && no_local) continue;
     tried.push_back(probe(name, automatic_ms));
-    if (tried.back().works && (settles || !tried.back().is_software_gpu())) return tried;
+    if (settles && tried.back().works) return tried;
+    pass_over_measuring(tried.back());
+    if (tried.back().works && !tried.back().is_software_gpu()) return tried;
   }
-  for (Target& target : probe_all(names, automatic_ms)) tried.push_back(std::move(target));
+  for (Target& target : probe_all(names, automatic_ms)) {
+    pass_over_measuring(target);
+    tried.push_back(std::move(target));
+  }
   std::stable_sort(tried.begin(), tried.end(), [](const Target& one, const Target& other) {
     return doctor::better(as_server(other), as_server(one));
   });

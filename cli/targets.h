@@ -19,6 +19,7 @@ struct Target {
 
   bool on_this_machine() const;
   bool is_software_gpu() const;  // in this process or behind a server
+  bool only_measures() const;    // a server of the null device
 };
 
 // One target by name: "local", "cpu", unix:..., tcp:..., via:..., a joined server. Connects and greets.

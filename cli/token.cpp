@@ -19,6 +19,7 @@ namespace {
 
 struct Wanted {
   std::string vgpu, expires, name, address, which;
+  bool programs = false;
 };
 
 std::string date_text(int64_t seconds) {
@@ -94,6 +95,7 @@ int create(const Wanted& wanted) {
   if (!token) return fail(token.error());
   token.value().name = wanted.name;
   token.value().vgpu = wanted.vgpu;
+  token.value().programs = wanted.programs;
   if (seconds) token.value().expires = token.value().created + static_cast<int64_t>(seconds);
   base::Status added = state.value().add(token.value());
   if (!added) return fail(added.error());
@@ -101,8 +103,9 @@ int create(const Wanted& wanted) {
   std::printf("%s\n", client::join_line(joined).c_str());
   std::fprintf(
       stderr,
-      "Whoever has this line can use your GPU%s; it is shown this once. On the other side: outboard join LINE\n",
-      wanted.vgpu.empty() ? "" : (" as '" + wanted.vgpu + "'").c_str());
+      "Whoever has this line can use your GPU%s%s; it is shown this once. On the other side: outboard join LINE\n",
+      wanted.vgpu.empty() ? "" : (" as '" + wanted.vgpu + "'").c_str(),
+      wanted.programs ? " and run programs as you, where the server was started with --exec" : "");
   return 0;
 }
 
@@ -122,9 +125,10 @@ int list() {
     std::printf("%-17s %-14s %-14s %-17s %-17s %-8s %8llu %.1f s\n", token.id.c_str(),
                 token.name.empty() ? "-" : token.name.c_str(), token.vgpu.empty() ? "any" : token.vgpu.c_str(),
                 date_text(token.created).c_str(), token.expires ? date_text(token.expires).c_str() : "never",
-                token.revoked ? "revoked"
-                : over        ? "expired"
-                              : "valid",
+                token.revoked    ? "revoked"
+                : over           ? "expired"
+                : token.programs ? "exec"
+                                 : "valid",
                 static_cast<unsigned long long>(sessions), static_cast<double>(device_ns) / 1e9);
   }
   return 0;
@@ -153,6 +157,7 @@ void add_token(CLI::App& app, Commands& commands) {
   make->add_option("--vgpu", wanted->vgpu, "Good for this virtual GPU and no other");
   make->add_option("--expires", wanted->expires, "Good for so long, for example 12h or 30d (default: until revoked)");
   make->add_option("--name", wanted->name, "A name for the list");
+  make->add_flag("--exec", wanted->programs, "Good for running programs, too (outboard exec)");
   make->add_option("--address", wanted->address, "HOST:PORT where clients reach the server");
   auto* all = token->add_subcommand("list", "All tokens, and what was used with them");
   auto* gone = token->add_subcommand("revoke", "Revoke a token by id or name: its sessions end");

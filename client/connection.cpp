@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "client/cuda/checking.h"
 #include "client/target.h"
+#include "client/trace.h"
 
 namespace client {
 namespace {
@@ -107,6 +108,7 @@ CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {
 
 CUresult Connection::call(const Row& row, std::span<const api::Role> roles) {
   if (broken_.load(std::memory_order_relaxed)) return CUDA_ERROR_DEVICE_UNAVAILABLE;
+  trace_wait(row.name);
   bool alone = only_thread() && !host_functions_pending();
   thread_local Waiter waiter;
   uint64_t number = numbers_.fetch_add(1, std::memory_order_relaxed);
@@ -130,6 +132,10 @@ CUresult Connection::sticky_error() const {
   int error = sticky_.load(std::memory_order_relaxed);
   if (!error || sticky_context_.load(std::memory_order_relaxed) != current_context()) return CUDA_SUCCESS;
   return static_cast<CUresult>(error);
+}
+
+CUresult Connection::failure() const {
+  return broken_.load(std::memory_order_relaxed) ? CUDA_ERROR_DEVICE_UNAVAILABLE : sticky_error();
 }
 
 bool Connection::await(Waiter& waiter, uint64_t number) {

@@ -28,7 +28,9 @@ class Connection {
   CUresult call(const Row& row, std::span<const api::Role> roles);
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
-  void leave();  // the program ends; nothing is sent any more
+  void take_what_is_there();  // of what the server has sent, without waiting for more
+  CUresult failure() const;   // why nothing of this thread's context works any more; CUDA_SUCCESS: it does
+  void leave();               // the program ends; nothing is sent any more
 
   uint64_t expect_transfer(void* destination, size_t size, bool lasting);
   uint64_t register_host_function(void (*run)(void*), void* data, bool lasting);
@@ -65,10 +67,12 @@ class Connection {
   // receiving
   void read_or_wait(std::unique_lock<std::mutex>& state);
   bool await(Waiter& waiter, uint64_t number);
+  bool something_is_there();
   bool receive();  // one frame; the caller is the reader
   bool receive_reply(const wire::FrameHead& head);
   bool receive_data(const wire::FrameHead& head);
   bool receive_output(const wire::FrameHead& head);
+  bool receive_reached(const wire::FrameHead& head);
   bool skip(size_t size);
   void run_reader();
   void run_host_functions();

@@ -3,7 +3,13 @@
 
 #include <pthread.h>
 
+#include <atomic>
+#include <optional>
+
 #include "client/cuda/checking.h"
+#include "client/cuda/leases.h"
+#include "client/queued.h"
+#include "wire/digest.h"
 
 namespace client {
 namespace {
@@ -12,6 +18,38 @@ namespace {
 Connection& connection() {
   static Connection* made = new Connection;
   return *made;
+}
+
+std::atomic<bool> watches{true};  // until a server says that it does not know them
+
+// Of a query whose answer is not known: the device tells when the place is reached, so that the program may ask as
+// often as it likes. On the same machine asking costs as little as looking whether something was told.
+std::optional<CUresult> look(const Row& row, std::span<const api::Role> roles, uint64_t context) {
+  if (row.effect != Effect::query_event && row.effect != Effect::query_stream) return std::nullopt;
+  if (!watches || connection().host_area() >= 0 || connection().host_functions_pending()) return std::nullopt;
+  connection().flush();
+  connection().take_what_is_there();
+  if (auto known = queued().answer(row.effect, roles, context)) {
+    CUresult failure = connection().failure();
+    return failure ? failure : *known;
+  }
+  if (queued().watched(row.effect, roles, context)) return CUDA_ERROR_NOT_READY;
+  const uint64_t watch = queued().watch(row.effect, roles, context);
+  if (!watch) return std::nullopt;
+  void* object = roles[0].pointer();
+  CUresult result = row.effect == Effect::query_event ? remote::obQueryEvent(static_cast<CUevent>(object), watch)
+                                                      : remote::obQueryStream(static_cast<CUstream>(object), watch);
+  if (result != CUDA_ERROR_NOT_READY) queued().end_watch(watch, result);
+  if (result != CUDA_ERROR_NOT_SUPPORTED) return result;
+  watches = false;
+  return std::nullopt;
+}
+
+// An event that is queried is told of from its record on.
+CUresult watch_record(std::span<const api::Role> roles) {
+  if (!watches || connection().host_area() >= 0) return CUDA_SUCCESS;
+  const uint64_t watch = queued().watch_record(roles);
+  return watch ? remote::obWatchEvent(static_cast<CUevent>(roles[0].pointer()), watch) : CUDA_SUCCESS;
 }
 
 }  // namespace
@@ -34,6 +72,12 @@ bool usable() { return connection().usable(); }
 bool in_process() { return false; }
 int shared_host_area() { return connection().host_area(); }
 void flush() { connection().flush(); }
+void forget_context(uint64_t number) { queued().forget(number); }
+CUresult context_failure() { return connection().failure(); }
+bool name_image(std::span<const std::byte> image, ImageDigest& digest) {
+  digest = wire::digest_of(image);
+  return true;
+}
 
 uint64_t expect_transfer(void* destination, size_t size) {
   return connection().expect_transfer(destination, size, false);
@@ -51,6 +95,17 @@ void forget_lasting(uint64_t number) { connection().forget_lasting(number); }
 
 CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (!connection().usable()) return CUDA_ERROR_NOT_INITIALIZED;
+  if (memory_changed.load(std::memory_order_acquire))
+    if (CUresult result = tell_memory_changes()) return result;
+  const uint64_t context = current_context();
+  if (auto known = queued().answer(row.effect, roles, context)) {
+    CUresult failure = connection().failure();
+    return failure ? failure : *known;
+  }
+  if (auto looked = look(row, roles, context)) return *looked;
+  if (row.effect == Effect::end_event && queued().unwatch(roles))
+    remote::obUnwatchEvent(static_cast<CUevent>(roles[0].pointer()));
+  const Queued::Covered covered = queued().covered(row.effect, roles, context);
   uint64_t* new_handle = nullptr;
   for (const api::Role& role : roles)
     if (role.kind == api::Role::new_handle && role.pointer())
@@ -58,6 +113,10 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   bool waits = row.waits || connection().host_functions_pending();
   CUresult result = waits ? connection().call(row, roles) : connection().post(row, roles);
   if (result != CUDA_SUCCESS && new_handle) *new_handle = 0;
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && row.opcode != api::opcode("obLease") && settle_leases())
+    return forward(row, roles);
+  queued().note(row.effect, roles, context, result, covered);
+  if (row.effect == Effect::record && result == CUDA_SUCCESS) return watch_record(roles);
   return result;
 }
 

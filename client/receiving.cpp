@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "client/connection.h"
+#include "client/queued.h"
 
 namespace client {
 
@@ -23,6 +24,21 @@ void Connection::read_or_wait(std::unique_lock<std::mutex>& state) {
   if (waiting_) progress_.notify_all();
 }
 
+bool Connection::something_is_there() {
+  return !broken_ && (input_->holds_bytes() || link_.channel().wait(true, false, 0).reading);
+}
+
+void Connection::take_what_is_there() {
+  std::unique_lock state(state_lock_);
+  if (reading_) return;  // somebody takes it
+  reading_ = true;
+  state.unlock();
+  while (something_is_there()) receive();
+  state.lock();
+  reading_ = false;
+  if (waiting_) progress_.notify_all();
+}
+
 bool Connection::receive() {
   wire::FrameHead head;
   bool good = input_->read(&head, sizeof head);
@@ -32,6 +48,7 @@ bool Connection::receive() {
       case Kind::reply: good = receive_reply(head); break;
       case Kind::data: good = receive_data(head); break;
       case Kind::output: good = receive_output(head); break;
+      case Kind::reached: good = receive_reached(head); break;
       case Kind::host_function: {
         std::lock_guard state(state_lock_);
         auto found = host_functions_.find(head.number);
@@ -82,6 +99,13 @@ bool Connection::receive_data(const wire::FrameHead& head) {
 bool Connection::skip(size_t size) {
   std::byte nowhere[8];
   return input_->read(nowhere, size);
+}
+
+bool Connection::receive_reached(const wire::FrameHead& head) {
+  wire::ReachedHead reached;
+  if (head.size != sizeof reached || !input_->read(&reached, sizeof reached)) return false;
+  queued().end_watch(head.number, static_cast<CUresult>(reached.result));
+  return true;
 }
 
 // What the device's code printed appears where the program's own output does, after what the program printed before.

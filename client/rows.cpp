@@ -1,5 +1,4 @@
 // remote::name for every row that travels: what client/cuda calls when it wants the device to do something.
-#include "api/opcode.h"
 #include "client/session.h"
 
 namespace remote {
@@ -8,7 +7,7 @@ using namespace api::role;
 
 #define SEND(name, params, waits, ...)                                                      \
   CUresult name params {                                                                    \
-    static constexpr client::Row travelling{api::opcode(#name), #name, waits};              \
+    static constexpr client::Row travelling = client::make_row(#name, waits);               \
     return client::forward(travelling, api::row(&remote::name __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define CALL(since, name, params, ...) SEND(name, params, true __VA_OPT__(, ) __VA_ARGS__)

@@ -9,6 +9,7 @@
 
 #include "client/connection.h"
 #include "client/threads.h"
+#include "client/trace.h"
 
 namespace client {
 namespace {
@@ -61,6 +62,7 @@ void Connection::flush() {
 }
 
 void Connection::leave() {
+  say_waits();
   if (!usable_.exchange(false) || broken_) return;
   link_.channel().farewell();
 }

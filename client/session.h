@@ -11,7 +11,10 @@
 
 #include "api/cuda/abi.h"
 #include "api/cuda/device_facts.h"
+#include "api/cuda/internal.h"
+#include "api/opcode.h"
 #include "api/roles.h"
+#include "client/effects.h"
 
 namespace client {
 
@@ -22,7 +25,11 @@ struct Row {
   uint32_t opcode;
   const char* name;
   bool waits;  // CALL
+  Effect effect;
 };
+constexpr Row make_row(const char* name, bool waits) {
+  return {api::opcode(name), name, waits, effect_of(name, waits)};
+}
 
 // Connects on first use; later calls return the first answer. CUDA_ERROR_NO_DEVICE when no server can be
 // reached (one sentence in the log says which target was tried and why it failed), thread-safe.
@@ -45,6 +52,11 @@ CUresult forward(const Row& row, std::span<const api::Role> roles);
 // The context number that travels with this thread's calls; set by client/cuda/contexts.cpp.
 uint64_t& current_context();
 
+// Why nothing of this thread's context works any more, as far as it is known here; CUDA_SUCCESS: it works.
+CUresult context_failure();
+// The context is gone, and whatever was under way in it.
+void forget_context(uint64_t number);
+
 // Announces room for an asynchronous device-to-host copy; the number goes into obCopyToHostAsync. The bytes are
 // in place when a waiting call that covers the stream returns.
 uint64_t expect_transfer(void* destination, size_t size);
@@ -66,13 +78,15 @@ bool in_process();
 // -1: it is not shared.
 int shared_host_area();
 
+// The digest by which a server may know these bytes. False: the device is in this process, and nothing travels.
+bool name_image(std::span<const std::byte> image, ImageDigest& digest);
+
 // Sends what is queued; called before exit and by streams that are polled.
 void flush();
 
 }  // namespace client
 
 // The rows that travel, callable from client/cuda: remote::cuMemAlloc_v2(&p, n), remote::obLaunch(...).
-#include "api/cuda/internal.h"
 namespace remote {
 #define CALL(since, name, params, ...) CUresult name params;
 #define POST(since, name, params, ...) CUresult name params;

@@ -11,7 +11,7 @@
 #include <ctime>
 
 #include "api/window.h"
-#include "client/direct.h"
+#include "client/upgrade.h"
 #include "client/joined.h"
 #include "client/returning.h"
 #include "link/address.h"

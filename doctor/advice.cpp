@@ -69,7 +69,8 @@ Way way_for(const std::string& code, const Diagnosis& diagnosis, const Means& me
     return {"RUN", "run the whole program where a GPU is", "ssh HOST <program>",
             "best for programs that talk to the GPU all the time", false};
   if (code == "DESK")
-    return {"DESK", "a remote desktop of a machine with a GPU", "", "for programs with a window", false};
+    return {"DESK", "a remote desktop of a machine with a GPU", "outboard desktop open <target>",
+            "for programs with a window", false};
   if (code == "XLAT")
     return {"XLAT", "a layer that translates to what works here", "",
             "PoCL over CUDA, OpenCLOn12, Dozen or zink: not conformant, but here", false};

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "doctor/causes_text.h"
+#include "doctor/registry.h"
 
 namespace outboard::doctor {
 
@@ -23,6 +24,8 @@ Step step_from(const json& record) {
   Step step;
   step.say = record.value("say", "");
   step.run = record.value("run", "");
+  step.setting = record.value("setting", "");
+  if (const RegistryValue* value = registry_value(step.setting)) step.run = as_line(set_words(*value));
   step.side = record.value("side", "linux");
   step.needs = strings(record, "needs");
   return step;

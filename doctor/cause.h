@@ -12,6 +12,7 @@ namespace outboard::doctor {
 // One step of a mend. Either a sentence, or a sentence and the command to paste.
 struct Step {
   std::string say, run;
+  std::string setting;             // a registry value (registry.h), which says what to run and how to take it back
   std::string side;                // linux, windows, host (of the container or VM), admin (somebody else)
   std::vector<std::string> needs;  // root, admin, reboot, relogin, wsl-shutdown, restart-container, restart-docker
 };

@@ -50,6 +50,7 @@ struct Check {
   Severity severity;
   Layer layer;
   bool (*find)(const Machine&, Seen&);
+  std::string_view only_for = {};  // "desktop": made when that is asked for, and then no others are
 };
 
 // All checks, in order of rank.

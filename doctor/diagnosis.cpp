@@ -2,6 +2,7 @@
 #include "doctor/diagnosis.h"
 
 #include "doctor/cause.h"
+#include "doctor/registry.h"
 #include "doctor/traps.h"
 
 namespace outboard::doctor {
@@ -14,13 +15,15 @@ std::vector<NotChecked> not_checked(const Machine& m) {
   bool windows_known = m.facts.any("w:*") || m.facts.why_unknown("w:CurrentBuild");
   if (m.wsl() && !windows_known)
     list.push_back({"w:*", "Windows could not be asked from here (interop is off or absent)"});
-  if (m.facts.absent("k:dmesg")) list.push_back({"k:dmesg", "the kernel's log was not readable"});
+  if (m.facts.absent("k:dmesg") && m.want != "desktop")
+    list.push_back({"k:dmesg", "the kernel's log was not readable"});
   return list;
 }
 
 // What the probes of the wanted API answered.
 std::vector<Evidence> observed(const Machine& m) {
   Seen seen(m.facts);
+  if (m.want == "desktop") return seen.facts(m.facts.matching("w:rdp.*")).evidence();
   seen.facts(m.facts.matching("p:cuda.*")).facts(m.facts.matching("p:nvml.*")).facts(m.facts.matching("p:dxg.*"));
   seen.facts(m.facts.matching("p:hip.*")).facts(m.facts.matching("p:cl.*")).facts(m.facts.matching("p:vk.*"));
   seen.facts(m.facts.matching("p:gl.*")).facts(m.facts.matching("p:egl.*")).facts(m.facts.matching("n:/dev/*"));
@@ -62,6 +65,15 @@ const Finding* Diagnosis::root() const {
   return nullptr;
 }
 
+std::string undo_of(const Step& step, const Finding& finding) {
+  const RegistryValue* value = registry_value(step.setting);
+  if (!value) return {};
+  std::string before;
+  for (const Evidence& item : finding.evidence)
+    if (item.key == "w:rdp." + step.setting) before = item.value;
+  return as_line(undo_words(*value, before));
+}
+
 Diagnosis diagnose(const Facts& facts, const std::set<std::string>& only) {
   Machine machine(facts);
   Diagnosis diagnosis;
@@ -72,6 +84,7 @@ Diagnosis diagnose(const Facts& facts, const std::set<std::string>& only) {
   for (const Check& check : all_checks()) {
     Seen seen(facts);
     if (!only.empty() && !only.contains(std::string(check.id))) continue;
+    if (check.only_for.empty() == (machine.want == "desktop")) continue;
     if (!check.find(machine, seen)) continue;
     const Surety* said = seen.surety();
     diagnosis.findings.push_back({&check, seen.evidence(), seen.not_there(), said ? *said : cause(check.id).surety});

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "doctor/cause.h"
 #include "doctor/check.h"
 
 namespace outboard::doctor {
@@ -18,6 +19,9 @@ struct Finding {
 struct NotChecked {
   std::string what, reason;
 };
+
+// How a step's change is taken back, as far as it is a setting: to what the finding saw. Empty: no setting.
+std::string undo_of(const Step& step, const Finding& finding);
 
 // Something that looks like a cause and is none.
 struct Trap {

@@ -33,7 +33,10 @@ usage, 5 a probe crashed.
 changed.
 
 **Mends.** `--fix` shows a change and asks before it makes it; `--undo` takes the last one back. It mends WSL-06, WSL-07,
-WSL-19, WSL-21, LIB-09, LIB-12, LIB-13, LIB-17, NV-21, DOCK-03, DOCK-11, DOCK-20 and DOCK-23. Everything else it only tells.
+WSL-19, WSL-21, LIB-09, LIB-12, LIB-13, LIB-17, NV-21, DOCK-03, DOCK-11, DOCK-20 and DOCK-23, and the settings of RDP-04, -06, -07, -10 and -11. Everything else it only tells.
+
+**Remote Desktop.** The checks RDP-... are made for `outboard doctor desktop` alone: in WSL it asks whether Windows' own
+Remote Desktop draws and encodes on the GPU. They are tested on texts of registry and event log, not on Windows.
 
 | id | rank | severity | layer | sure | interfaces | cause |
 |---|---|---|---|---|---|---|

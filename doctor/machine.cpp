@@ -24,6 +24,7 @@ Machine::Machine(const Facts& the_facts) : facts(the_facts) {
   find_told();
   find_pci();
   find_windows();
+  find_windows_desktop();
   find_layers();
   want = lower(trimmed(facts.text("p:want")));
   if (want.empty() || want == "any" || want == "all") {
@@ -164,7 +165,29 @@ Works Machine::works(std::string_view api) const {
   if (api == "egl") return seen(facts.find("p:egl.devices"), code("p:egl.devices").value_or(0) > 0);
   if (api == "level-zero" || api == "sycl")
     return seen(facts.find("p:ze.devices"), code("p:ze.devices").value_or(0) > 0);
+  if (api == "desktop") {
+    auto adapters = lines(facts.text("w:rdp.adapters"));
+    if (!adapters.empty()) return software_renderer(adapters[0]) ? Works::no : Works::yes;
+    return rdp_encoder == Works::yes ? Works::yes : Works::unknown;
+  }
   return Works::unknown;
+}
+
+// "AVC hardware encoder enabled: 1", "AVC available: 1, Initial Profile: 2048". The words are in Windows' language;
+// where they are not English, the first and the last number count.
+void Machine::find_windows_desktop() {
+  auto number_after = [&](std::string_view key, std::string_view words, bool last) -> std::optional<long> {
+    std::string text = facts.text(key);
+    size_t at = lower(text).find(words);
+    auto numbers = parts(at == std::string::npos ? text : text.substr(at + words.size()), " :,;.()\t\r\n");
+    std::erase_if(numbers, [](const std::string& word) { return !number(word); });
+    if (numbers.empty()) return std::nullopt;
+    return number(at == std::string::npos && last ? numbers.back() : numbers.front());
+  };
+  auto told = [](std::optional<long> value) { return !value ? Works::unknown : *value ? Works::yes : Works::no; };
+  rdp_encoder = told(number_after("w:rdp.event170", "encoder enabled:", false));
+  rdp_avc = told(number_after("w:rdp.event162", "avc available:", false));
+  rdp_profile = number_after("w:rdp.event162", "initial profile:", true);
 }
 
 bool Machine::blocked() const {

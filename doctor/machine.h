@@ -62,6 +62,9 @@ class Machine {
   std::vector<std::string> windows_gpus, windows_vendors, windows_problems, driver_models;
   bool windows_has(std::string_view vendor) const;
   bool windows_vendors_known() const { return !windows_vendors.empty(); }
+  // What its Remote Desktop wrote into its log of the last session (events 170 and 162 of RdpCoreTS/Operational).
+  Works rdp_encoder = Works::unknown, rdp_avc = Works::unknown;  // the GPU's encoder; H.264 at all
+  std::optional<long> rdp_profile;
   std::string wsl_setting(std::string_view section, std::string_view name) const;  // of .wslconfig
   bool shares_mounted() const;                                                     // /usr/lib/wsl/lib or drivers
   bool drivers_mounted() const;                                                    // /usr/lib/wsl/drivers
@@ -102,6 +105,7 @@ class Machine {
   void find_machine();
   std::string virtualization() const;
   void find_windows();
+  void find_windows_desktop();
   void find_pci();
   void find_kernel();
 };

@@ -4,7 +4,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "doctor/cause.h"
 #include "doctor/machine.h"
+#include "doctor/registry.h"
 
 namespace outboard::doctor {
 
@@ -116,6 +118,21 @@ Made cdi(const Facts& facts, const Workshop& workshop) {
   return mend;
 }
 
+// A value of Windows' registry. Changed by Windows' own program, through interop.
+Mend registry(const Step& step, const Finding& finding) {
+  const RegistryValue& value = *registry_value(step.setting);
+  std::string before;
+  for (const Evidence& item : finding.evidence)
+    if (item.key == "w:rdp." + step.setting) before = item.value;
+  return Mend{"",
+              step.say +
+                  " Windows allows it in a terminal that was started as administrator; to take it back by hand: " +
+                  undo_of(step, finding),
+              {},
+              set_words(value),
+              undo_words(value, before)};
+}
+
 struct Row {
   const char* id;
   Made (*plan)(const Facts&, const Workshop&);
@@ -153,6 +170,12 @@ std::optional<Mend> mend_for(const Finding& finding, const Facts& facts, const W
         mend->id = row.id;
         return mend;
       }
+  for (const Step& step : cause(finding.check->id).fix)
+    if (registry_value(step.setting)) {
+      Mend mend = registry(step, finding);
+      mend.id = finding.check->id;
+      return mend;
+    }
   return std::nullopt;
 }
 

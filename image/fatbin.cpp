@@ -1,6 +1,9 @@
 // Reads the container.
 #include "image/fatbin.h"
 
+#include <elf.h>
+
+#include <algorithm>
 #include <lz4.h>
 #include <zstd.h>
 
@@ -112,6 +115,28 @@ size_t fatbin_extent(const void* fatbin) {
   ContainerHeader header;
   std::memcpy(&header, fatbin, sizeof header);
   return header.magic == container_magic ? header.header_size + header.size : 0;
+}
+
+size_t elf_extent(const void* elf, size_t most) {
+  Elf64_Ehdr head;
+  std::memcpy(&head, elf, sizeof head);
+  if (std::memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64) return 0;
+  uint64_t extent = sizeof head;
+  auto reach = [&](uint64_t offset, uint64_t size) {
+    uint64_t end = 0;
+    if (__builtin_add_overflow(offset, size, &end) || end > most) return false;
+    extent = std::max(extent, end);
+    return true;
+  };
+  if (most < sizeof head || !reach(head.e_shoff, uint64_t{head.e_shnum} * sizeof(Elf64_Shdr)) ||
+      !reach(head.e_phoff, uint64_t{head.e_phnum} * sizeof(Elf64_Phdr)))
+    return 0;
+  for (unsigned i = 0; i < head.e_shnum; ++i) {
+    Elf64_Shdr section;
+    std::memcpy(&section, static_cast<const std::byte*>(elf) + head.e_shoff + i * sizeof section, sizeof section);
+    if (section.sh_type != SHT_NOBITS && !reach(section.sh_offset, section.sh_size)) return 0;
+  }
+  return extent;
 }
 
 }  // namespace image

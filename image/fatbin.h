@@ -47,4 +47,8 @@ std::vector<std::byte> only(const Entry& entry);
 // program itself handed over.
 size_t fatbin_extent(const void* fatbin);
 
+// Bytes of the ELF file that starts at `elf`, from its own headers, of which 64 bytes at least can be read; 0 when it
+// is none, or has more than `most` bytes.
+size_t elf_extent(const void* elf, size_t most = SIZE_MAX);
+
 }  // namespace image

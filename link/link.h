@@ -50,6 +50,8 @@ class Input {
   explicit Input(Link& link) : link_(link) {}
   // Exactly `size` bytes; false: the peer closed or failed before.
   bool read(void* to, size_t size);
+  // Some have arrived that were not read yet; there may be more on the link.
+  bool holds_bytes() const { return begin_ < end_; }
 
  private:
   Link& link_;

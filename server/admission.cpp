@@ -68,6 +68,7 @@ base::Status Tenants::check_token(Tenant& tenant, const ToListener& asked) {
   }
   wrong_tokens_.clear(tenant.peer.address);
   tenant.token = id;
+  tenant.may_run_programs = token.programs;
   return find_vgpu(tenant, asked, token.vgpu);
 }
 
@@ -102,10 +103,22 @@ void Tenants::answer_enter(Tenant& tenant, const ToListener& asked) {
 
 // Whoever may run programs here is this user: he comes by this user's own socket. A service counts as no session,
 // because it uses the device only by programs that come as clients of their own.
+// By its own socket the server's user runs what he likes anyway. Others need the server's word and a token's.
+base::Status Tenants::allows_programs(const Tenant& tenant) const {
+  if (tenant.peer.way == Peer::Way::unix_socket) return base::Done{};
+  if (!options_.programs)
+    return base::Error{
+        "this server runs programs for its own user only; start it with outboard serve --exec, or come by ssh: "
+        "--on ssh://HOST"};
+  if (!tenant.may_run_programs)
+    return base::Error{
+        "this token is for GPU calls and not for running programs; ask for one of outboard token create --exec"};
+  return base::Done{};
+}
+
 base::Status Tenants::let_in_for_service(Tenant& tenant) {
   const Service* service = TRY(find_service(options_.services, get(tenant.wish.purpose)));
-  if (service->runs_programs && tenant.peer.way != Peer::Way::unix_socket)
-    return base::Error{"this server runs programs for its own user only; come by ssh: --on ssh://HOST"};
+  if (service->runs_programs) TRY(allows_programs(tenant));
   base::Fd stream = TRY(start_service(*service, {tenant.program, tenant.token, tenant.vgpu.name, tenant.peer.address}));
   ToWorker reply{};
   reply.answer = Answer::entered;

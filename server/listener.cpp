@@ -23,6 +23,7 @@
 #include "link/loopback.h"
 #include "link/tcp_options.h"
 #include "server/clocks.h"
+#include "server/devices.h"
 #include "server/report.h"
 #include "server/web.h"
 

@@ -1,7 +1,9 @@
-// What one client may name: its handles, by the number the client picked and by type. Thread-safe: calls of several
-// client threads run side by side.
+// What one client may name: its handles, by the number the client picked and by type, and its addresses. Thread-safe:
+// calls of several client threads run side by side.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -24,6 +26,22 @@ class Objects {
     std::lock_guard hold(lock_);
     objects_.erase(number);
   }
+  // Device memory outside of the window, which the device itself chose: a module's variables.
+  void lend(uint64_t address, size_t size) {
+    std::lock_guard hold(lock_);
+    lent_[address] = size;
+  }
+  void take_back(uint64_t address) {
+    std::lock_guard hold(lock_);
+    lent_.erase(address);
+  }
+  bool is_lent(uint64_t address, size_t size) const {
+    std::lock_guard hold(lock_);
+    auto after = lent_.upper_bound(address);
+    if (after == lent_.begin()) return false;
+    auto [begin, room] = *std::prev(after);
+    return address - begin <= room && size <= room - (address - begin);
+  }
   size_t size() const {
     std::lock_guard hold(lock_);
     return objects_.size();
@@ -36,6 +54,7 @@ class Objects {
   };
   mutable std::mutex lock_;
   std::unordered_map<uint64_t, Entry> objects_;
+  std::map<uint64_t, size_t> lent_;
 };
 
 }  // namespace server

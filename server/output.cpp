@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "base/log.h"
@@ -31,6 +32,8 @@ base::Result<Output> Output::capture() {
   Output output;
   output.out_ = TRY(replace(1));
   output.err_ = TRY(replace(2));
+  // A driver that prints through the C library must not keep what a kernel printed.
+  setvbuf(stdout, nullptr, _IONBF, 0);
   return output;
 }
 

@@ -13,10 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/fd.h"
 
@@ -46,27 +45,10 @@ void allow(int ruleset, const std::string& path, uint64_t access) {
   struct stat status {};
   if (!at.valid() || fstat(at.get(), &status) != 0) return;  // what does not exist needs no permission
   landlock_path_beneath_attr rule{};
-  rule.allowed_access = S_ISDIR(status.st_mode) ? access : access & of_a_file;
+  rule.allowed_access =
+      S_ISDIR(status.st_mode) ? access : access & (of_a_file | LANDLOCK_ACCESS_FS_EXECUTE | truncate_files);
   rule.parent_fd = at.get();
   syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-}
-
-base::Status restrict_files(const SandboxRooms& rooms) {
-  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (abi < 1) return lacking("this system has no Landlock");
-  Ruleset wanted{everything_of_abi_1, 0, 0};
-  if (abi >= 2) wanted.handled_access_fs |= refer;
-  if (abi >= 3) wanted.handled_access_fs |= truncate_files;
-  if (abi >= 4) wanted.handled_access_net = bind_tcp | connect_tcp;
-  if (abi >= 6) wanted.scoped = scope_sockets | scope_signals;
-  const size_t size = abi >= 6 ? sizeof wanted : abi >= 4 ? 16 : 8;
-  base::Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &wanted, size, 0)));
-  if (!ruleset.valid()) return lacking("no Landlock rules can be made");
-  for (const std::string& path : rooms.read) allow(ruleset.get(), path, reading);
-  for (const std::string& path : rooms.write) allow(ruleset.get(), path, writing | (abi >= 3 ? truncate_files : 0));
-  allow(ruleset.get(), "/dev/null", of_a_file);
-  if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return lacking("Landlock does not take its rules");
-  return base::Done{};
 }
 
 // --- system calls
@@ -127,9 +109,10 @@ class Filter {
   bool good_ = true;
 };
 
-base::Status restrict_calls() {
+base::Status restrict_calls(const SandboxRooms& rooms) {
   Filter filter;
   for (int call : allowed) filter.add(call);
+  for (int call : rooms.calls) filter.add(call);
   // No namespaces: they would bring a file system and a network of their own.
   constexpr uint64_t spaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
                               CLONE_NEWCGROUP | CLONE_PTRACE;
@@ -147,6 +130,8 @@ base::Status restrict_calls() {
   // Terminals are asked whether they are some; nothing is typed into them (TIOCSTI).
   for (unsigned request : {0x5401u /* TCGETS */, 0x541Bu /* FIONREAD */})
     filter.add(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, request));
+  for (const SandboxRooms::Ioctl& each : rooms.requests)
+    filter.add(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, each.mask, each.value));
   if (!filter.load()) return lacking("seccomp takes no filter");
   return base::Done{};
 }
@@ -160,38 +145,38 @@ void limit(int what, rlim_t most) {
 
 }  // namespace
 
-SandboxRooms worker_rooms() {
-  SandboxRooms rooms{{"/proc/cpuinfo", "/proc/meminfo", "/proc/self/maps", "/sys/devices/system/cpu"}, {}};
-  auto setting = [](const char* name) {
-    const char* value = secure_getenv(name);
-    return std::string(value ? value : "");
-  };
-  // As the software GPU finds it (kernel_cache.cpp), made now because later it cannot be.
-  std::string cache = setting("OUTBOARD_CACHE");
-  if (cache == "off") return rooms;
-  std::string base = setting("XDG_CACHE_HOME");
-  if (!base.starts_with('/')) base = setting("HOME").starts_with('/') ? setting("HOME") + "/.cache" : "";
-  if (cache.empty() && !base.empty()) cache = base + "/outboard/kernels";
-  if (cache.empty()) return rooms;
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(cache).parent_path(), error);
-  mkdir(cache.c_str(), 0700);
-  rooms.write.push_back(cache);
-  return rooms;
+base::Status restrict_files(const SandboxRooms& rooms, bool network) {
+  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (abi < 1) return lacking("this system has no Landlock");
+  Ruleset wanted{everything_of_abi_1, 0, 0};
+  if (abi >= 2) wanted.handled_access_fs |= refer;
+  if (abi >= 3) wanted.handled_access_fs |= truncate_files;
+  if (abi >= 4 && !network) wanted.handled_access_net = bind_tcp | connect_tcp;
+  if (abi >= 6) wanted.scoped = scope_sockets | scope_signals;
+  const size_t size = abi >= 6 ? sizeof wanted : abi >= 4 ? 16 : 8;
+  base::Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &wanted, size, 0)));
+  if (!ruleset.valid()) return lacking("no Landlock rules can be made");
+  for (const std::string& path : rooms.read) allow(ruleset.get(), path, reading);
+  for (const std::string& path : rooms.write) allow(ruleset.get(), path, writing | (abi >= 3 ? truncate_files : 0));
+  for (const std::string& path : rooms.run) allow(ruleset.get(), path, reading | LANDLOCK_ACCESS_FS_EXECUTE);
+  for (const std::string& path : rooms.work) allow(ruleset.get(), path, wanted.handled_access_fs);
+  allow(ruleset.get(), "/dev/null", of_a_file);
+  if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return lacking("Landlock does not take its rules");
+  return base::Done{};
 }
 
 base::Status enter_sandbox(const SandboxRooms& rooms) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, most_descriptors);
-  limit(RLIMIT_MEMLOCK, 64 << 10);
+  if (!rooms.locks_memory) limit(RLIMIT_MEMLOCK, 64 << 10);
   limit(RLIMIT_MSGQUEUE, 0);
   limit(RLIMIT_RTPRIO, 0);
   limit(RLIMIT_NICE, 0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return lacking("no_new_privs");
   // Another process of this user must not look into this one, which may hold another client's data.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  TRY(restrict_files(rooms));
-  return restrict_calls();
+  TRY(restrict_files(rooms, false));
+  return restrict_calls(rooms);
 }
 
 }  // namespace server

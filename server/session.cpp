@@ -27,7 +27,8 @@ constexpr std::byte zeros[8] = {};
 bool shows_output(uint32_t opcode) {
   static constexpr uint32_t quiet[] = {api::opcode("cuStreamQuery"), api::opcode("cuEventQuery"),
                                        api::opcode("cuMemAlloc_v2"), api::opcode("cuMemGetInfo_v2"),
-                                       api::opcode("obHostMap")};
+                                       api::opcode("obHostMap"),     api::opcode("obLease"),
+                                       api::opcode("obQueryEvent"),  api::opcode("obQueryStream")};
   return std::ranges::find(quiet, opcode) == std::end(quiet);
 }
 
@@ -53,8 +54,8 @@ class ClientSession::Buffer {
 };
 
 ClientSession::ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks,
-                             Output& output)
-    : link_(std::move(link)), input_(link_), driver_(driver), checks_(checks), output_(output) {}
+                             const device::Leases* leases, Output& output)
+    : link_(std::move(link)), input_(link_), driver_(driver), checks_(checks), leases_(leases), output_(output) {}
 
 void ClientSession::run() {
   std::thread([this] { watch(); }).detach();
@@ -235,6 +236,12 @@ void ClientSession::send_bytes(Kind kind, uint64_t number, const void* bytes, si
 
 void ClientSession::send_data(uint64_t transfer, const void* bytes, size_t size) {
   send_bytes(Kind::data, transfer, bytes, size);
+}
+
+void ClientSession::send_reached(uint64_t watch, CUresult result) {
+  wire::ReachedHead head{static_cast<int32_t>(result), 0};
+  iovec pieces[] = {{}, piece(&head, sizeof head), {}};
+  send(Kind::reached, watch, pieces, sizeof head);
 }
 
 void ClientSession::forward_output() {

@@ -17,6 +17,7 @@
 #include "server/call.h"
 #include "server/cuda/worker.h"
 #include "server/lease.h"
+#include "server/module_store.h"
 #include "server/objects.h"
 #include "server/output.h"
 #include "wire/message.h"
@@ -25,7 +26,8 @@ namespace server {
 
 class ClientSession final : public worker::Session {
  public:
-  ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks, Output& output);
+  ClientSession(links::Link link, const device::Driver& driver, const device::Checks* checks,
+                const device::Leases* leases, Output& output);
 
   // Serves until the client leaves or breaks the protocol; ends the process then, because that frees everything.
   [[noreturn]] void run();
@@ -38,10 +40,16 @@ class ClientSession final : public worker::Session {
 
   const device::Driver& driver() override { return driver_; }
   const device::Checks* checks() override { return checks_; }
+  const device::Leases* leases() override { return leases_; }
   bool add(uint64_t number, const void* type, void* handle) override { return objects_.add(number, type, handle); }
   void remove(uint64_t number) override { objects_.remove(number); }
+  void lend(uint64_t address, size_t size) override { objects_.lend(address, size); }
+  void take_back(uint64_t address) override { objects_.take_back(address); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
+  void send_reached(uint64_t watch, CUresult result) override;
   void run_host_function(uint64_t callback) override;
+  std::optional<std::string> kept_image(const ImageDigest& digest) override { return modules_.read(digest); }
+  void keep_image(std::span<const std::byte> image) override { modules_.write(image); }
 
  private:
   struct Frame {
@@ -71,9 +79,11 @@ class ClientSession final : public worker::Session {
   links::Input input_;
   const device::Driver& driver_;
   const device::Checks* const checks_;
+  const device::Leases* const leases_;
   Output& output_;
   const Lease* lease_ = nullptr;
   Objects objects_;
+  ModuleStore modules_;
   device::Share own_traffic_, *traffic_ = &own_traffic_;
   std::atomic<int> pending_{0};  // first error of a one-way call, until a reply carries it
 

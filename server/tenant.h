@@ -30,7 +30,8 @@ struct Tenant {
   Peer peer;
   Stage stage = Stage::greeting;
   std::string program, token;
-  VirtualGpu vgpu;  // without a name: none
+  bool may_run_programs = false;  // its token says so
+  VirtualGpu vgpu;                // without a name: none
   unsigned slot = 0;
   bool counts = false;  // against the limits of sessions
   ToListener wish{};    // while it is queued

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <tuple>
 
 #include "base/log.h"
 #include "server/clocks.h"
@@ -72,6 +73,7 @@ void Tenants::ended(pid_t worker, uint64_t device_ns) {
   Tenant& tenant = *found->second;
   tenant.device_ns = std::max(tenant.device_ns, device_ns);
   if (tenant.counts) record(tenant, true);
+  write_usage();
   if (auto used = in_use_.find(tenant.vgpu.name); tenant.counts && used != in_use_.end()) {
     used->second.slots[tenant.slot] = false;
     used->second.ledger->used[tenant.slot] = 0;
@@ -177,8 +179,9 @@ int Tenants::tick(uint64_t now) {
     end_idle(now);
     for (auto& [worker, tenant] : tenants_)
       if (tenant->counts) record(*tenant, false);
+    write_usage();
   }
-  if (tenants_.empty()) return -1;
+  if (tenants_.empty() && owed_.empty()) return -1;
   return soon ? moment_ms : sessions > 1 ? look_ms : static_cast<int>(chores_every / 1'000'000);
 }
 
@@ -193,25 +196,23 @@ void Tenants::record(Tenant& tenant, bool over) {
             tenant.device_ns,
             tenant.share->bytes_in.load(),
             tenant.share->bytes_out.load()};
-  Usage more = now;
-  more.sessions -= tenant.recorded.sessions;
-  more.device_ns -= std::min(more.device_ns, tenant.recorded.device_ns);
-  more.bytes_in -= std::min(more.bytes_in, tenant.recorded.bytes_in);
-  more.bytes_out -= std::min(more.bytes_out, tenant.recorded.bytes_out);
+  const std::pair<std::string, std::string> who{tenant.token, tenant.vgpu.name};
+  if (over) past_[who] += now;
+  const Usage more = now.since(tenant.recorded);
   tenant.recorded = now;
-  if (over) {
-    Usage& sum = past_[{tenant.token, tenant.vgpu.name}];
-    sum.sessions += 1;
-    sum.device_ns += now.device_ns;
-    sum.bytes_in += now.bytes_in;
-    sum.bytes_out += now.bytes_out;
+  if (state_ && !more.nothing() && !(tenant.token.empty() && tenant.vgpu.name.empty())) owed_[who] += more;
+}
+
+// What cannot be written now (a full disk) is owed until it can.
+void Tenants::write_usage() {
+  for (auto owed = owed_.begin(); owed != owed_.end();) {
+    std::tie(owed->second.token, owed->second.vgpu) = owed->first;
+    base::Status done = state_->add(owed->second);
+    if (!done && !state_failed_) base::log(base::Level::error, "usage-not-recorded", {{"reason", done.error()}});
+    state_failed_ = !done.ok();
+    if (!done) return;
+    owed = owed_.erase(owed);
   }
-  bool any = more.sessions || more.device_ns || more.bytes_in || more.bytes_out;
-  bool named = !tenant.token.empty() || !tenant.vgpu.name.empty();
-  if (!state_ || !any || !named) return;
-  base::Status done = state_->add(more);
-  if (!done && !state_failed_) base::log(base::Level::error, "usage-not-recorded", {{"reason", done.error()}});
-  state_failed_ = !done.ok();
 }
 
 }  // namespace server

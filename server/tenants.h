@@ -23,6 +23,7 @@ struct TenantOptions {
   unsigned devices = 1;
   bool token_required = false;  // wherever a client comes from
   std::span<const Service> services;
+  bool programs = false;  // tokens that allow it may run programs from elsewhere (outboard serve --exec)
 };
 
 class Tenants {
@@ -71,12 +72,14 @@ class Tenants {
   void settle(Tenant& tenant);  // serves it, queues it or refuses it
   bool let_in(Tenant& tenant);
   base::Status let_in_for_service(Tenant& tenant);
+  base::Status allows_programs(const Tenant& tenant) const;
   void advance_queue();
   VirtualGpuInUse* use(const VirtualGpu& vgpu);
 
   bool share_devices(uint64_t now_ns);
   void end_idle(uint64_t now_ns);
   void record(Tenant& tenant, bool over);
+  void write_usage();
 
   const TenantOptions options_;
   std::optional<State> state_;
@@ -85,7 +88,8 @@ class Tenants {
   std::map<std::string, VirtualGpuInUse> in_use_;
   std::map<std::string, Published> published_;
   std::map<unsigned, FairShare> shares_;  // by device
-  std::map<std::pair<std::string, std::string>, Usage> past_;
+  // By token and virtual GPU: since the start, and what the state has yet to take.
+  std::map<std::pair<std::string, std::string>, Usage> past_, owed_;
   WrongTokens wrong_tokens_;
   uint64_t turns_ = 0, chores_at_ns_ = 0;
   bool state_failed_ = false;

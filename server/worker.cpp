@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 
 #include "base/log.h"
 #include "server/cuda/inventory.h"
+#include "server/devices.h"
 #include "server/direct.h"
 #include "server/greeting.h"
 #include "server/returning.h"
+#include "server/rooms.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 #include "wire/hello.h"
@@ -23,27 +24,15 @@ ClientSession* the_session = nullptr;  // one per worker process; worker::sessio
 
 using Open = const device::Driver* (*)(uint64_t memory_bytes);
 using FindChecks = const device::Checks* (*)();
+using FindLeases = const device::Leases* (*)();
 
 // Before the first byte of the client's. A system that lacks a part of the sandbox gives a weaker one, and says so.
 void confine(const WorkerOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   if (!options.sandbox) return;
-  base::Status entered = enter_sandbox(worker_rooms());
+  base::Status entered = enter_sandbox(worker_rooms(options.device));
   if (!entered) base::log(base::Level::warn, "weak-sandbox", {{"reason", entered.error()}});
 }
-
-}  // namespace
-
-base::Result<void*> load_device(const std::string& name) {
-  if (name != "cpu") return base::Error{"device '" + name + "' is not available in this version; use --device cpu"};
-  std::error_code error;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / "outboard";
-  void* library = dlopen((folder / "libsoftware_device.so").c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return base::Error{std::string("cannot load the software GPU: ") + dlerror()};
-  return library;
-}
-
-namespace {
 
 // Over pipes whoever started this process decided what its client may have (outboard serve --stdio --exec).
 [[noreturn]] void serve_directly(links::Link link, const WorkerOptions& options, const wire::Hello& hello,
@@ -93,6 +82,8 @@ const device::Driver* open_device(links::Link& link, const WorkerOptions& option
   auto open = reinterpret_cast<Open>(dlsym(library, "outboard_device"));
   const device::Driver* driver =
       open ? open(admission.memory_bytes ? admission.memory_bytes : options.memory_bytes) : nullptr;
+  auto failure = reinterpret_cast<const char* (*)()>(dlsym(library, "outboard_failure"));
+  if (!driver && failure) base::log(base::Level::error, "device-failed", {{"reason", failure()}});
   if (!driver) refuse(link, "the server's device does not start; its log says why");
   return driver;
 }
@@ -107,13 +98,14 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 }  // namespace
 
 void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
-  auto library = load_device(options.device);  // no file can be opened later
   auto returns = ReturnPoint::create();
   base::Result<DirectDoor> door = base::Error{"there are no pipes to lead around"};
   if (!monitored && returns) door = DirectDoor::create(returns.value());
   ReturnPoint* const point = returns ? &returns.value() : nullptr;
   DirectDoor* const around = door ? &door.value() : nullptr;
   const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
+  base::Result<void*> library(nullptr);
+  if (!trusted) library = load_device(options.device);  // no file can be opened later
   if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
   if (options.key) link = encrypt(std::move(link), *options.key);
@@ -125,7 +117,10 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   check_right(link, options, hello);
   if (!hello.purpose.empty() && !monitored)
     serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
-  if (trusted) confine(options);
+  if (trusted) {
+    library = load_device(options.device);
+    confine(options);
+  }
   Admission admission = admit(link, hello, monitored.get());
   if (admission.service.valid())
     relay(welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get()),
@@ -138,7 +133,9 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
   link = welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get(), around);
-  auto session = std::make_unique<ClientSession>(std::move(link), *driver, checks, output.value());
+  auto leases = reinterpret_cast<FindLeases>(dlsym(library.value(), "outboard_leases"));
+  auto session =
+      std::make_unique<ClientSession>(std::move(link), *driver, checks, leases ? leases() : nullptr, output.value());
   the_session = session.get();
   session->obey(options.lease);
   if (monitored) {

@@ -25,9 +25,6 @@ struct WorkerOptions {
   std::span<const Service> services;      // for a client that came by other means than a listener
 };
 
-// The device's library, loaded but not started: a listener does this once, so that its workers start faster.
-base::Result<void*> load_device(const std::string& name);
-
 // `monitored`: its listener; nullptr: there is none, and the client has come in by other means.
 // Never returns: exit code 0 when the client left, 1 when something went wrong (it is in the log).
 [[noreturn]] void run_worker(links::Link link, const WorkerOptions& options,

@@ -18,6 +18,7 @@ enum class Kind : uint32_t {
   host_function_done = 9,  // client: it has run
   output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
   memory = 11,   // client: right after the welcome; number 1: the shared memory is in use from here on, 0: it is not
+  reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
   way = 13,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
 };
@@ -42,6 +43,12 @@ struct ReplyHead {
 // Output and data frames: how many bytes of the payload count; those follow.
 struct BytesHead {
   uint64_t size;
+};
+
+// Reached frames.
+struct ReachedHead {
+  int32_t result;  // of the query; not CUDA_SUCCESS: ask
+  int32_t reserved;
 };
 
 // Versions of the protocol that this build speaks. A change of a row's roles or of anything here is a new one.

@@ -12,6 +12,9 @@ inline constexpr int attribute_count = 160;  // CUdevice_attribute values 0..159
 // the compute capability it claims.
 inline constexpr int attribute_runs_every_ptx = 0;
 
+// By this name everybody knows a device that only serves measurements; nothing chooses it by itself.
+inline constexpr const char* null_device_name = "Outboard null device (for measurements: computes nothing)";
+
 struct DeviceFacts {
   char name[256];
   CUuuid uuid;

@@ -15,6 +15,26 @@ struct SharedToken {
   unsigned char bytes[24];
 };
 
+// SHA-256 of a module's image as it travels. Servers keep images of `known_image_from` bytes or more; for smaller ones
+// it is not worth asking.
+struct ImageDigest {
+  unsigned char bytes[32];
+};
+inline constexpr size_t known_image_from = 4096;
+
+// Addresses that the client hands out itself, and how many bytes it may without asking (device/leases.h). Beside it what
+// it wants to know of a fresh context, too: the limits, by CUlimit; UINT64_MAX: ask.
+inline constexpr size_t limit_count = 10;
+struct LeaseAnswer {
+  uint64_t address, size;
+  uint64_t budget;
+  uint64_t limits[limit_count];
+};
+struct MemoryChange {
+  uint64_t address;
+  uint64_t size;  // 0: freed
+};
+
 // cuLaunchKernel's `extra` (CUDA Driver API, "CU_LAUNCH_PARAM_*").
 inline void* const launch_param_end = nullptr;
 inline void* const launch_param_buffer_pointer = reinterpret_cast<void*>(1);

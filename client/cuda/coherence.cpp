@@ -9,10 +9,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "api/window.h"
 #include "base/free_list.h"
+#include "base/log.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/session.h"
@@ -53,7 +55,28 @@ std::byte* bytes_at(uint64_t address) { return reinterpret_cast<std::byte*>(addr
 uint64_t up(uint64_t value) { return (value + page - 1) & ~(page - 1); }
 uint64_t down(uint64_t value) { return value & ~(page - 1); }
 
+// Pages that several variables share are mapped once.
+bool map_pages(uint64_t address, size_t size) {
+  static auto* mapped = new std::set<uint64_t>;
+  std::lock_guard hold(shared().lock);
+  for (uint64_t at = down(address); at < up(address + size); at += page) {
+    if (mapped->contains(at)) continue;
+    constexpr int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void* got = mmap(bytes_at(at), page, PROT_READ | PROT_WRITE, kind, -1, 0);
+    if (got != bytes_at(at)) {
+      if (got != MAP_FAILED) munmap(got, page);
+      base::log(base::Level::error, "a managed variable lies where this process has something else already");
+      return false;
+    }
+    mapped->insert(at);
+  }
+  return true;
+}
+
+// In the window the pages are ours; elsewhere, where a device of the vendor's has its managed variables, they must be
+// free on this side as well.
 bool open_pages(uint64_t address, size_t size) {
+  if (!api::in_window(address)) return map_pages(address, size);
   return mprotect(bytes_at(down(address)), up(address + size) - down(address), PROT_READ | PROT_WRITE) == 0;
 }
 

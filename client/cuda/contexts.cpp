@@ -50,6 +50,7 @@ void deactivate(Context& context) {
   forget_storage(context);
   forget_objects(context);
   context.number = 0;
+  context.limits = Context::unknown_limits();
   if (context.primary) {
     std::lock_guard guard(contexts().lock);
     context.id = ++contexts().last_id;
@@ -366,7 +367,17 @@ OUTBOARD_EXPORT CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent) {
   return client::with_context(hCtx, [&] { return cuStreamWaitEvent(nullptr, hEvent, 0); });
 }
 
+// The device may make another value of it.
 OUTBOARD_EXPORT CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   if (CUresult result = client::require_context()) return result;
+  if (limit < limit_count) client::current()->limits[limit] = Context::unknown_limit;
   return remote::cuCtxSetLimit(limit, value);
+}
+
+OUTBOARD_EXPORT CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
+  if (CUresult result = client::require_context()) return result;
+  bool known = limit < limit_count && client::current()->limits[limit] != Context::unknown_limit;
+  if (!known || !pvalue) return remote::cuCtxGetLimit(pvalue, limit);
+  *pvalue = client::current()->limits[limit];
+  return CUDA_SUCCESS;
 }

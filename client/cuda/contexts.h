@@ -1,9 +1,11 @@
 // Contexts as the program sees them: objects of this process, with the worker's context behind them
 // once they are active. The current-context stack is the thread's and never leaves the process.
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include "api/cuda/device_facts.h"
+#include "api/cuda/internal.h"
 
 namespace client {
 
@@ -16,7 +18,15 @@ struct Context {
   uint64_t id = 0;     // cuCtxGetId: never used twice
   int references = 0;  // primary: retains
   bool primary = false;
-  bool active = false;  // exists at the worker
+  bool active = false;                                          // exists at the worker
+  std::array<uint64_t, limit_count> limits = unknown_limits();  // by CUlimit
+
+  static constexpr uint64_t unknown_limit = UINT64_MAX;
+  static constexpr std::array<uint64_t, limit_count> unknown_limits() {
+    std::array<uint64_t, limit_count> all{};
+    all.fill(unknown_limit);
+    return all;
+  }
 };
 
 // Start: every function but a handful answers CUDA_ERROR_NOT_INITIALIZED before cuInit.

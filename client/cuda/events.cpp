@@ -56,6 +56,7 @@ CUresult told(CUevent event) {
 OUTBOARD_EXPORT CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
   if (CUresult result = client::require_context()) return result;
   if (!phEvent || Flags > 7) return CUDA_ERROR_INVALID_VALUE;
+  if ((Flags & CU_EVENT_INTERPROCESS) && !(Flags & CU_EVENT_DISABLE_TIMING)) return CUDA_ERROR_INVALID_VALUE;
   CUresult result = remote::cuEventCreate(phEvent, Flags);
   if (!result && (Flags & CU_EVENT_INTERPROCESS)) interprocess().add(*phEvent);
   return result;

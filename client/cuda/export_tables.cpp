@@ -11,6 +11,7 @@
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/integrity.h"
+#include "client/management.h"
 
 namespace {
 
@@ -195,6 +196,8 @@ constexpr Known known[] = {
      [] { return tables().tools_module.data(); }},
     {{0x17, 0x34, 0xdc, 0x26, 0x80, 0x0d, 0x47, 0x45, 0x87, 0x26, 0xc0, 0xf1, 0xe7, 0xdd, 0x8b, 0xca},
      [] { return tables().library_1734.data(); }},
+    {{'o', 'u', 't', 'b', 'o', 'a', 'r', 'd', '-', 'n', 'v', 'm', 'l', '-', '0', '1'},
+     [] { return reinterpret_cast<const Slot*>(&client::management_table()); }},
 };
 
 std::string hex_of(const CUuuid& id) {

@@ -9,6 +9,11 @@
 #include "client/cuda/streams.h"
 #include "client/session.h"
 
+// Only Outboard's stand-ins for a driver have it: whoever looks for the vendor's own passes them over
+// (device/nvidia/vendor.cpp).
+extern "C" __attribute__((visibility("default"))) const char outboard_stand_in[];
+const char outboard_stand_in[] = "Outboard";
+
 namespace {
 
 // Default streams become what the server knows before a call leaves (streams.h).
@@ -38,7 +43,7 @@ using namespace api::role;
 
 #define FORWARDED(name, params, waits, ...)                                       \
   OUTBOARD_EXPORT CUresult name params {                                          \
-    static constexpr client::Row row{api::opcode(#name), #name, waits};           \
+    static constexpr client::Row row = client::make_row(#name, waits);            \
     return forward_in_context(row, api::row(&::name __VA_OPT__(, ) __VA_ARGS__)); \
   }
 #define CALL(since, name, params, ...) FORWARDED(name, params, true __VA_OPT__(, ) __VA_ARGS__)

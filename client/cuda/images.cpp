@@ -121,7 +121,7 @@ client::Image client::read_image(const void* image, const api::DeviceFacts& fact
   else if (begins_with(found.data, fatbin_magic))
     shrink(found, facts);
   else if (begins_with(found.data, elf_magic))
-    found.size = 64;  // machine code, which only its header is needed to refuse
+    found.size = image::elf_extent(found.data);
   else
     found.size = std::strlen(static_cast<const char*>(found.data)) + 1;
   return found;

@@ -8,6 +8,7 @@
 #include "client/cuda/context_storage.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/management.h"
 #include "client/session.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -68,7 +69,9 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int, CUdevice) {
   return CUDA_SUCCESS;
 }
 CUresult cuCtxDestroy_v2(CUcontext) { return --contexts_at_worker, CUDA_SUCCESS; }
+CUresult cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = 5, *total = 7, CUDA_SUCCESS; }
 CUresult cuCtxSetLimit(CUlimit, size_t) { return CUDA_SUCCESS; }
+CUresult cuCtxGetLimit(size_t* value, CUlimit) { return *value = 0, CUDA_SUCCESS; }
 }  // namespace remote
 
 namespace {
@@ -225,6 +228,28 @@ TEST_F(Local, CallbackFlagsAreZeroAndLongEnough) {
     ASSERT_GE(count, least);
     for (size_t i = 0; i < count; ++i) EXPECT_EQ(flags[i], 0u);
   }
+}
+
+// NVML tells every device, and of memory only where CUDA may look.
+TEST_F(Local, TheTableOfTheManagementLibraryShowsHiddenDevices) {
+  const void* found = nullptr;
+  ASSERT_EQ(cuGetExportTable(&found, &client::management_id), CUDA_SUCCESS);
+  const auto& table = *static_cast<const client::ManagementTable*>(found);
+  ASSERT_EQ(table.size, sizeof table);
+  EXPECT_EQ(table.count(), 2);
+  EXPECT_STREQ(table.facts(0)->name, "First");
+  size_t free = 0, total = 0;
+  EXPECT_EQ(table.memory(0, &free, &total), CUDA_ERROR_INVALID_DEVICE);
+  EXPECT_EQ(table.memory(1, &free, &total), CUDA_SUCCESS);
+  EXPECT_EQ(free, 5u);
+  EXPECT_EQ(total, 7u);
+  EXPECT_EQ(contexts_at_worker, 0) << "the context in which it asked is given back";
+  EXPECT_EQ(client::current(), nullptr);
+  CUcontext context = nullptr;
+  EXPECT_FALSE(table.in_use(1));
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, 0), CUDA_SUCCESS);
+  EXPECT_TRUE(table.in_use(1));
+  EXPECT_FALSE(table.in_use(0));
 }
 
 TEST_F(Local, ErrorsHaveNamesAndSentences) {

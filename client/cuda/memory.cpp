@@ -10,6 +10,7 @@
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
+#include "client/cuda/leases.h"
 #include "client/session.h"
 
 namespace client {
@@ -81,7 +82,8 @@ OUTBOARD_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = client::check_unsafe_call()) return result;
-  return allocated(remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
+  auto leased = client::lease_memory(dptr, bytesize);
+  return allocated(leased ? *leased : remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
 }
 
 OUTBOARD_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
@@ -110,7 +112,7 @@ OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   }
   client::forget(dptr);
   client::unshare(dptr);
-  return remote::cuMemFree_v2(dptr);
+  return client::return_memory(dptr, range->size) ? client::context_failure() : remote::cuMemFree_v2(dptr);
 }
 
 OUTBOARD_EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {

@@ -9,10 +9,11 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <tuple>
 
 #include "api/cuda/description.h"
-#include "base/log.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/image_sending.h"
 #include "client/cuda/images.h"
 #include "client/cuda/memory_map.h"
 #include "client/session.h"
@@ -78,29 +79,22 @@ bool take_function(wire::Reader& reader, Module& module, uint64_t number) {
   return true;
 }
 
+bool take_variable(wire::Reader& reader, Module& module) {
+  auto record = reader.get<description::VariableRecord>();
+  auto* name = static_cast<const char*>(reader.take(record.name_length));
+  if (!reader.ok()) return false;
+  module.known_variables[{name, record.name_length}] = {record.address, record.size};
+  return true;
+}
+
 bool take_description(std::span<std::byte> bytes, Module& module, uint64_t first) {
   wire::Reader reader(bytes);
   auto header = reader.get<description::Header>();
   for (uint32_t i = 0; reader.ok() && i < header.functions; ++i)
     if (!take_function(reader, module, first + i)) return false;
+  for (uint32_t i = 0; reader.ok() && i < header.variables; ++i)
+    if (!take_variable(reader, module)) return false;
   return reader.ok();
-}
-
-// The JIT's messages go into the program's buffer (CU_JIT_ERROR_LOG_BUFFER) and, as one line, into the log.
-void report(std::string_view text, unsigned count, CUjit_option* options, void** values) {
-  if (text.empty()) return;
-  base::log(base::Level::warn, "module-refused", {{"reason", std::string(text)}});
-  char* buffer = nullptr;
-  size_t* room = nullptr;
-  for (unsigned i = 0; i < count; ++i) {
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER) buffer = static_cast<char*>(values[i]);
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) room = reinterpret_cast<size_t*>(&values[i]);
-  }
-  if (!buffer || !room || !*room) return;
-  size_t length = std::min(text.size(), *room - 1);
-  std::memcpy(buffer, text.data(), length);
-  buffer[length] = 0;
-  *room = length;
 }
 
 CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_option* options = nullptr,
@@ -109,20 +103,17 @@ CUresult load(Module** loaded, const void* image, unsigned count = 0, CUjit_opti
   if (!image) return CUDA_ERROR_INVALID_VALUE;
   client::Image read = client::read_image(image, client::facts_of(client::current()->device));
   if (!read.data) return CUDA_ERROR_INVALID_IMAGE;
-  constexpr size_t numbers = 65536, room = size_t{4} << 20;
+  constexpr size_t numbers = 65536;
   uint64_t first = client::new_number(numbers);
-  std::vector<std::byte> bytes(room);
-  char log[4096];
   CUmodule number = nullptr;
-  size_t described = 0, logged = 0;
-  CUresult result = remote::obModuleLoad(&number, first, read.data, read.size, &described, bytes.data(), bytes.size(),
-                                         &logged, log, sizeof log);
-  if (result) report({log, logged}, count, options, values);
+  client::LoadReply reply;
+  CUresult result = client::send_image(read, &number, first, reply);
+  if (result) client::report_log(reply.log, count, options, values);
   if (result) return result;
   auto module = std::make_unique<Module>();
   module->number = reinterpret_cast<uint64_t>(number);
   module->context = client::current();
-  if (!take_description({bytes.data(), described}, *module, first)) return CUDA_ERROR_UNKNOWN;
+  if (!take_description(reply.description, *module, first)) return CUDA_ERROR_UNKNOWN;
   for (auto& function : module->functions) keep(function.get());
   *loaded = keep(module.release());
   return CUDA_SUCCESS;
@@ -156,10 +147,13 @@ std::vector<char> whole_file(const char* name, bool& read) {
 }
 
 CUresult global(Module& module, const char* name, CUdeviceptr* address, size_t* size) {
+  if (!name) return CUDA_ERROR_INVALID_VALUE;
   CUdeviceptr found = 0;
   size_t bytes = 0;
-  if (!name) return CUDA_ERROR_INVALID_VALUE;
-  if (CUresult result = remote::obModuleGlobal(remote_handle(module), name, &found, &bytes)) return result;
+  if (auto known = module.known_variables.find(name); known != module.known_variables.end())
+    std::tie(found, bytes) = known->second;
+  else if (CUresult result = remote::obModuleGlobal(remote_handle(module), name, &found, &bytes))
+    return result;
   if (!client::find_range(found)) {
     client::remember({found, bytes, client::Kind::device, module.context, 0, nullptr});
     module.variables.push_back(found);

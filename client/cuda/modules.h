@@ -2,6 +2,7 @@
 // so that a stale handle is noticed instead of followed.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,7 +31,8 @@ struct Module {
   uint64_t number = 0;  // 0: unloaded
   Context* context = nullptr;
   std::vector<std::unique_ptr<Function>> functions;
-  std::vector<uint64_t> variables;  // addresses that the program asked for
+  std::vector<uint64_t> variables;                                       // addresses that the program asked for
+  std::map<std::string, std::pair<uint64_t, uint64_t>> known_variables;  // address and size
 };
 
 // The function behind a CUfunction, or behind a CUkernel in the current context; null: neither.

@@ -10,6 +10,7 @@
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
+#include "client/cuda/leases.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
@@ -104,10 +105,13 @@ OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   if (client::capturing(hStream)) return client::capture_free(hStream, dptr);
   CUresult freed = CUDA_SUCCESS;
   if (client::graph::free_block(dptr, freed)) return freed;
+  auto range = client::find_range(dptr);
   if (!client::forget(dptr)) {
     client::check_bad_free("cuMemFreeAsync", dptr);
     return CUDA_ERROR_INVALID_VALUE;
   }
+  // Memory of cuMemAlloc: freed after all work, and so after this stream's.
+  if (client::return_memory(dptr, range->size)) return client::context_failure();
   return remote::cuMemFreeAsync(dptr, client::resolve(hStream));
 }
 

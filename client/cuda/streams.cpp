@@ -13,6 +13,7 @@
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/conditional.h"
+#include "client/cuda/leases.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/modules.h"
 #include "client/cuda/per_thread.h"
@@ -261,6 +262,8 @@ void client::forget_objects(Context& context) {
   forget_shared(context);
   forget_arrays(context);
   forget_textures(context);
+  forget_lease(context);
+  forget_context(context.number);
   std::lock_guard hold(lock);
   std::erase_if(streams(), [&](const auto& entry) { return entry.second.context == &context; });
 }

@@ -8,6 +8,7 @@
 namespace outboard::doctor {
 
 extern const std::vector<Check> windows_checks;          // the Windows side of WSL
+extern const std::vector<Check> windows_desktop_checks;  // Windows' own Remote Desktop
 extern const std::vector<Check> wsl_checks;              // the WSL VM and the distribution
 extern const std::vector<Check> wsl_api_checks;          // OpenCL, Vulkan, OpenGL in WSL
 extern const std::vector<Check> container_start_checks;  // engines that refuse to start a container
@@ -23,10 +24,10 @@ extern const std::vector<Check> graphics_checks;  // OpenCL, Vulkan, EGL and GLX
 extern const std::vector<Check> program_checks;   // the program and its environment
 
 inline std::vector<const std::vector<Check>*> check_subjects() {
-  return {&windows_checks,      &wsl_checks,       &wsl_api_checks,         &container_start_checks,
-          &container_checks,    &cluster_checks,   &nvidia_module_checks,   &nvidia_hardware_checks,
-          &nvidia_state_checks, &amd_intel_checks, &virtual_machine_checks, &library_checks,
-          &graphics_checks,     &program_checks};
+  return {&windows_checks,         &windows_desktop_checks, &wsl_checks,       &wsl_api_checks,
+          &container_start_checks, &container_checks,       &cluster_checks,   &nvidia_module_checks,
+          &nvidia_hardware_checks, &nvidia_state_checks,    &amd_intel_checks, &virtual_machine_checks,
+          &library_checks,         &graphics_checks,        &program_checks};
 }
 
 // Whether a command's output holds one of a cause's messages; shows it.

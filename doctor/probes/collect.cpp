@@ -21,6 +21,8 @@ Collected run_all(const std::vector<probes::Probe>& all, const probes::Place& pl
 
 Collected collect(const probes::Place& place) { return run_all(probes::all_probes(), place); }
 
+Collected collect_desktop(const probes::Place& place) { return run_all(probes::desktop_probes(), place); }
+
 base::Result<Collected> collect(const probes::Place& place, const std::vector<std::string>& command) {
   probes::Program program = TRY(probes::find_program(place, command));
   std::vector<probes::Probe> all = probes::all_probes();

@@ -17,6 +17,9 @@ struct Collected {
 // Runs every probe. Nothing is written, no right is asked for, no GPU library is loaded in this process.
 Collected collect(const probes::Place& place);
 
+// What outboard doctor desktop looks at: the Windows side of WSL, its Remote Desktop, and where this is.
+Collected collect_desktop(const probes::Place& place);
+
 // The same for a program that is to run: reads it, without running it, into "p:app.*" and the like (program.h). An
 // error: there is no such program.
 base::Result<Collected> collect(const probes::Place& place, const std::vector<std::string>& command);

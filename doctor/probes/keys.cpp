@@ -84,6 +84,12 @@ constexpr Key table[] = {
     {"w:gpu.*", true, "Win32_PnPEntity, Win32_VideoController: a line for each GPU, NVIDIA before AMD before Intel"},
     {"w:docker.backend", true, "Docker Desktop's settings-store.json: wsl2 or hyper-v"},
     {"w:hypervisor.vm", true, "Win32_ComputerSystem: whether Windows itself is a virtual machine"},
+    {"w:rdp.session", true, "whether this is a Remote Desktop session: Windows' SESSIONNAME"},
+    {"w:rdp.event*", true,
+     "for desktop: the last such event of RemoteDesktopServices-RdpCoreTS/Operational, in one line"},
+    {"w:rdp.adapters", true,
+     "for desktop: CreateDXGIFactory1's adapters through powershell.exe, in order, a line each"},
+    {"w:rdp.*", true, "for desktop: Remote Desktop's registry values in decimal, policies before settings"},
     {"w:*", true, "one call of powershell.exe; reg.exe where it does not answer"},
 };
 

@@ -29,6 +29,8 @@ void probe_driver_store(const Place& place, Sink& sink);
 void probe_windows(const Place& place, Sink& sink);
 void probe_windows_nvidia(const Place& place, Sink& sink);
 void probe_windows_wsl(const Place& place, Sink& sink);
+void probe_windows_desktop(const Place& place, Sink& sink);
+void probe_windows_adapters(const Place& place, Sink& sink);
 
 // Drivers, asked in this child.
 void probe_dxg(const Place& place, Sink& sink);
@@ -47,6 +49,8 @@ void probe_opengl(const Place& place, Sink& sink);
 std::vector<Probe> command_probes();
 // All of them.
 std::vector<Probe> all_probes();
+// Those of outboard doctor desktop alone.
+std::vector<Probe> desktop_probes();
 
 // GPU variables that the nearest ancestor that has any has, and this process has not.
 struct Lost {

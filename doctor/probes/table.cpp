@@ -58,4 +58,15 @@ std::vector<Probe> all_probes() {
   return probes;
 }
 
+std::vector<Probe> desktop_probes() {
+  return {{"Windows", "w:*", driver_time, probe_windows},
+          {"nvidia-smi.exe", "w:nvsmi.*", driver_time, probe_windows_nvidia},
+          {"Remote Desktop", "w:rdp.event* w:rdp.*", driver_time, probe_windows_desktop},
+          {"DXGI", "w:rdp.adapters", milliseconds(10000), probe_windows_adapters},
+          files_of("kernel", "f:/proc/version f:/proc/sys/*"),
+          {"environment", "e:*", usual_time, probe_environment},
+          {"identity", "i:*", usual_time, probe_identity},
+          {"virtualization", "p:virt p:virt.*", usual_time, probe_virtualization}};
+}
+
 }  // namespace outboard::doctor::probes

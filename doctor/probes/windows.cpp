@@ -4,7 +4,7 @@
 #include <map>
 
 #include "doctor/probes/command.h"
-#include "doctor/probes/files.h"
+#include "doctor/probes/interop.h"
 #include "doctor/probes/probes.h"
 #include "doctor/probes/text.h"
 
@@ -36,29 +36,6 @@ foreach($v in Get-CimInstance Win32_VideoController){
  say 'driver' ($v.PNPDeviceID+'|'+$v.DriverVersion+'|'+$(if($v.DriverDate){$v.DriverDate.ToString('yyyy-MM-dd')})) }
 say 'end' 'yes'
 )";
-
-std::string system_folder(const Place& place) {
-  std::string mount = ini_value(read(place, "/etc/wsl.conf").text, "automount", "root");
-  std::erase(mount, '"');
-  while (mount.ends_with('/')) mount.pop_back();
-  return (mount.empty() ? "/mnt" : mount) + "/c/Windows/System32";
-}
-
-// The program's path for run_command: in Windows' folder, else by the name in the folders of commands.
-std::string program(const Place& place, const std::string& inside, const std::string& name) {
-  std::string path = system_folder(place) + "/" + inside;
-  return is_there(place, path) ? below(place, path) : name;
-}
-
-// Whether Windows can be asked; says why not.
-bool can_ask(const Place& place, const char* keys, Sink& sink) {
-  if (!is_wsl(place)) return false;
-  bool on = false;
-  for (const std::string& path : find(place, "/proc/sys/fs/binfmt_misc/WSLInterop*").paths)
-    on |= word(place, path).starts_with("enabled");
-  if (!on) sink.unknown(keys, "Windows cannot be asked from here: interop is off or this is a container");
-  return on;
-}
 
 struct Device {
   std::string id, name, status, problem, driver, date, vendor;
@@ -106,11 +83,6 @@ bool is_virtual(const std::string& computer) {
   return std::any_of(signs.begin(), signs.end(), [&](const char* sign) { return contains(low, sign); });
 }
 
-std::string replace_line_ends(std::string text) {
-  for (size_t at = text.find("\\n"); at != std::string::npos; at = text.find("\\n", at + 1)) text.replace(at, 2, "\n");
-  return text;
-}
-
 void say_answer(const std::string& answer, Sink& sink) {
   std::map<std::string, Device> devices;
   std::vector<std::string> ids;
@@ -148,7 +120,6 @@ void say_answer(const std::string& answer, Sink& sink) {
   say_devices(std::move(found), sink);
 }
 
-// "    CurrentBuild    REG_SZ    22631": what reg.exe prints for a key. Numbers are hexadecimal there.
 bool say_registry(const Place& place, Sink& sink) {
   struct Key {
     const char* path;
@@ -159,18 +130,9 @@ bool say_registry(const Place& place, Sink& sink) {
   constexpr std::array wanted = {"CurrentBuild", "UBR", "DisplayVersion", "InstallationType", "ProductName"};
   bool any = false;
   for (const Key& key : keys) {
-    Output output = run_command(place, {program(place, "reg.exe", "reg.exe"), "query", key.path}, milliseconds(500));
-    for (const std::string& line : lines(from_windows(output.out))) {
-      size_t type = line.find("REG_");
-      if (type == std::string::npos) continue;
-      std::string name(trim(line.substr(0, type)));
-      size_t space = std::min(line.find(' ', type), line.size());
-      std::string value(trim(line.substr(space)));
+    for (const auto& [name, value] : query_registry(place, key.path).values) {
       bool is_policy = *key.start && name.starts_with("Allow");
       bool is_version = !*key.start && std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-      if (value.starts_with("0x") && value.size() <= 10 &&
-          value.find_first_not_of("0123456789abcdefABCDEF", 2) == value.npos && value.size() > 2)
-        value = std::to_string(std::stoul(value.substr(2), nullptr, 16));
       if (is_policy || is_version) sink.set("w:" + std::string(key.start) + name, value);
       any |= is_policy || is_version;
     }
@@ -192,9 +154,7 @@ std::string column(const std::vector<std::string>& rows, size_t index) {
 
 void probe_windows(const Place& place, Sink& sink) {
   if (!can_ask(place, "w:*", sink)) return;
-  std::string shell = program(place, "WindowsPowerShell/v1.0/powershell.exe", "powershell.exe");
-  Output output =
-      run_command(place, {shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", script}, interop_time);
+  Output output = run_powershell(place, script, interop_time);
   std::string answer = from_windows(output.out);
   if (contains(answer, "CurrentBuild=")) {
     say_answer(answer, sink);

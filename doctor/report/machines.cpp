@@ -44,9 +44,10 @@ ordered_json evidence(const Evidence& item) {
 }
 
 // A step is safe when it is for this machine, needs no rights and restarts nothing.
-ordered_json step(const Step& step) {
+ordered_json step(const Step& step, const Finding& found) {
   ordered_json object = {{"say", step.say}};
   if (!step.run.empty()) object["cmd"] = step.run;
+  if (std::string undo = undo_of(step, found); !undo.empty()) object["undo"] = undo;
   object["side"] = step.side;
   object["needs"] = step.needs;
   object["safe"] = step.needs.empty() && step.side == "linux";
@@ -67,7 +68,7 @@ ordered_json finding(const Finding& found, const Finding* root) {
   object["missing"] = found.missing;
   object["explanation"] = text.explanation;
   object["fix"] = ordered_json::array();
-  for (const Step& each : text.fix) object["fix"].push_back(step(each));
+  for (const Step& each : text.fix) object["fix"].push_back(step(each, found));
   object["remedies"] = text.remedies;
   object["docs"] = text.sources;
   return object;

@@ -34,7 +34,7 @@ class Writer {
     verdict();
     if (const Finding* root = diagnosis_.root()) {
       finding(*root);
-      steps(cause(root->check->id));
+      steps(*root);
       equals(*root);
     } else if (diagnosis_.verdict == Verdict::unexplained) {
       observed();
@@ -106,13 +106,19 @@ class Writer {
     return text;
   }
 
-  void steps(const Cause& cause) {
+  void steps(const Finding& finding) {
     heading("What to do");
     size_t number = 0;
-    for (const Step& step : cause.fix) {
+    for (const Step& step : cause(finding.check->id).fix) {
       paragraph(std::to_string(++number) + ". " + step.say + " (" + who(step) + ")");
-      if (!step.run.empty()) text_ += "       " + coloured(step.run, "36") + "\n";
+      commands(step, finding);
     }
+  }
+
+  void commands(const Step& step, const Finding& finding) {
+    if (!step.run.empty()) text_ += "       " + coloured(step.run, "36") + "\n";
+    std::string undo = undo_of(step, finding);
+    if (!undo.empty()) text_ += "       to take it back: " + coloured(undo, "36") + "\n";
   }
 
   void equals(const Finding& root) {
@@ -148,10 +154,11 @@ class Writer {
       first = false;
       paragraph(std::string(other.check->id) + "  " + cause(other.check->id).title);
       if (style_.all || !root) evidence(other.evidence, most_evidence);
-      if (!root && !cause(other.check->id).fix.empty()) {
-        const Step& step = cause(other.check->id).fix[0];
-        paragraph(step.say + " (" + who(step) + ")", 4);
-        if (!step.run.empty()) text_ += "       " + step.run + "\n";
+      // Settings can all be mended at once; other causes would change what comes next.
+      const auto& fix = cause(other.check->id).fix;
+      if (!fix.empty() && (!root || !fix[0].setting.empty())) {
+        paragraph(fix[0].say + " (" + who(fix[0]) + ")", 4);
+        commands(fix[0], other);
       }
     }
   }

@@ -15,6 +15,7 @@ std::string name_of_api(const std::string& api) {
                                                            {"egl", "EGL"},
                                                            {"level-zero", "Level Zero"},
                                                            {"sycl", "SYCL"},
+                                                           {"desktop", "Windows' Remote Desktop with the GPU"},
                                                            {"none", "no GPU interface"}};
   auto found = names.find(api);
   return found == names.end() ? api : found->second;
@@ -38,6 +39,11 @@ std::string name_of_fact(const std::string& key) {
                                                            {"w:hypervisor.vm", "Windows is a VM"},
                                                            {"w:arch", "Windows processor"},
                                                            {"w:wsl.last_error", "wsl.exe said"},
+                                                           {"w:rdp.*", "Windows' Remote Desktop"},
+                                                           {"w:rdp.EditionID", "Windows edition"},
+                                                           {"w:rdp.adapters", "adapters, as programs see them"},
+                                                           {"w:rdp.event170", "event 170 of Remote Desktop"},
+                                                           {"w:rdp.event162", "event 162 of Remote Desktop"},
                                                            {"w:docker.backend", "Docker Desktop's engine"},
                                                            {"w:dda.assignable", "devices given to VMs"},
                                                            {"p:dxg.open", "opening /dev/dxg"},
@@ -84,6 +90,7 @@ std::string name_of_fact(const std::string& key) {
                                                            {"k:dmesg", "kernel's log"}};
   if (auto found = names.find(key); found != names.end()) return found->second;
   std::string rest = key.size() > 2 ? key.substr(2) : key;
+  if (key.starts_with("w:rdp.")) return key.substr(std::string_view("w:rdp.").size());
   if (key.starts_with("e:")) return "$" + rest;
   if (key.starts_with("c:")) return rest + " said";
   return rest;

@@ -40,6 +40,14 @@ bool is_mapped(uint64_t address, size_t size) {
 
 void* at(uint64_t address) { return reinterpret_cast<void*>(address); }
 
+// At the same address, for all contexts (CUDA Driver API, "Unified Addressing"). The software GPU sees all memory of
+// its process and has no need of it; without a context nobody can use the memory yet.
+CUresult show_to_device(void* bytes, size_t size) {
+  constexpr unsigned portable = 1, mapped = 2;  // CU_MEMHOSTREGISTER_PORTABLE, _DEVICEMAP
+  CUresult result = session().driver().cuMemHostRegister_v2(bytes, size, portable | mapped);
+  return result == CUDA_ERROR_NOT_SUPPORTED || result == CUDA_ERROR_INVALID_CONTEXT ? CUDA_SUCCESS : result;
+}
+
 }  // namespace
 
 void share_host_area(int descriptor) { host_memory().area = base::Fd(descriptor); }
@@ -54,6 +62,10 @@ CUresult obHostMap(uint64_t address, size_t size) {
                               : mmap(at(address), size, access,
                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   if (mapped == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (CUresult result = show_to_device(mapped, size)) {
+    munmap(mapped, size);
+    return result;
+  }
   host_memory().mapped[address] = size;
   return CUDA_SUCCESS;
 }
@@ -63,6 +75,7 @@ CUresult obHostUnmap(uint64_t address, size_t size) {
   auto found = host_memory().mapped.find(address);
   if (found == host_memory().mapped.end() || found->second != size) return CUDA_ERROR_INVALID_VALUE;
   host_memory().mapped.erase(found);
+  session().driver().cuMemHostUnregister(at(address));  // it may have gone with its context
   if (munmap(at(address), size) < 0) return CUDA_ERROR_INVALID_VALUE;
   if (host_memory().area.valid())  // the memory goes back to the machine
     fallocate(host_memory().area.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

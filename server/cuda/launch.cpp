@@ -1,8 +1,10 @@
 // Launches, host functions and copies whose bytes go to the client by themselves.
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
+#include "server/cuda/pinned.h"
 #include "server/cuda/worker.h"
 
 namespace worker {
@@ -48,7 +50,7 @@ namespace {
 struct Transfer {
   uint64_t number = 0;
   size_t size = 0;
-  std::vector<std::byte> bytes;
+  PinnedBytes bytes;
   const void* view = nullptr;  // instead of `bytes`: device memory that the processor can read
 };
 
@@ -56,19 +58,22 @@ class Staging {
  public:
   std::unique_ptr<Transfer> take(uint64_t number, size_t size) {
     std::unique_ptr<Transfer> transfer;
+    std::vector<std::unique_ptr<Transfer>> beyond;
     {
       std::lock_guard hold(lock_);
       if (!free_.empty()) transfer = std::move(free_.back()), free_.pop_back();
+      while (free_.size() > most_kept) beyond.push_back(std::move(free_.back())), free_.pop_back();
     }
     if (!transfer) transfer = std::make_unique<Transfer>();
     transfer->number = number;
     transfer->size = size;
-    if (transfer->bytes.size() < size) transfer->bytes.resize(size);
+    transfer->bytes.room(size);
     return transfer;
   }
+  // From a host function, which may not call the driver: so nothing is unpinned here.
   void give(std::unique_ptr<Transfer> transfer) {
     std::lock_guard hold(lock_);
-    if (free_.size() < most_kept) free_.push_back(std::move(transfer));
+    free_.push_back(std::move(transfer));
   }
 
  private:
@@ -95,12 +100,12 @@ CUresult obCopyToHostAsync(uint64_t transfer, CUdeviceptr source, size_t size, C
   pending->size = size;
   pending->view = readable ? reinterpret_cast<const void*>(source) : nullptr;
   if (!readable)
-    if (CUresult result = driver.cuMemcpyDtoHAsync_v2(pending->bytes.data(), source, size, stream)) return result;
+    if (CUresult result = driver.cuMemcpyDtoHAsync_v2(pending->bytes.get(), source, size, stream)) return result;
   CUresult result = driver.cuLaunchHostFunc(
       stream,
       [](void* data) {
         std::unique_ptr<Transfer> done(static_cast<Transfer*>(data));
-        session().send_data(done->number, done->view ? done->view : done->bytes.data(), done->size);
+        session().send_data(done->number, done->view ? done->view : done->bytes.get(), done->size);
         staging().give(std::move(done));
       },
       pending);

@@ -1,6 +1,7 @@
 // Modules: loaded through the device's own functions, described for the client, kernels numbered.
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include "api/roles.h"
 #include "image/bundle.h"
 #include "image/fatbin.h"
+#include "image/variables.h"
 #include "server/cuda/worker.h"
 
 namespace worker {
@@ -21,7 +23,9 @@ namespace description = api::description;
 struct Loaded {
   std::vector<std::byte> description;
   uint64_t first_function = 0, functions = 0;
+  std::set<CUdeviceptr> variables;  // that the client has asked for
 };
+constexpr size_t most_variables = 4096;  // others are asked for by name
 std::mutex lock;
 std::unordered_map<CUmodule, Loaded> loaded;
 
@@ -51,7 +55,25 @@ CUresult describe_function(CUfunction function, std::vector<std::byte>& bytes) {
   return CUDA_SUCCESS;
 }
 
-CUresult describe(CUmodule module, uint64_t first, Loaded& entry) {
+// The driver lists no variables, so it is asked for those that the image's PTX declares.
+uint32_t describe_variables(CUmodule module, std::span<const std::byte> image, std::vector<std::byte>& bytes) {
+  uint32_t count = 0;
+  for (const std::string& name : image::variables_of(image, most_variables)) {
+    description::VariableRecord record{};
+    CUdeviceptr address = 0;
+    size_t size = 0;
+    if (session().driver().cuModuleGetGlobal_v2(&address, &size, module, name.c_str())) continue;
+    record.address = address;
+    record.size = size;
+    record.name_length = static_cast<uint32_t>(name.size());
+    append(bytes, &record, sizeof record);
+    append(bytes, name.data(), name.size());
+    ++count;
+  }
+  return count;
+}
+
+CUresult describe(CUmodule module, std::span<const std::byte> image, uint64_t first, Loaded& entry) {
   const device::Driver& driver = session().driver();
   unsigned count = 0;
   if (CUresult result = driver.cuModuleGetFunctionCount(&count, module)) return result;
@@ -62,6 +84,8 @@ CUresult describe(CUmodule module, uint64_t first, Loaded& entry) {
   append(entry.description, &header, sizeof header);
   for (CUfunction function : functions)
     if (CUresult result = describe_function(function, entry.description)) return result;
+  header.variables = describe_variables(module, image, entry.description);
+  std::memcpy(entry.description.data(), &header, sizeof header);
   entry.first_function = first;
   for (CUfunction function : functions) {
     if (!session().add(first + entry.functions, &api::type_of<CUfunction>, function)) return CUDA_ERROR_INVALID_VALUE;
@@ -72,6 +96,7 @@ CUresult describe(CUmodule module, uint64_t first, Loaded& entry) {
 
 void forget(const Loaded& entry) {
   for (uint64_t i = 0; i < entry.functions; ++i) session().remove(entry.first_function + i);
+  for (CUdeviceptr variable : entry.variables) session().take_back(variable);
 }
 
 }  // namespace
@@ -85,9 +110,21 @@ struct LinkWrapper {
   const void* const* parts = nullptr;
 };
 
+// Devices take an image's word for where it ends; it must end within what the client sent.
+bool ends_within(const void* image, size_t size) {
+  constexpr uint32_t fatbin_magic = 0xba55ed50, elf_magic = 0x464c457f;
+  uint32_t magic = 0;
+  if (size >= sizeof magic) std::memcpy(&magic, image, sizeof magic);
+  if (magic == fatbin_magic) return size >= 16 && image::fatbin_extent(image) <= size;
+  if (magic == LinkWrapper{}.magic) return false;  // it names addresses, which a client has no business with
+  if (magic == elf_magic) return size >= 64 && image::elf_extent(image, size) != 0;
+  return std::memchr(image, 0, size) != nullptr;
+}
+
 CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, CUjit_option* options, void** values) {
   const device::Driver& driver = session().driver();
   auto parts = image::unbundle({static_cast<const std::byte*>(image), size});
+  if (!parts && !ends_within(image, size)) return CUDA_ERROR_INVALID_IMAGE;
   if (!parts) return driver.cuModuleLoadDataEx(module, image, count, options, values);
   std::vector<const void*> list;
   for (const auto& part : parts.value()) {
@@ -105,31 +142,55 @@ CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, 
   return driver.cuModuleLoadDataEx(module, &wrapper, count, options, values);
 }
 
+// What the client is told of a module.
+struct Answer {
+  size_t* described;
+  void* description;
+  size_t room;
+  size_t* logged;
+  void* log;
+  size_t log_room;
+};
+
+CUresult load_and_describe(CUmodule* module, uint64_t first_function, std::span<const std::byte> image, Answer answer) {
+  std::string messages(4096, 0);
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* values[] = {messages.data(), reinterpret_cast<void*>(messages.size())};
+  CUresult result = load(module, image.data(), image.size(), 2, options, values);
+  *answer.logged = std::min(std::strlen(messages.c_str()), answer.log_room);
+  std::memcpy(answer.log, messages.data(), *answer.logged);
+  *answer.described = 0;
+  if (result) return result;
+  Loaded entry;
+  if ((result = describe(*module, image, first_function, entry))) {
+    forget(entry);
+    session().driver().cuModuleUnload(*module);
+    return result;
+  }
+  *answer.described = entry.description.size();
+  std::memcpy(answer.description, entry.description.data(), std::min(entry.description.size(), answer.room));
+  std::lock_guard hold(lock);
+  loaded[*module] = std::move(entry);
+  return CUDA_SUCCESS;
+}
+
 }  // namespace
 
 CUresult obModuleLoad(CUmodule* module, uint64_t first_function, const void* bundle, size_t size, size_t* described,
                       void* text, size_t room, size_t* logged, void* log, size_t log_room) {
-  const device::Driver& driver = session().driver();
-  std::string messages(4096, 0);
-  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void* values[] = {messages.data(), reinterpret_cast<void*>(messages.size())};
-  CUresult result = load(module, bundle, size, 2, options, values);
-  *logged = std::min(std::strlen(messages.c_str()), log_room);
-  std::memcpy(log, messages.data(), *logged);
-  *described = 0;
-  if (result) return result;
-  Loaded entry;
-  result = describe(*module, first_function, entry);
-  if (result) {
-    forget(entry);
-    driver.cuModuleUnload(*module);
-    return result;
-  }
-  *described = std::min(entry.description.size(), room);
-  std::memcpy(text, entry.description.data(), *described);
-  std::lock_guard hold(lock);
-  loaded[*module] = std::move(entry);
-  return CUDA_SUCCESS;
+  std::span image(static_cast<const std::byte*>(bundle), size);
+  CUresult result = load_and_describe(module, first_function, image, {described, text, room, logged, log, log_room});
+  if (result == CUDA_SUCCESS && size >= known_image_from) session().keep_image(image);
+  return result;
+}
+
+CUresult obModuleLoadKnown(CUmodule* module, uint64_t first_function, const ImageDigest* digest, size_t* described,
+                           void* text, size_t room, size_t* logged, void* log, size_t log_room) {
+  *described = *logged = 0;
+  auto image = session().kept_image(*digest);
+  if (!image) return CUDA_ERROR_NOT_FOUND;
+  return load_and_describe(module, first_function, std::as_bytes(std::span(*image)),
+                           {described, text, room, logged, log, log_room});
 }
 
 CUresult obModuleDescribe(CUmodule module, size_t offset, void* text, size_t size) {
@@ -143,7 +204,11 @@ CUresult obModuleDescribe(CUmodule module, size_t offset, void* text, size_t siz
 }
 
 CUresult obModuleGlobal(CUmodule module, const char* name, CUdeviceptr* address, size_t* size) {
-  return session().driver().cuModuleGetGlobal_v2(address, size, module, name);
+  if (CUresult result = session().driver().cuModuleGetGlobal_v2(address, size, module, name)) return result;
+  std::lock_guard hold(lock);
+  auto found = loaded.find(module);
+  if (found != loaded.end() && found->second.variables.insert(*address).second) session().lend(*address, *size);
+  return CUDA_SUCCESS;
 }
 
 CUresult obModuleUnload(CUmodule module) {

@@ -1,5 +1,6 @@
 // What a server keeps: virtual GPUs, tokens, and what was used.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -23,6 +24,7 @@ struct Token {
   int64_t created = 0;  // seconds since 1970
   int64_t expires = 0;  // 0: never
   bool revoked = false;
+  bool programs = false;  // its bearer may run programs as the server's user (outboard exec)
   std::array<uint8_t, 16> salt{};
   std::array<uint8_t, 32> verifier{};
 };
@@ -31,6 +33,25 @@ struct Token {
 struct Usage {
   std::string token, vgpu;
   uint64_t sessions = 0, device_ns = 0, bytes_in = 0, bytes_out = 0;
+
+  Usage& operator+=(const Usage& more) {
+    sessions += more.sessions;
+    device_ns += more.device_ns;
+    bytes_in += more.bytes_in;
+    bytes_out += more.bytes_out;
+    return *this;
+  }
+  // What came since `earlier`; clocks that seem to run backwards give nothing.
+  Usage since(const Usage& earlier) const {
+    auto rise = [](uint64_t now, uint64_t then) { return now - std::min(now, then); };
+    return {token,
+            vgpu,
+            rise(sessions, earlier.sessions),
+            rise(device_ns, earlier.device_ns),
+            rise(bytes_in, earlier.bytes_in),
+            rise(bytes_out, earlier.bytes_out)};
+  }
+  bool nothing() const { return !sessions && !device_ns && !bytes_in && !bytes_out; }
 };
 
 // "small", "team-a.2": what virtual GPUs and tokens may be called.

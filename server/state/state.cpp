@@ -24,6 +24,12 @@ constexpr const char* tables =
     " PRIMARY KEY (token, vgpu)) STRICT;"
     "PRAGMA user_version=1;"
     "COMMIT";
+// Version 2: tokens by which programs may be run.
+constexpr const char* second_version =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE tokens ADD COLUMN programs INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version=2;"
+    "COMMIT";
 
 VirtualGpu read_virtual_gpu(const Statement& row) {
   return {row.text(0),
@@ -35,7 +41,8 @@ VirtualGpu read_virtual_gpu(const Statement& row) {
 }
 
 Token read_token(const Statement& row) {
-  Token token{row.text(0), row.text(1), row.text(2), row.number(3), row.number(4), row.number(5) != 0, {}, {}};
+  Token token{row.text(0),        row.text(1), row.text(2), row.number(3), row.number(4), row.number(5) != 0,
+              row.number(8) != 0, {},          {}};
   bool whole =
       row.bytes(6, token.salt.data(), token.salt.size()) && row.bytes(7, token.verifier.data(), token.verifier.size());
   token.revoked = token.revoked || !whole;  // a damaged token opens nothing
@@ -87,10 +94,12 @@ base::Result<State> State::open(const std::string& folder) {
 base::Status State::set_up() {
   Statement version = database_.prepare("PRAGMA user_version");
   if (!version.step()) return database_.error();
-  if (version.number(0) > 1) return base::Error{"the server's state was written by a newer Outboard; update this one"};
-  if (version.number(0) == 1) return base::Done{};
+  if (version.number(0) > 2) return base::Error{"the server's state was written by a newer Outboard; update this one"};
+  const int64_t found = version.number(0);
   version = {};
-  return database_.run(tables);
+  if (found < 1) TRY(database_.run(tables));
+  if (found < 2) TRY(database_.run(second_version));
+  return base::Done{};
 }
 
 base::Status State::finish(Statement& statement) {
@@ -149,9 +158,11 @@ base::Status State::remove_virtual_gpu(const std::string& name) {
 // --- tokens
 
 base::Status State::add(const Token& token) {
-  Statement insert = database_.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, 0, ?, ?)");
+  Statement insert = database_.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)");
   insert.bind(token.id).bind(token.name).bind(token.vgpu).bind(token.created).bind(token.expires);
-  insert.bind(token.salt.data(), token.salt.size()).bind(token.verifier.data(), token.verifier.size());
+  insert.bind(token.salt.data(), token.salt.size())
+      .bind(token.verifier.data(), token.verifier.size())
+      .bind(int64_t{token.programs});
   return finish(insert);
 }
 

@@ -17,7 +17,7 @@ printf '{"f:/proc/version":"Linux version 6.1.0","p:cuda.cuInit":"0","p:cuda.cou
 "$outboard" doctor --replay "$work/well.json" >/dev/null; expect $? 0 "all is well"
 "$outboard" doctor vulkan --replay "$work/well.json" >/dev/null; expect $? 3 "an interface nothing is known of"
 
-"$outboard" doctor --list-checks | grep -c . | grep -qx 166 || fail "--list-checks"
+"$outboard" doctor --list-checks | grep -c . | grep -qx 178 || fail "--list-checks"
 "$outboard" doctor --explain wsl-02 | grep -q 19044 || fail "--explain"
 "$outboard" doctor --explain WSL-99 2>/dev/null; expect $? 4 "an unknown id"
 "$outboard" doctor --explain-text 'could not select device driver' | grep -q DOCK-02 || fail "--explain-text"
@@ -48,6 +48,15 @@ END
 "$outboard" doctor --replay "$work/NV-29.json" >/dev/null; expect $? 2 "works with limits"
 said=$("$outboard" doctor --replay "$work/WSL-19.json" --fix --yes)
 [[ $said == *"+/usr/lib/wsl/lib"*"Nothing was changed"* ]] || fail "a replay only shows mends: $said"
+# Windows' Remote Desktop: only asked for, and nothing is guessed where Windows was not asked.
+printf '{"f:/proc/version":"Linux version 5.15.167.4-microsoft-standard-WSL2","w:InstallationType":"Server","w:rdp.asked":"yes","w:rdp.EditionID":"ServerStandard","w:rdp.bEnumerateHWBeforeSW":"0","w:rdp.AVCHardwareEncodePreferred":"1","w:rdp.AVC444ModePreferred":"1","w:rdp.DWMFRAMEINTERVAL":"15","w:rdp.event170":"AVC hardware encoder enabled: 1","w:rdp.event162":"AVC available: 1, Initial Profile: 2048","p:cuda.cuInit":"0"}' >"$work/desktop.json"
+said=$("$outboard" doctor desktop --replay "$work/desktop.json"); expect $? 1 "a session in software"
+[[ $said == *"RDP-04"*"/v bEnumerateHWBeforeSW /t REG_DWORD /d 1 /f"*"to take it back"*"/d 0 /f"* ]] || fail "a registry mend with its undo: $said"
+"$outboard" doctor desktop --replay "$work/well.json" --quiet | grep -q . && fail "Windows was not asked"
+"$outboard" doctor --replay "$work/desktop.json" --quiet | grep -q RDP && fail "desktop was not asked for"
+said=$("$outboard" doctor desktop --replay "$work/desktop.json" --fix --yes)
+[[ $said == *"run: reg.exe add"*"Nothing was changed"* ]] || fail "a registry mend is shown: $said"
+
 XDG_STATE_HOME=$work "$outboard" doctor --undo 2>/dev/null; expect $? 4 "nothing to take back"
 
 # This machine: a verdict within the time, and a snapshot that gives the same verdict elsewhere.

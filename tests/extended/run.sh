@@ -14,8 +14,7 @@ declare -A packages=(
 failed=0
 count=0
 mkdir -p "$folder"
-# JAX needs more than can be installed (docs/packages.md): it is run when it is named, and fails.
-for name in ${*:-cupy numba pytorch}; do
+for name in ${*:-cupy numba pytorch jax}; do
   environment=$folder/$name
   if [ ! -e "$environment/ready" ]; then
     rm -rf "$environment"

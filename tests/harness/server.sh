@@ -7,7 +7,7 @@ case $action in
     mkdir -p "$folder"
     [ -f "$folder/pid" ] && kill "$(cat "$folder/pid")" 2>/dev/null && sleep 0.3
     rm -f "$folder/socket"
-    setsid "$outboard" serve --devices 2 --listen "unix:$folder/socket" </dev/null >"$folder/log" 2>&1 &
+    setsid "$outboard" serve --device "${OUTBOARD_TEST_DEVICE:-cpu}" --devices 2 --listen "unix:$folder/socket" </dev/null >"$folder/log" 2>&1 &
     echo $! >"$folder/pid"
     for _ in $(seq 100); do [ -S "$folder/socket" ] && exit 0; sleep 0.1; done
     echo "the server did not start:"; cat "$folder/log"; exit 1 ;;

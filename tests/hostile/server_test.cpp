@@ -34,7 +34,8 @@ class Server : public testing::Test {
     server_ = fork();
     if (server_ == 0) {
       freopen((folder_ / "log").c_str(), "w", stderr);
-      execl(OUTBOARD, OUTBOARD, "serve", "--listen", target_.c_str(), nullptr);
+      const char* device = getenv("OUTBOARD_TEST_DEVICE");
+      execl(OUTBOARD, OUTBOARD, "serve", "--device", device ? device : "cpu", "--listen", target_.c_str(), nullptr);
       _exit(127);
     }
     for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);

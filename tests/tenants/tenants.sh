@@ -5,6 +5,11 @@ outboard=$1 quota=$2 burn=$3 test=$4
 work=$(mktemp -d)
 export OUTBOARD_STATE=$work/state XDG_CONFIG_HOME=$work/config OUTBOARD_CACHE=$work/cache
 unset OUTBOARD_TARGET
+# A disk of its own that can be full needs a mount namespace; the folder `work` is the outer script's.
+if [ "$test" = full_disk ] && [ -z "${IN_NAMESPACE:-}" ]; then
+  rm -rf "$work"
+  IN_NAMESPACE=1 exec unshare $([ "$(id -u)" = 0 ] || echo --map-root-user) --mount "$0" "$@"
+fi
 free_port() {  # nobody listens there
   local port
   while port=$((20000 + RANDOM % 30000)); (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done
@@ -14,7 +19,7 @@ at=unix:$work/socket port=$(free_port) metrics_port=$(free_port) servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 fail() { echo "FAILED: $1"; tail -20 "$work/log"; exit 1; }
 serve() {
-  "$outboard" serve --listen "$at" --listen tcp:127.0.0.1:$port "$@" 2>>"$work/log" & servers+=($!) server=$!
+  "$outboard" serve --device "${OUTBOARD_TEST_DEVICE:-cpu}" --listen "$at" --listen tcp:127.0.0.1:$port "$@" 2>>"$work/log" & servers+=($!) server=$!
   for _ in $(seq 200); do "$outboard" ps >/dev/null 2>&1 && [ -S "$work/socket" ] && return; sleep 0.05; done
   fail "the server does not start"
 }
@@ -106,6 +111,23 @@ restart() {
   head -c 20000 /dev/urandom >"$work/state/state.db"; rm -f "$work/state/state.db-wal"
   "$outboard" serve --listen "$at" 2>&1 | grep -q 'is damaged' || fail "damaged state is told"
   "$outboard" vgpu list 2>&1 | grep -q 'is damaged' || fail "damaged state is told to users, too"
+}
+
+full_disk() {
+  mkdir "$OUTBOARD_STATE" "$OUTBOARD_CACHE"
+  mount -t tmpfs -o size=512k full "$OUTBOARD_STATE" && mount -t tmpfs -o size=64k full "$OUTBOARD_CACHE" || fail mount
+  trap 'kill "${servers[@]}" 2>/dev/null; umount "$OUTBOARD_STATE" "$OUTBOARD_CACHE"; rm -rf "$work"' EXIT
+  "$outboard" vgpu create small --memory 64MiB --compute 25 || fail create
+  serve
+  for folder in "$OUTBOARD_STATE" "$OUTBOARD_CACHE"; do head -c 1M /dev/zero >"$folder/filler" 2>/dev/null; done
+  OUTBOARD_TIERS=compiled "$outboard" run --on "$at" --vgpu small -- "$burn" 2 8 20000 1 >/dev/null || fail "a program beside a full disk"
+  wait_for 'grep -q usage-not-recorded "$work/log"' || fail "the log says that usage was not written"
+  [ "$(grep -c usage-not-recorded "$work/log")" = 1 ] || fail "the log repeats itself"
+  "$outboard" vgpu create other --memory 64MiB --compute 25 2>&1 | grep -qi 'full' || fail "the user is told that the disk is full"
+  "$outboard" vgpu list | grep -q small || fail "what was there is lost"
+  rm "$OUTBOARD_STATE/filler"
+  "$outboard" run --on "$at" --vgpu small -- "$burn" 1 8 20000 1 >/dev/null || fail "a program after the disk has room again"
+  wait_for '"$outboard" vgpu show small | grep -q "so far: [12] sessions"' || fail "usage is written again: $("$outboard" vgpu show small)"
 }
 
 seen() {

@@ -110,7 +110,7 @@ base::Status emit_handlers(llvm::Module& module, std::span<const Form* const> fo
     for (bool all : {true, false}) {
       llvm::Function* made = declare(module, "ptx." + std::to_string(i));
       try {
-        Emitter(module, source, source.functions[i], placement).emit_handler(all);
+        Emitter(module, source, i, source.functions[i], placement).emit_handler(all);
       } catch (const Unsupported& refusal) {
         return base::Error{forms[i]->key + ": " + refusal.text};
       }

@@ -173,7 +173,7 @@ bool Checker::in_device_memory(Warp& warp, const Access& access, Lane& at) {
   const Block& block = *static_cast<const Block*>(warp.block);
   std::optional<MemoryRange> place = places_.find(address, *block.job);
   if (!place) return false;
-  if (address - api::window_base < api::device_area_size) recent().add(*place);
+  if (in_device_area(address)) recent().add(*place);
   return fits(*place);
 }
 

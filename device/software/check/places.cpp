@@ -26,7 +26,7 @@ std::string bytes_text(uint64_t count) { return std::to_string(count) + (count =
 }  // namespace
 
 std::optional<MemoryRange> Places::find(uint64_t address, const Job& job) {
-  if (address - api::window_base < api::device_area_size) {
+  if (in_device_area(address)) {
     std::optional<Allocation> found = memory_.find(address);
     if (!found || !found->open) return std::nullopt;
     if (found->kind == MemoryKind::module) return find_variable(address, *found);
@@ -108,8 +108,9 @@ std::string Places::describe(uint64_t address, uint64_t bytes, const Job* job) {
   const std::optional<Range> near = nearest(address, job);
   constexpr uint64_t far = uint64_t{1} << 30;
   if (!near || distance(near->begin, near->end, address) > far)
-    return api::in_window(address) ? "nothing is allocated near it"
-                                   : "no device memory, and no host memory that is shared with the device";
+    return address - window_base() < api::window_size
+               ? "nothing is allocated near it"
+               : "no device memory, and no host memory that is shared with the device";
   const std::string what = of(near->what, near->end - near->begin, near->begin);
   if (address < near->begin) return bytes_text(near->begin - address) + " before " + what;
   if (address >= near->end) return bytes_text(address - near->end) + " behind " + what;

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "api/window.h"
+#include "device/software/run/window.h"
 
 namespace software {
 
@@ -55,8 +56,7 @@ namespace {
 constexpr uint64_t size_of_map = api::device_area_size / 8;
 
 bool inside(uint64_t address, uint64_t size) {
-  return address - api::window_base < api::device_area_size &&
-         size <= api::device_area_size - (address - api::window_base);
+  return in_device_area(address) && size <= api::device_area_size - (address - window_base());
 }
 
 }  // namespace
@@ -73,21 +73,21 @@ WrittenMemory::~WrittenMemory() {
 }
 
 void WrittenMemory::set(uint64_t address, uint64_t size) {
-  if (works() && inside(address, size)) bits_.set(address - api::window_base, size);
+  if (works() && inside(address, size)) bits_.set(address - window_base(), size);
 }
 
 void WrittenMemory::clear(uint64_t address, uint64_t size) {
-  if (works() && inside(address, size)) bits_.clear(address - api::window_base, size);
+  if (works() && inside(address, size)) bits_.clear(address - window_base(), size);
 }
 
 bool WrittenMemory::all(uint64_t address, uint64_t size) const {
-  return !works() || !inside(address, size) || bits_.all(address - api::window_base, size);
+  return !works() || !inside(address, size) || bits_.all(address - window_base(), size);
 }
 
 void WrittenMemory::copy(uint64_t to, uint64_t from, uint64_t size) {
   if (!works() || !inside(to, size)) return;
   if (!inside(from, size)) return set(to, size);
-  bits_.copy(to - api::window_base, from - api::window_base, size);
+  bits_.copy(to - window_base(), from - window_base(), size);
 }
 
 }  // namespace software

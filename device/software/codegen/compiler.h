@@ -30,15 +30,17 @@ struct Kernel {  // one .entry
 
 struct Entry {
   KernelEntry code = nullptr;
-  uint32_t local_bytes = 0;      // per lane
-  uint32_t kept_bytes = 0;       // of each warp, where the kernel runs in stages
-  uint32_t lanes = 32;           // that one call of the code runs
+  uint32_t local_bytes = 0;  // per lane
+  Staging staging = Staging::none;
+  uint32_t kept_bytes = 0;       // of each warp, from stage to stage
+  uint32_t lanes = 32;           // that the code runs at a time
   uint64_t stack_bytes = 0;      // of the machine code's frames, one of each function
   KernelSteps* steps = nullptr;  // it is no machine code yet (run/steps.h); the program's
 
   // Gives the launch what the code wants to find there.
   void prepare(Launch& launch) const {
     launch.local_bytes = local_bytes;
+    launch.staging = staging;
     launch.kept_bytes = kept_bytes;
     launch.lanes = lanes;
     launch.steps = steps;

@@ -64,10 +64,12 @@ BasicBlock* Emitter::block(const char* name) { return BasicBlock::Create(ir.getC
 
 void Emitter::emit_body(uint32_t position) {
   const Block& range = flow_.blocks[layout_.order[position]];
+  keep_around(layout_.order[position]);
   for (uint32_t i = range.first; i < range.last; ++i)
     if (!has_terminator(function.body[i].opcode)) emit_instruction(function.body[i]);
   guard_ = nullptr;
   active_ = block_mask_;
+  keep_behind(layout_.order[position]);
 }
 
 // The block that starts at that instruction; no_block: the function ends.

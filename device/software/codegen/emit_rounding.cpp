@@ -2,8 +2,10 @@
 // Single precision: the result to double precision and the sign of what is still missing decide which neighbour is
 // meant. Double precision: the processor's own rounding modes, out of line.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/PatternMatch.h>
 
 #include "device/software/codegen/emitter.h"
+#include "device/software/codegen/mostly.h"
 #include "device/software/codegen/rounding.h"
 #include "device/software/run/warp.h"
 
@@ -55,6 +57,24 @@ struct Directed {
   Value* root(Value* a, llvm::Type* type) {
     Value* near = ir.CreateUnaryIntrinsic(id::sqrt, a);
     return round_from(emitter, rounding, near, fused(ir.CreateFNeg(near), near, a), type);
+  }
+
+  // a * factor + shift of floats, where the shift is so large that the sum is a whole number with 24 bits: how nvcc's
+  // expf() rounds. What the sum is beyond the product, and so what is still missing, is exact.
+  Value* shifted(Value* a, Value* factor, Value* shift, const std::function<Value*()>& otherwise) {
+    Value* near = fused(a, factor, shift);
+    Value* rest = fused(a, factor, ir.CreateFNeg(ir.CreateFSub(near, shift)));
+    Value *bits = emitter.as_bits(near, 32), *none = llvm::Constant::getNullValue(near->getType());
+    const bool up = rounding == Rounding::rp;
+    Value* misses = ir.CreateFCmp(up ? llvm::CmpInst::FCMP_OGT : llvm::CmpInst::FCMP_OLT, rest, none);
+    Value* step = ir.CreateSExt(misses, bits->getType());
+    Value* moved = up ? ir.CreateSub(bits, step) : ir.CreateAdd(bits, step);
+    Value* exponent = ir.CreateLShr(bits, emitter.like(bits, 23));
+    Value* other = ir.CreateXor(exponent, emitter.like(exponent, 127 + 23));
+    if (Emitter::varying(other)) other = ir.CreateOrReduce(other);
+    other = ir.CreateICmpNE(other, emitter.like(other, 0));
+    return mostly(
+        emitter, other, [&] { return ir.CreateBitCast(moved, near->getType()); }, otherwise);
   }
 
   Value* single(Opcode opcode, Value* a, Value* b, Value* c) {
@@ -141,7 +161,17 @@ Value* round_from(Emitter& emitter, Rounding rounding, Value* value, Value* rest
 Value* directed_arithmetic(Emitter& emitter, const ptx::Instruction& instruction, Value* a, Value* b, Value* c) {
   auto& ir = emitter.ir;
   Rounding rounding = instruction.modifiers.rounding;
-  if (instruction.modifiers.type == Type::f32) return Directed{emitter, rounding}.single(instruction.opcode, a, b, c);
+  if (instruction.modifiers.type == Type::f32) {
+    Directed directed{emitter, rounding};
+    auto any = [&] { return directed.single(instruction.opcode, a, b, c); };
+    auto within = [](Value* value, double least, double end) {
+      const llvm::APFloat* number;
+      return value && llvm::PatternMatch::match(value, llvm::PatternMatch::m_APFloat(number)) &&
+             number->convertToDouble() >= least && number->convertToDouble() < end;
+    };
+    if (within(c, 0x1p23, 0x1p24) && within(b, 1, 0x1p100)) return directed.shifted(a, b, c, any);
+    return any();
+  }
   if (instruction.modifiers.type != Type::f64) emitter.unsupported(instruction);
   uint32_t what = arithmetic_of(instruction.opcode);
   if (instruction.opcode == Opcode::rcp) b = a, a = llvm::ConstantFP::get(a->getType(), 1);

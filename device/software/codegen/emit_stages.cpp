@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "device/software/codegen/emitter.h"
-#include "device/software/run/stages.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -14,28 +13,41 @@ using llvm::Type;
 
 namespace {
 
-// In what a warp keeps, behind the lanes that go on: how many barriers it is ahead of the others.
-constexpr unsigned ahead_offset = 4;
+// Stages in one call, at most: between calls the runtime sees whether the launch has failed.
+constexpr uint32_t most_rounds = 256;
+constexpr uint32_t two_bits = 3u << 16;  // of Emitter::met_: a barrier that is for the runtime
 
 }  // namespace
 
-// One call runs a stage of all warps of the block, which lie side by side: everything that is emitted from here on is
-// inside a loop over them.
+// One call runs stages of all warps of the block, which lie side by side: everything that is emitted from here on is
+// inside a loop over them. It goes round again when all that have not come to their end have come to the same barrier.
 void Emitter::begin_warps() {
   first_warp_ = warp_;
   if (!stages_.any) return;
-  auto *entry = ir.GetInsertBlock(), *each = block("each_warp"), *done = block("all_warps");
+  auto *entry = ir.GetInsertBlock(), *round = block("round"), *each = block("each_warp"), *leave = block("leave");
   next_warp_ = block("next_warp");
+  all_warps_ = block("all_warps");
+  met_ = room(ir.getInt32Ty());
+  ir.CreateBr(round);
+  ir.SetInsertPoint(round);
+  auto* rounds = ir.CreatePHI(ir.getInt32Ty(), 2);
+  rounds->addIncoming(ir.getInt32(1), entry);
+  ir.CreateStore(ir.getInt32(0), met_);
   ir.CreateBr(each);
   ir.SetInsertPoint(each);
   auto* warp = ir.CreatePHI(ir.getPtrTy(), 2);
-  warp->addIncoming(warp_, entry);
+  warp->addIncoming(warp_, round);
   warp_ = warp;
   ir.CreateStore(warp_, ir.CreateConstGEP1_32(ir.getInt8Ty(), first_warp_, offsetof(Warp, running)));
   ir.SetInsertPoint(next_warp_);
   warp->addIncoming(ir.CreateConstGEP1_32(ir.getInt8Ty(), warp_, sizeof(Warp)), next_warp_);
-  ir.CreateCondBr(ir.CreateICmpNE(warp_field(offsetof(Warp, more), ir.getInt32Ty()), ir.getInt32(0)), each, done);
-  ir.SetInsertPoint(done);
+  ir.CreateCondBr(ir.CreateICmpNE(warp_field(offsetof(Warp, more), ir.getInt32Ty()), ir.getInt32(0)), each, all_warps_);
+  ir.SetInsertPoint(all_warps_);
+  rounds->addIncoming(ir.CreateAdd(rounds, ir.getInt32(1)), all_warps_);
+  Value* met = ir.CreateLoad(ir.getInt32Ty(), met_);
+  Value* one = ir.CreateICmpEQ(ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, met), ir.getInt32(1));
+  ir.CreateCondBr(ir.CreateAnd(one, ir.CreateICmpULT(rounds, ir.getInt32(most_rounds))), round, leave);
+  ir.SetInsertPoint(leave);
   ir.CreateRetVoid();
   ir.SetInsertPoint(each);
 }
@@ -46,7 +58,8 @@ void Emitter::begin_stages() {
   kept_ = warp_field(offsetof(Warp, kept), ir.getPtrTy());
   kept_at_.assign(2 * function.registers.size(), ~uint64_t{0});
   auto* first = block("first_stage");
-  resumed_ = ir.CreateSwitch(warp_field(offsetof(Warp, stage), ir.getInt32Ty()), first);
+  Value* stage = warp_field(offsetof(Warp, stage), ir.getInt32Ty());
+  resumed_ = ir.CreateSwitch(ir.CreateLShr(stage, ir.getInt32(stage_shift)), first);
   ir.SetInsertPoint(first);
 }
 
@@ -54,10 +67,8 @@ void Emitter::begin_stages() {
 void Emitter::end_stages() {
   if (!stages_.any) return void(ir.CreateRetVoid());
   if (stage_count_ > 0) {
-    resumed_->addCase(ir.getInt32(no_stage), next_warp_);
+    resumed_->addCase(ir.getInt32(no_stage >> stage_shift), next_warp_);
     set_stage(ir.getInt32(no_stage));
-  } else {
-    kept_bytes_ = one_stage;
   }
   ir.CreateBr(next_warp_);
 }
@@ -140,41 +151,115 @@ void Emitter::arrive_together(uint32_t barrier) {
       ir.SetInsertPoint(waits);
     }
   }
-  if (stages_.skipped_to[barrier])
-    ir.CreateStore(here.ahead, ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
+  if (stages_.skipped_to[barrier]) ir.CreateStore(here.ahead, head_field(offsetof(KeptHead, ahead)));
 }
 
 // The warp goes on only when the others have come to the barrier.
-void Emitter::wait_behind(uint32_t barrier) {
+void Emitter::wait_behind(uint32_t barrier, Value* stage) {
   if (!stages_.skipped_to[barrier]) return;
   auto *waits = block("still_ahead"), *goes_on = block("goes_on");
-  Value* ahead = ir.CreateLoad(ir.getInt32Ty(), ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
+  Value* ahead = ir.CreateLoad(ir.getInt32Ty(), head_field(offsetof(KeptHead, ahead)));
   ir.CreateCondBr(ir.CreateICmpNE(ahead, ir.getInt32(0)), waits, goes_on);
   ir.SetInsertPoint(waits);
-  ir.CreateStore(ir.CreateSub(ahead, ir.getInt32(1)), ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, ahead_offset));
-  ir.CreateBr(next_warp_);
+  meet(function.body[barrier]);
+  let_wait(ahead, stage);
   ir.SetInsertPoint(goes_on);
 }
 
-// A barrier whose number is `barrier`: the warp's part in this call ends, in the next one it goes on behind it.
-void Emitter::end_stage(const Instruction& instruction, uint32_t barrier) {
+// The warp is `ahead`. Those behind it often are, too, at the same stage: where a block adds up its numbers, fewer and
+// fewer of its warps have anything to do.
+void Emitter::let_wait(Value* ahead, Value* stage) {
+  auto *each = llvm::cast<llvm::PHINode>(warp_)->getParent(), *before = ir.GetInsertBlock();
+  auto *waits = block("waits"), *next = block("next"), *alike = block("alike");
+  auto field = [&](Value* at, size_t offset, Type* type) {
+    return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), at, static_cast<unsigned>(offset)));
+  };
+  ir.CreateBr(waits);
+  ir.SetInsertPoint(waits);
+  auto *warp = ir.CreatePHI(ir.getPtrTy(), 2), *kept = ir.CreatePHI(ir.getPtrTy(), 2);
+  auto* barriers = ir.CreatePHI(ir.getInt32Ty(), 2);
+  warp->addIncoming(warp_, before);
+  kept->addIncoming(kept_, before);
+  barriers->addIncoming(ahead, before);
+  ir.CreateStore(ir.CreateSub(barriers, ir.getInt32(1)),
+                 ir.CreateConstGEP1_32(ir.getInt8Ty(), kept, offsetof(KeptHead, ahead)));
+  Value* more = field(warp, offsetof(Warp, more), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpNE(more, ir.getInt32(0)), next, all_warps_);
+  ir.SetInsertPoint(next);
+  Value* behind = ir.CreateConstGEP1_32(ir.getInt8Ty(), warp, sizeof(Warp));
+  Value* its_stage = field(behind, offsetof(Warp, stage), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpEQ(its_stage, stage), alike, each);
+  llvm::cast<llvm::PHINode>(warp_)->addIncoming(behind, next);
+  ir.SetInsertPoint(alike);
+  Value* its_kept = field(behind, offsetof(Warp, kept), ir.getPtrTy());
+  Value* its_barriers = field(its_kept, offsetof(KeptHead, ahead), ir.getInt32Ty());
+  ir.CreateCondBr(ir.CreateICmpNE(its_barriers, ir.getInt32(0)), waits, each);
+  llvm::cast<llvm::PHINode>(warp_)->addIncoming(behind, alike);
+  warp->addIncoming(behind, alike);
+  kept->addIncoming(its_kept, alike);
+  barriers->addIncoming(its_barriers, alike);
+}
+
+Emitter::Value* Emitter::head_field(unsigned offset) { return ir.CreateConstGEP1_32(ir.getInt8Ty(), kept_, offset); }
+
+// What the block wants kept for the barrier ahead of it, and from the barrier behind it.
+void Emitter::keep_around(uint32_t block) {
+  if (!stages_.any) return;
+  each_kept(stages_.kept_at[block], [&](auto* variable, size_t number) { keep(variable, number); });
+  each_kept(stages_.restored_at[block], [&](auto* variable, size_t number) { restore(variable, number); });
+}
+
+void Emitter::keep_behind(uint32_t block) {
+  if (stages_.any)
+    each_kept(stages_.kept_behind[block], [&](auto* variable, size_t number) { keep(variable, number); });
+}
+
+// The warp has come to that barrier.
+void Emitter::meet(const Instruction& barrier) {
+  uint32_t bits = is_reduction(barrier) ? two_bits : 1u << barrier_number(barrier);
+  ir.CreateStore(ir.CreateOr(ir.CreateLoad(ir.getInt32Ty(), met_), ir.getInt32(bits)), met_);
+}
+
+void Emitter::cast_votes(const Instruction& reduction) {
+  Value* yes = ir.CreateAnd(mask_of(splat(read_predicate(reduction.operands[2]))), active());
+  Value* no = ir.CreateAnd(active(), ir.CreateNot(yes));
+  auto count = [&](Value* mask) { return ir.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, mask); };
+  ir.CreateStore(count(yes), head_field(offsetof(KeptHead, held)));
+  ir.CreateStore(count(no), head_field(offsetof(KeptHead, missed)));
+}
+
+void Emitter::write_votes(const Instruction& reduction) {
+  const bool every = reduction.modifiers.has("and");
+  const auto offset = every ? offsetof(KeptHead, missed) : offsetof(KeptHead, held);
+  Value* votes = ir.CreateLoad(ir.getInt32Ty(), head_field(offset));
+  if (reduction.modifiers.has("popc")) return write(reduction.operands[0], votes, ptx::Type::u32);
+  Value* none = ir.CreateICmpEQ(votes, ir.getInt32(0));
+  write(reduction.operands[0], every ? none : ir.CreateNot(none));
+}
+
+// The warp's part in this round ends at a barrier, in the next one it goes on behind it.
+void Emitter::end_stage(const Instruction& instruction) {
   const auto at = static_cast<uint32_t>(&instruction - function.body.data());
-  bool some = block_mask_ != every_lane();
+  const bool some = block_mask_ != every_lane(), reduction = is_reduction(instruction);
+  if (reduction) cast_votes(instruction);
   if (some) {
     each_kept(stages_.changed[at], [&](auto* variable, size_t number) { keep(variable, number); });
     ir.CreateStore(block_mask_, kept_);
   } else {
     arrive_together(at);
   }
-  auto* stage = ir.getInt32(stage_number(++stage_count_, barrier));
+  meet(instruction);
+  ++stage_count_;
+  Value* stage = ir.getInt32(stage_number(stage_count_, barrier_number(instruction), reduction));
   set_stage(stage);
   ir.CreateBr(next_warp_);
   auto* next = block("stage");
-  resumed_->addCase(stage, next);
+  resumed_->addCase(ir.getInt32(stage_count_), next);
   ir.SetInsertPoint(next);
-  if (!some) wait_behind(at);
-  each_kept(stages_.kept[at], [&](auto* variable, size_t number) { restore(variable, number); });
+  if (!some) wait_behind(at, stage);
+  each_kept(stages_.restored[at], [&](auto* variable, size_t number) { restore(variable, number); });
   if (some) block_mask_ = active_ = ir.CreateLoad(ir.getInt32Ty(), kept_);
+  if (reduction) write_votes(instruction);
 }
 
 }  // namespace software

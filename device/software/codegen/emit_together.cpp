@@ -74,16 +74,14 @@ struct Together {
   // Runs `plain` where the addresses are as expected and the out-of-line function where they are not.
   void either(const char* rarely, Value* values, const std::function<void()>& plain,
               const std::function<void()>& before, const std::function<void()>& after) {
-    Value* bad = misaligned();
-    if (address.fits) bad = bad ? ir.CreateOr(bad, ir.CreateNot(address.fits)) : ir.CreateNot(address.fits);
     auto rare = [&] {
       before();
       emitter.hook(rarely, ir.getVoidTy(), {emitter.warp(), rare_access(values)});
     };
-    if (!bad) return plain();
-    if (address.fits) return emitter.unless(bad, plain, [&] { rare(), after(); });
-    emitter.unless(bad, {}, [&] { rare(), ir.CreateUnreachable(); });
-    plain();
+    // It fails then, whatever wraps round; so the next access by the same base need not ask again.
+    if (Value* bad = misaligned()) emitter.unless(bad, {}, [&] { rare(), ir.CreateUnreachable(); });
+    if (!address.fits) return plain();
+    emitter.unless(ir.CreateNot(address.fits), plain, [&] { rare(), after(); });
   }
 
   std::vector<Value*> load() {

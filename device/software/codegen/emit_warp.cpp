@@ -224,7 +224,7 @@ void emit_barrier(Emitter& emitter, const ptx::Instruction& instruction) {
     return;
   }
   if (modifiers.has("cluster")) return emit_cluster_barrier(emitter, instruction);
-  if (emitter.in_stages()) return emitter.end_stage(instruction, static_cast<uint32_t>(instruction.operands[0].value));
+  if (emitter.in_stages()) return emitter.end_stage(instruction);
   auto scalar = [&](size_t i) {
     if (i >= instruction.operands.size()) return static_cast<Value*>(ir.getInt32(0));
     Value* value = emitter.read(instruction.operands[i], Type::b32);

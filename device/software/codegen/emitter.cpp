@@ -72,12 +72,13 @@ llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& func
   return made;
 }
 
-Emitter::Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function,
+Emitter::Emitter(llvm::Module& target, const ptx::Module& source, size_t index, const ptx::Function& function,
                  const Placement& placement, Grouping grouping)
     : ir(target.getContext()),
       lanes(grouping.lanes),
       source(source),
       function(function),
+      index_(index),
       placement_(placement),
       grouping_(grouping),
       flow_(control_flow(function)),
@@ -128,8 +129,7 @@ Frame lay_out_frame(const ptx::Function& function, uint32_t shared_start) {
 }
 
 void Emitter::prepare_frame() {
-  layout_of_frame_ =
-      lay_out_frame(function, placement_.function_shared[static_cast<size_t>(&function - source.functions.data())]);
+  layout_of_frame_ = lay_out_frame(function, placement_.function_shared[index_]);
   frame_ = function.is_entry ? ir.CreatePtrToInt(warp_field(offsetof(Warp, local), ir.getPtrTy()), ir.getInt64Ty())
                              : target_->getArg(2);
   if (!uses_stack(function)) return;
@@ -210,8 +210,8 @@ constexpr Family families[] = {emit_integer, emit_bits,    emit_float, emit_conv
 
 void Emitter::emit_instruction(const Instruction& instruction) {
   if (auto* scope = target_->getSubprogram())
-    ir.SetCurrentDebugLocation(llvm::DILocation::get(ir.getContext(), instruction.line,
-                                                     placement_.text[&function - source.functions.data()], scope));
+    ir.SetCurrentDebugLocation(
+        llvm::DILocation::get(ir.getContext(), instruction.line, placement_.text[index_], scope));
   for (auto& [type, scratch] : scratch_) scratch.used = 0;
   guard_ = nullptr;
   active_ = block_mask_;

@@ -19,6 +19,7 @@
 #include "device/software/pass/uniformity.h"
 #include "device/software/ptx/ast.h"
 #include "device/software/run/steps.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 
@@ -63,8 +64,9 @@ class Emitter {
   using Instruction = ptx::Instruction;
   using Operand = ptx::Operand;
 
-  Emitter(llvm::Module& target, const ptx::Module& source, const ptx::Function& function, const Placement& placement,
-          Grouping grouping = {});
+  // `function`: the source's one of that index, or what a pass has made of it.
+  Emitter(llvm::Module& target, const ptx::Module& source, size_t index, const ptx::Function& function,
+          const Placement& placement, Grouping grouping = {});
   // Fills the body of the function that declare() made. Throws Unsupported.
   void emit();
   // Likewise for the one instruction of a form (baseline/form.h), as the body of a Handler (run/steps.h) that is for
@@ -73,8 +75,9 @@ class Emitter {
   // The kernel as a Resumption (run/steps.h). Its grouping has no rows of threads.
   void emit_resumption(const FunctionSteps& steps);
   uint64_t frame_bytes() const { return layout_of_frame_.bytes; }  // per lane, of this function alone; after emit()
-  // Of each warp, where the kernel runs in stages; else 0. After emit().
-  uint64_t kept_bytes() const { return stages_.any ? kept_bytes_ : 0; }
+  // How the kernel's warps run, and what each keeps from stage to stage, in bytes. After emit().
+  Staging staging() const { return !stages_.any ? Staging::none : stage_count_ == 0 ? Staging::one : Staging::several; }
+  uint64_t kept_bytes() const { return staging() == Staging::several ? kept_bytes_ : 0; }
   static llvm::Function* declare(llvm::Module& target, const ptx::Function& function);
 
   // --- used by the emit_*.cpp families
@@ -164,7 +167,7 @@ class Emitter {
   void move_stack(Value* end);
   Value* entry_mask() const { return entry_mask_; }
   bool in_stages() const { return stages_.any; }
-  void end_stage(const Instruction& barrier, uint32_t number);
+  void end_stage(const Instruction& barrier);
   void ask_ahead(const Instruction& load);
 
   const ptx::Module& source;
@@ -228,6 +231,12 @@ class Emitter {
   void begin_stages();
   void end_stages();
   void set_stage(Value* stage);
+  void meet(const Instruction& barrier);
+  void keep_around(uint32_t block);
+  void keep_behind(uint32_t block);
+  Value* head_field(unsigned offset);
+  void cast_votes(const Instruction& reduction);
+  void write_votes(const Instruction& reduction);
   Kept kept_place(llvm::AllocaInst* variable, size_t number);
   void keep(llvm::AllocaInst* variable, size_t number);
   void keep_written(uint32_t reg);
@@ -240,7 +249,8 @@ class Emitter {
                  const std::function<void(llvm::AllocaInst* variable, size_t number)>& visit);
   Arrival& arrival(uint32_t barrier);
   void arrive_together(uint32_t barrier);
-  void wait_behind(uint32_t barrier);
+  void wait_behind(uint32_t barrier, Value* stage);
+  void let_wait(Value* ahead, Value* stage);
   Value* variables();
   Value* symbol_address(const Operand& operand);
   bool is_opaque(const Operand& operand) const;
@@ -265,6 +275,7 @@ class Emitter {
   Value* all_rows(Value* conditions);
   Value* hidden(Value* value);
 
+  const size_t index_;
   const Placement& placement_;
   const Grouping grouping_;
   ControlFlow flow_;
@@ -276,7 +287,7 @@ class Emitter {
   llvm::Function* target_;
   Value* warp_ = nullptr;
   Value* first_warp_ = nullptr;  // that the call is for; in all of them, what belongs to the block is the same
-  llvm::BasicBlock* next_warp_ = nullptr;
+  llvm::BasicBlock *next_warp_ = nullptr, *all_warps_ = nullptr;
   Value* launch_ = nullptr;
   Value* entry_mask_ = nullptr;
   Value* given_ = nullptr;  // pointer to what a handler's step gives it; nullptr: this is no handler
@@ -310,7 +321,8 @@ class Emitter {
   Value* kept_ = nullptr;                 // what the warp keeps from stage to stage; first, the lanes that go on
   std::vector<uint64_t> kept_at_;         // by register, twice: itself and where it wraps round
   std::map<uint32_t, Arrival> arrivals_;  // by instruction
-  uint64_t kept_bytes_ = 64;
+  uint64_t kept_bytes_ = kept_head_bytes;
+  llvm::AllocaInst* met_ = nullptr;      // a bit for each barrier that a warp has come to in this round
   llvm::SwitchInst* resumed_ = nullptr;  // by stage
   uint32_t stage_count_ = 0;
   const bool whole_;    // every call is for all lanes

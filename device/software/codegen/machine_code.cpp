@@ -148,6 +148,7 @@ struct Taking {
 std::string MachineCode::pack() const {
   std::string bytes;
   put(bytes, local_bytes);
+  put(bytes, staging);
   put(bytes, kept_bytes);
   put(bytes, lanes);
   put(bytes, stack_bytes);
@@ -163,6 +164,7 @@ std::optional<MachineCode> MachineCode::unpack(std::string_view bytes) {
   MachineCode code;
   Taking from{bytes};
   from.take(code.local_bytes);
+  from.take(code.staging);
   from.take(code.kept_bytes);
   from.take(code.lanes);
   from.take(code.stack_bytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 
@@ -26,6 +27,7 @@ struct MachineCode {
 
   std::string object;                                           // ELF, relocatable
   uint32_t local_bytes = 0;                                     // per lane
+  Staging staging = Staging::none;                              // how its warps run
   uint32_t kept_bytes = 0;                                      // per warp, from stage to stage
   uint32_t lanes = 32;                                          // that one call runs
   uint64_t stack_bytes = 0;                                     // of the frames of all its functions together

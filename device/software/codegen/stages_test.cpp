@@ -1,32 +1,15 @@
 // Kernels with barriers: those that run in stages (pass/stages.h), and those that must not.
-#include "device/software/codegen/kernel_harness.h"
+#include "device/software/codegen/stages_harness.h"
 
 namespace {
 
 using test::at;
 using test::Kernel;
 
-constexpr uint32_t blocks = 3;
-
-// Shared memory `s` of a word per thread, whose place is in %r10; thread %r3 of %r2; what each thread has at the end in
-// %r20 goes to its element of the parameter.
-std::string with_shared(const std::string& body) {
-  return ".visible .entry k(.param .u64 p)\n{ .shared .align 4 .b32 s[1024]; .reg .b32 %t<64>; .reg .pred %q<8>;\n" +
-         std::string(test::prologue) + "shl.b32 %r10, %r3, 2; mov.u32 %r11, s; add.u32 %r10, %r10, %r11;\n" + body +
-         "\nst.global.u32 [%d2], %r20;\nret;\n}\n";
-}
-
-bool in_stages(Kernel& kernel, uint32_t threads) {
-  auto entry = kernel.program->entry(0, software::grouping_of(threads, 1, 1));
-  return entry && entry.value().kept_bytes > 0;
-}
-
-std::vector<uint32_t> run(Kernel& kernel, uint32_t threads) {
-  std::vector<uint32_t> data(blocks * threads);
-  for (uint32_t i = 0; i < data.size(); ++i) data[i] = 7 * i + 1;
-  EXPECT_EQ(kernel.run(blocks, threads, {at(data.data())}), CUDA_SUCCESS);
-  return data;
-}
+using test::blocks;
+using test::in_stages;
+using test::run;
+using test::with_shared;
 
 TEST(Stages, ALoopWithTwoBarriersPassesValuesRound) {
   Kernel kernel(with_shared(R"(
@@ -113,8 +96,8 @@ TEST(Stages, RegistersOfAllKindsAndLocalMemoryAreKept) {
   }
 }
 
-// A warp of its own barrier with a count, and one that reduces: those need warps that can wait.
-TEST(Stages, BarriersOfSomeWarpsAndReductionsAreNoStages) {
+// A warp of its own barrier with a count needs warps that can wait.
+TEST(Stages, BarriersOfSomeWarpsAreNoStages) {
   Kernel kernel(with_shared(R"(
     setp.lt.u32 %p1, %r3, 64; st.shared.u32 [%r10], %r3; mov.u32 %r20, 0;
     @!%p1 bra REST;

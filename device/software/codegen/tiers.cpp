@@ -15,7 +15,6 @@
 #include "device/software/codegen/loader.h"
 #include "device/software/codegen/source_line.h"
 #include "device/software/codegen/translation.h"
-#include "device/software/run/stages.h"
 
 namespace software {
 namespace {
@@ -62,7 +61,12 @@ base::Result<void*> place_code(const KernelSource& source, const MachineCode& co
 
 base::Result<Entry> load(const KernelSource& source, const MachineCode& code) {
   void* place = TRY(place_code(source, code));
-  return Entry{reinterpret_cast<KernelEntry>(place), code.local_bytes, code.kept_bytes, code.lanes, code.stack_bytes};
+  return Entry{reinterpret_cast<KernelEntry>(place),
+               code.local_bytes,
+               code.staging,
+               code.kept_bytes,
+               code.lanes,
+               code.stack_bytes};
 }
 
 std::string key_of(const KernelSource& source) {
@@ -112,7 +116,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
   Entry entry() const override {
     std::lock_guard hold(lock_);
     if (ready_.code) return ready_;
-    return {run_steps, local_bytes, 0, warp_size, 0, const_cast<SteppedKernel*>(this)};
+    return {run_steps, local_bytes, Staging::none, 0, warp_size, 0, const_cast<SteppedKernel*>(this)};
   }
 
   void wanted() override {
@@ -149,7 +153,7 @@ class SteppedKernel : public TieredKernel, public KernelSteps, public std::enabl
       return base::log(base::Level::warn, "kernel stays as steps, which are slower",
                        {{"kernel", kernel_of(source_).name}, {"reason", entry.error()}});
     // Nor can they go over to stages or to fewer lanes: for those there is the resumption.
-    bool alike = code->kept_bytes <= one_stage && code->lanes == warp_size;
+    bool alike = code->staging != Staging::several && code->lanes == warp_size;
     if (alike && code->stack_bytes <= most_stack_under_way)
       compiled.store(entry.value().code, std::memory_order_release);
     report.say(key_, code->text_bytes);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "device/software/codegen/processor.h"
+#include "device/software/pass/split_loops.h"
 #include "device/software/pass/width.h"
 
 namespace software {
@@ -77,12 +78,16 @@ base::Result<Emitted> emit(const ptx::Module& module, std::span<const size_t> fu
   for (size_t index : functions) {
     const ptx::Function& function = module.functions[index];
     try {
-      Emitter emitter(*made.module, module, function, placement, grouping);
+      std::optional<ptx::Function> split;
+      if (made.lanes < lanes) split = split_loops(function, grouping, vector_registers());
+      Emitter emitter(*made.module, module, index, split ? *split : function, placement, grouping);
       if (steps && function.is_entry)
         emitter.emit_resumption(*steps);
       else
         emitter.emit();
-      made.kept += emitter.kept_bytes();
+      if (!function.is_entry) continue;
+      made.staging = emitter.staging();
+      made.kept = emitter.kept_bytes();
     } catch (const Unsupported& refusal) {
       return base::Error{(function.is_entry ? "kernel " : "function ") + function.name + ", line " +
                          std::to_string(refusal.line) + ": " + refusal.text};
@@ -100,6 +105,7 @@ base::Result<MachineCode> finish(Emitted made, const ptx::Module& module, std::s
   made.module->getFunction("ptx." + kernel.name)->setName(kernel_symbol);
   MachineCode code = TRY(make_machine_code(*made.module, kernel.line));
   code.local_bytes = static_cast<uint32_t>(local_bytes(module, functions, placement));
+  code.staging = made.staging;
   code.kept_bytes = static_cast<uint32_t>(made.kept);
   code.lanes = made.lanes;
   return code;

@@ -15,8 +15,9 @@ namespace software {
 struct Emitted {
   std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
   std::unique_ptr<llvm::Module> module = std::make_unique<llvm::Module>("kernel", *context);
-  uint64_t kept = 0;           // bytes of each warp, where the kernel runs in stages
-  unsigned lanes = warp_size;  // that one call runs
+  Staging staging = Staging::none;
+  uint64_t kept = 0;           // bytes of each warp, from stage to stage
+  unsigned lanes = warp_size;  // that run at a time
 };
 
 // `functions`: by index, the kernel first, then what it may call. The error names the instruction that is not

@@ -1,5 +1,4 @@
 // Flat copies: checks what each function promises and hands the bytes to copy_rows().
-#include "api/window.h"
 #include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
@@ -12,12 +11,12 @@ enum class Side : uint8_t { host, device, any };
 uint64_t address_of(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
 
 // Pinned and managed memory lies in the window; it may be read in the stream's turn. Other host memory may not.
-bool pageable(uint64_t address) { return !api::in_window(address); }
+bool pageable(uint64_t address) { return !in_window(address); }
 
 bool valid(Side side, uint64_t address, size_t size) {
   if (size == 0) return true;
   if (side == Side::host) return address != 0;
-  if (side == Side::any && !api::in_window(address)) return address != 0;
+  if (side == Side::any && !in_window(address)) return address != 0;
   if (accessible(address, size)) return true;
   report_range("a memcpy", address, size);
   return false;

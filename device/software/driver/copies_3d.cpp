@@ -1,5 +1,4 @@
 // Copies of boxes between host memory, device memory and arrays.
-#include "api/window.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
 
@@ -58,7 +57,7 @@ bool place(const Box& box, const Extent& extent, Placed& side) {
       __builtin_mul_overflow(box.y, side.pitch, &part) || __builtin_add_overflow(offset, part, &offset) ||
       __builtin_add_overflow(offset, box.x, &offset) || __builtin_add_overflow(box.base, offset, &side.address))
     return false;
-  side.pageable = !api::in_window(side.address);
+  side.pageable = !in_window(side.address);
   bool host = box.type == CU_MEMORYTYPE_HOST || (box.type == CU_MEMORYTYPE_UNIFIED && side.pageable);
   if (host && side.pageable) return box.base != 0;
   return span(side, extent, bytes) && accessible(side.address, bytes);

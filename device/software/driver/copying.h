@@ -7,6 +7,9 @@
 
 namespace software {
 
+// Is it an address of this device's window, or of the addresses that were reserved beside it?
+bool in_window(uint64_t address);
+
 // May the device touch these bytes? Always true for none.
 bool accessible(uint64_t address, uint64_t size);
 

@@ -67,7 +67,7 @@ class FakeProgram : public Program {
   base::Result<Entry> entry(size_t kernel, Grouping) override {
     constexpr KernelEntry entries[] = {add, fault, fail_assert, print, wait};
     if (kernel >= std::size(entries)) return base::Error{"kernel uncompilable, line 1: unsupported instruction 'x'"};
-    return Entry{entries[kernel], 0, 0};
+    return Entry{entries[kernel]};
   }
 
  private:

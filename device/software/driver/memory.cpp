@@ -2,7 +2,6 @@
 // device and host are one processor.
 #include <cstring>
 
-#include "api/window.h"
 #include "device/software/driver/checking.h"
 #include "device/software/driver/copying.h"
 #include "device/software/driver/functions.h"
@@ -58,11 +57,15 @@ bool is_registered(uint64_t address, uint64_t size) {
 
 }  // namespace
 
+bool in_window(uint64_t address) {
+  return address - window_base() < api::window_size || device().memory->in_annex(address);
+}
+
 bool accessible(uint64_t address, uint64_t size) {
   if (size == 0) return true;
-  if (address - api::window_base < api::device_area_size) return device().memory->covers(address, size);
+  if (in_device_area(address) || device().memory->in_annex(address)) return device().memory->covers(address, size);
   // Host memory that client and worker share: its owner checks it, and copies from there are guarded.
-  if (api::in_window(address)) return size <= api::window_base + api::window_size - address;
+  if (in_window(address)) return size <= host_area_end() - address;
   return is_registered(address, size);
 }
 
@@ -142,8 +145,7 @@ CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned int) {
 CUresult cuMemHostUnregister(void* p) {
   std::shared_ptr<Context> context;
   if (CUresult bad = enter(context)) return bad;
-  context->wait_all();
-  std::lock_guard hold(registered().lock);
+  std::lock_guard hold(registered().lock);  // nothing becomes inaccessible by it, so nothing is waited for
   return registered().ranges.erase(address_of(p)) ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
 }
 

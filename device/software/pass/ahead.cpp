@@ -19,18 +19,17 @@ bool is_global_load(const Instruction& instruction) {
   return instruction.opcode == Opcode::ld && instruction.modifiers.space == ptx::Space::global;
 }
 
+// What comes again and again: a loop, or the whole kernel, block after block along x.
 class Loop {
  public:
   Loop(const ptx::Function& function, const ControlFlow& flow, const Layout& layout, const Region& region,
        const Uniformity& uniformity)
       : function_(function), uniformity_(uniformity), made_(function.registers.size(), 0) {
-    for (uint32_t at = region.first; at < region.last; ++at) {
-      const Block& block = flow.blocks[layout.order[at]];
-      for (uint32_t i = block.first; i < block.last; ++i) {
-        instructions_.push_back(i);
-        each_definition(function.body[i], [&](uint32_t reg) { made_[reg] = made_[reg] ? several : i + 1; });
-      }
-    }
+    for (uint32_t at = region.first; at < region.last; ++at) add(flow.blocks[layout.order[at]]);
+  }
+  Loop(const ptx::Function& function, const ControlFlow& flow, const Uniformity& uniformity)
+      : function_(function), uniformity_(uniformity), of_blocks_(true), made_(function.registers.size(), 0) {
+    for (uint32_t block : flow.order) add(flow.blocks[block]);
   }
 
   const std::vector<uint32_t>& instructions() const { return instructions_; }
@@ -48,7 +47,20 @@ class Loop {
   }
 
  private:
-  bool stays(uint32_t reg) const { return !made_[reg]; }
+  void add(const Block& block) {
+    for (uint32_t i = block.first; i < block.last; ++i) {
+      instructions_.push_back(i);
+      each_definition(function_.body[i], [&](uint32_t reg) { made_[reg] = made_[reg] ? several : i + 1; });
+    }
+  }
+  bool stays(uint32_t reg) const {
+    if (!made_[reg] || made_[reg] == several) return !made_[reg];
+    const Instruction& made = function_.body[made_[reg] - 1];
+    if (!of_blocks_ || made.guard.reg >= 0) return false;
+    if (made.opcode == Opcode::ld) return made.modifiers.space == ptx::Space::param;
+    return made.opcode == Opcode::mov && made.operands[1].kind == Operand::special_register &&
+           made.operands[1].special != ptx::Special::ctaid_x;
+  }
   // Something that can be multiplied with: a number, or a register of all lanes that stays.
   bool is_measure(const Operand& operand) const {
     return operand.kind == Operand::integer ||
@@ -71,6 +83,8 @@ class Loop {
 
   std::optional<Growth> of_operand(const Operand& operand, unsigned depth) const {
     if (operand.kind == Operand::reg) return of_register(operand.index, depth);
+    if (of_blocks_ && operand.kind == Operand::special_register && operand.special == ptx::Special::ctaid_x)
+      return Growth{1, {}};
     bool fixed = operand.kind == Operand::integer || operand.kind == Operand::special_register ||
                  operand.kind == Operand::symbol;
     return fixed ? std::optional(Growth{}) : std::nullopt;
@@ -113,9 +127,20 @@ class Loop {
 
   const ptx::Function& function_;
   const Uniformity& uniformity_;
+  const bool of_blocks_ = false;
   std::vector<uint32_t> made_;  // by register: 1 + the loop's instruction that writes it; 0: none does
   std::vector<uint32_t> instructions_;
 };
+
+// Blocks of several rows of threads read short pieces of many rows of memory, which the processor does not see coming;
+// long pieces it does.
+bool has_rows(const ptx::Function& function) {
+  return std::ranges::any_of(function.body, [](const Instruction& instruction) {
+    return std::ranges::any_of(instruction.operands, [](const Operand& operand) {
+      return operand.kind == Operand::special_register && operand.special == ptx::Special::tid_y;
+    });
+  });
+}
 
 }  // namespace
 
@@ -131,6 +156,14 @@ std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, co
       seen[i] = true;
     }
   }
+  if (!has_rows(function)) return found;
+  for (const Region& region : layout.regions) {
+    Loop loop(function, flow, layout, region, uniformity);
+    for (uint32_t i : loop.instructions()) seen[i] = true;
+  }
+  Loop grid(function, flow, uniformity);
+  for (uint32_t i : grid.instructions())
+    if (!seen[i] && is_global_load(function.body[i])) found[i] = grid.of_address(function.body[i].operands.at(1));
   return found;
 }
 

@@ -1,9 +1,10 @@
 // Everything else by which a warp may wait for another one wants it to have a stack: barriers that only some warps or
-// lanes come to, or that reduce; clusters; warpgroups; loops that poll.
+// lanes come to; clusters; warpgroups; loops that poll.
 #include "device/software/pass/stages.h"
 
 #include <algorithm>
 
+#include "device/software/pass/keeping.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
 
@@ -13,6 +14,7 @@ namespace {
 using ptx::Instruction;
 using ptx::Opcode;
 using ptx::Operand;
+using Words = std::vector<uint64_t>;  // a bit for each register
 
 // Registers of lanes that are kept at all barriers together: beyond, the code to keep them is too long.
 constexpr size_t most_kept = 1500;
@@ -22,12 +24,12 @@ bool is_barrier(const Instruction& instruction) {
          !instruction.modifiers.has("warp");
 }
 
-// PTX ISA, "bar": bar.sync with a constant barrier and without a count is one of all the block's threads.
+// PTX ISA, "bar": bar.sync and bar.red with a constant barrier and without a count are of all the block's threads.
 bool is_whole(const Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
-  bool other = modifiers.has("cluster") || modifiers.has("arrive") || modifiers.has("red");
-  return !other && instruction.guard.reg < 0 && instruction.operands.size() == 1 &&
-         instruction.operands[0].kind == Operand::integer;
+  if (modifiers.has("cluster") || modifiers.has("arrive") || instruction.guard.reg >= 0) return false;
+  const size_t number = is_reduction(instruction) ? 1 : 0;
+  return instruction.operands.size() == (number ? 3 : 1) && instruction.operands[number].kind == Operand::integer;
 }
 
 // A caller's loop may wait for what a function looks at.
@@ -82,11 +84,10 @@ std::vector<bool> written_once(const ptx::Function& function, const Stages& stag
 }
 
 // The registers that may have been written since the last barrier, or since the kernel began, of those that are wanted
-// behind a barrier.
-void find_changed(const ptx::Function& function, const ControlFlow& flow, Stages& stages) {
-  using Words = std::vector<uint64_t>;  // a bit for each register
+// behind a barrier. Returns, by block, what may have been written where it ends.
+std::vector<Words> find_changed(const ptx::Function& function, const ControlFlow& flow, Stages& stages) {
   const size_t words = function.registers.size() / 64 + 1;
-  std::vector<Words> at_start(flow.blocks.size(), Words(words, 0));
+  std::vector<Words> at_start(flow.blocks.size(), Words(words, 0)), at_end = at_start;
   at_start[0].assign(words, ~uint64_t{0});
   stages.changed.resize(function.body.size());
   for (bool grown = true; grown;) {
@@ -94,12 +95,14 @@ void find_changed(const ptx::Function& function, const ControlFlow& flow, Stages
     for (uint32_t block : flow.order) {
       Words written = at_start[block];
       for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
+        if (stages.barriers[i]) {
+          stages.changed[i].clear();
+          for (uint32_t reg : stages.kept[i])
+            if (written[reg / 64] >> reg % 64 & 1 && !stages.once[reg]) stages.changed[i].push_back(reg);
+          written.assign(words, 0);
+        }
+        // What a reduction gives is written behind its barrier.
         each_definition(function.body[i], [&](uint32_t reg) { written[reg / 64] |= uint64_t{1} << reg % 64; });
-        if (!is_barrier(function.body[i])) continue;
-        stages.changed[i].clear();
-        for (uint32_t reg : stages.kept[i])
-          if (written[reg / 64] >> reg % 64 & 1 && !stages.once[reg]) stages.changed[i].push_back(reg);
-        written.assign(words, 0);
       }
       for (uint32_t next : flow.blocks[block].successors)
         for (size_t word = 0; word < words; ++word) {
@@ -107,8 +110,10 @@ void find_changed(const ptx::Function& function, const ControlFlow& flow, Stages
           grown = grown || more;
           at_start[next][word] |= more;
         }
+      at_end[block] = std::move(written);
     }
   }
+  return at_end;
 }
 
 // Only lane by lane: what all lanes have in common would have to be known before it is computed.
@@ -128,13 +133,15 @@ std::optional<Stages::Skip> find_skip(const ptx::Function& function, const Contr
   const uint32_t branch = block.last - 1;
   const Instruction& last = function.body[branch];
   if (first >= branch || last.opcode != Opcode::bra || last.guard.reg < 0) return std::nullopt;
+  if (is_reduction(function.body[first])) return std::nullopt;
   for (uint32_t i = first + 1; i < branch; ++i)
     if (!decides(function, uniformity, function.body[i])) return std::nullopt;
   const uint32_t taken = function.labels[last.operands[0].index];
   for (uint32_t next : block.successors) {
     const uint32_t there = flow.blocks[next].first;
-    bool on = block.successors.size() == 2 && there > branch && is_barrier(function.body[there]) &&
-              function.body[there].operands[0].value == function.body[first].operands[0].value;
+    bool on = block.successors.size() == 2 && there > branch && stages.barriers[there] &&
+              !is_reduction(function.body[there]) &&
+              barrier_number(function.body[there]) == barrier_number(function.body[first]);
     for (uint32_t i = first + 1; on && i < branch; ++i)
       each_definition(function.body[i], [&](uint32_t reg) { on = on && !std::ranges::count(stages.kept[there], reg); });
     if (on) return Stages::Skip{branch, there, there == taken};
@@ -147,13 +154,19 @@ void find_skips(const ptx::Function& function, const ControlFlow& flow, const Un
   stages.skipped_to.assign(function.body.size(), false);
   for (uint32_t block : flow.order)
     for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
-      if (!is_barrier(function.body[i])) continue;
+      if (!stages.barriers[i]) continue;
       stages.skips[i] = find_skip(function, flow, flow.blocks[block], i, uniformity, stages);
       if (stages.skips[i]) stages.skipped_to[stages.skips[i]->barrier] = true;
     }
 }
 
 }  // namespace
+
+bool is_reduction(const Instruction& barrier) { return barrier.modifiers.has("red"); }
+
+uint32_t barrier_number(const Instruction& barrier) {
+  return static_cast<uint32_t>(barrier.operands[is_reduction(barrier) ? 1 : 0].value) % 16;
+}
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
                    const Uniformity& uniformity, const Spins& spins) {
@@ -163,6 +176,7 @@ Stages find_stages(const ptx::Module& module, const ptx::Function& function, con
   Liveness liveness(function, flow);
   Stages stages;
   stages.kept.resize(function.body.size());
+  stages.barriers.assign(function.body.size(), false);
   size_t kept = 0;
   for (uint32_t block : flow.order)
     for (uint32_t i = flow.blocks[block].first; i < flow.blocks[block].last; ++i) {
@@ -170,15 +184,17 @@ Stages find_stages(const ptx::Module& module, const ptx::Function& function, con
       bool barrier = is_barrier(instruction) && is_whole(instruction) && !uniformity.divergent[block];
       if (!barrier && search.waits(instruction)) return {};
       if (!barrier) continue;
+      stages.barriers[i] = true;
       stages.kept[i] = liveness.behind(block, i);
+      each_definition(instruction, [&](uint32_t reg) { std::erase(stages.kept[i], reg); });
       kept += std::ranges::count_if(stages.kept[i], [&](uint32_t reg) { return uniformity.varying(reg); });
     }
   if (kept > most_kept) return {};
   stages.any = true;
   stages.once = written_once(function, stages);
-  if (std::ranges::none_of(function.body, is_barrier)) return stages;
-  find_changed(function, flow, stages);
+  auto written = find_changed(function, flow, stages);
   find_skips(function, flow, uniformity, stages);
+  place_keeping(function, flow, uniformity, written, stages);
   return stages;
 }
 

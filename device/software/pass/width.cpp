@@ -17,7 +17,8 @@ using ptx::Operand;
 using ptx::Special;
 
 constexpr unsigned full = 32;
-constexpr unsigned too_many = 4;  // times as many vectors as there are registers
+constexpr unsigned too_many = 4;   // times as many vectors as there are registers
+constexpr unsigned at_a_time = 2;  // vectors of a loop that lanes leave one by one: one waits, the other computes
 
 // Programs may count on the lanes of a warp meeting even where the ISA does not say so: with volatile accesses.
 bool minds_its_own_lane(const Instruction& instruction) {
@@ -115,6 +116,34 @@ unsigned most_words(const ptx::Function& kernel, const ControlFlow& flow, const 
   return most;
 }
 
+// Lanes leave the loop one by one: those that are done wait for the others, the fewer the better.
+bool parts(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
+           const Uniformity& uniformity) {
+  std::vector<bool> inside(flow.blocks.size(), false);
+  for (uint32_t at = region.first; at < region.last; ++at) inside[layout.order[at]] = true;
+  for (uint32_t at = region.first; at < region.last; ++at) {
+    const Block& block = flow.blocks[layout.order[at]];
+    bool leaves = std::ranges::any_of(block.successors, [&](uint32_t next) { return !inside[next]; });
+    if (leaves && uniformity.splits(kernel.body[block.last - 1])) return true;
+  }
+  return false;
+}
+
+// The bytes of the widest number that each lane makes in the loop for itself.
+unsigned widest(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
+                const Uniformity& uniformity) {
+  unsigned bytes = 4;
+  for (uint32_t at = region.first; at < region.last; ++at) {
+    const Block& block = flow.blocks[layout.order[at]];
+    for (uint32_t i = block.first; i < block.last; ++i)
+      each_definition(kernel.body[i], [&](uint32_t reg) {
+        if (uniformity.shapes[reg].kind == Shape::varying)
+          bytes = std::max(bytes, ptx::bits(kernel.registers[reg].type) / 8);
+      });
+  }
+  return bytes;
+}
+
 }  // namespace
 
 unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, VectorRegisters registers) {
@@ -122,15 +151,20 @@ unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, V
   if (narrow >= full || !std::ranges::all_of(kernel.body, minds_its_own_lane)) return full;
   ControlFlow flow = control_flow(kernel);
   Layout layout = lay_out(flow);
-  bool meets = std::ranges::any_of(kernel.body, [](const Instruction& instruction) {
-    return instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier;
-  });
-  if (!meets || layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
+  if (layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
   Spins spins = find_spins(kernel, flow, layout);
   Uniformity shapes = uniformity(kernel, flow, Grouping{narrow, true, true, narrow}, spins.exits);
   if (!find_stages(module, kernel, flow, shapes, spins).any) return full;
+  bool meets = std::ranges::any_of(kernel.body, [](const Instruction& instruction) {
+    return instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier;
+  });
   unsigned vectors = most_words(kernel, flow, layout, shapes) * full / narrow;
-  return vectors > too_many * registers.count ? narrow : full;
+  if (meets && vectors > too_many * registers.count) return narrow;
+  unsigned lanes = full;
+  for (const Region& region : layout.regions)
+    if (parts(kernel, flow, layout, region, shapes))
+      lanes = std::min(lanes, at_a_time * registers.bytes / widest(kernel, flow, layout, region, shapes));
+  return std::max(lanes, narrow);
 }
 
 }  // namespace software

@@ -276,7 +276,7 @@ void Worker::fiber_main(void* argument) {
 
 void Worker::run_warps(Fiber& fiber) {
   if (!begin(fiber)) return;
-  if (job_->launch.kept_bytes) return run_stages(fiber);
+  if (job_->launch.staging != Staging::none) return run_stages(fiber);
   Block& block = *fiber.block;
   const uint32_t warps = job_->launch.warps;
   const KernelEntry entry = job_->entry;

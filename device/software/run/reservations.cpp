@@ -36,10 +36,28 @@ uint64_t Memory::reserve_range(uint64_t size, uint64_t alignment, uint64_t wante
   std::lock_guard hold(lock_);
   if (size == 0 || size % huge_page || size > size_ || (alignment & (alignment - 1))) return 0;
   uint64_t address = 0;
+  if (wanted && wanted % huge_page == 0 && reserve_annex(wanted, size)) {
+    reservations_[wanted] = wanted + size;
+    return wanted;
+  }
   if (wanted && wanted % std::max(alignment, huge_page) == 0 && free_.take_at(wanted, size)) address = wanted;
   if (!address) address = free_.take(size, std::max(alignment, huge_page));
   if (address) reservations_[address] = address + size;
   return address;
+}
+
+// One at a time, which is as many as a program needs that wants all of its memory elsewhere.
+bool Memory::reserve_annex(uint64_t wanted, uint64_t size) {
+  if (base_ == api::window_base) return false;  // nobody has asked for a window elsewhere
+  const bool outside = wanted >= base_ + size_ || wanted + size <= base_;
+  if (annex_ || !outside || wanted + size < wanted) return false;
+  void* at =
+      mmap(pointer(wanted), size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  if (at == MAP_FAILED) return false;
+  if (at != pointer(wanted)) return munmap(at, size), false;
+  annex_size_ = size;
+  annex_ = wanted;
+  return true;
 }
 
 bool Memory::release_range(uint64_t address, uint64_t size) {
@@ -48,7 +66,12 @@ bool Memory::release_range(uint64_t address, uint64_t size) {
   if (reserved == reservations_.end() || reserved->second != address + size) return false;
   auto mapped = allocations_.lower_bound(address);
   if (mapped != allocations_.end() && mapped->first < reserved->second) return false;
-  free_.give(address, reserved->second);
+  if (address == annex_) {
+    munmap(pointer(address), size);
+    annex_ = 0;
+  } else {
+    free_.give(address, reserved->second);
+  }
   reservations_.erase(reserved);
   return true;
 }

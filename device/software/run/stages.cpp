@@ -1,7 +1,6 @@
 // Kernels in stages: one fiber runs all warps of a block, or parts of warps, from barrier to barrier.
 #include "base/log.h"
 #include "device/software/run/block.h"
-#include "device/software/run/stages.h"
 
 namespace software {
 
@@ -12,10 +11,10 @@ bool Worker::gather_warps(Fiber& fiber) {
   size_t parts = (threads + launch.lanes - 1) / launch.lanes;
   size_t local_bytes = size_t{launch.local_bytes} * launch.lanes;
   size_t kept_bytes = (size_t{launch.kept_bytes} + kept_alignment - 1) / kept_alignment * kept_alignment;
-  if (launch.kept_bytes == one_stage) local_bytes = 0;  // one after another, in the memory that begin() got
+  if (launch.staging == Staging::one) local_bytes = 0;  // one after another, in the memory that begin() got
   uint8_t* local = local_bytes ? fiber.local.get(local_bytes * parts) : fiber.warp.local;
   uint8_t* kept = fiber.kept.get(kept_bytes * parts);
-  if (!local || !kept) {
+  if (!local || (kept_bytes && !kept)) {
     job_->fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
     return false;
   }
@@ -40,7 +39,7 @@ void Worker::run_stages(Fiber& fiber) {
       for (int i = 0; i < 3; ++i) warp.block_index[i] = block.at[i];
       warp.stage = 0;
     }
-    if (job_->launch.kept_bytes == one_stage)
+    if (job_->launch.staging == Staging::one)
       job_->entry(fiber.warps.data());
     else
       while (run_stage(fiber)) ++block.progress;
@@ -49,15 +48,39 @@ void Worker::run_stages(Fiber& fiber) {
   } while (next_block(fiber));
 }
 
-// Every warp goes on to its next barrier; false: all have come to the kernel's end. Those that have count as having
-// come to every barrier (PTX ISA, "bar").
+namespace {
+
+KeptHead& head_of(Warp& warp) { return *reinterpret_cast<KeptHead*>(warp.kept); }
+
+// PTX ISA, "bar": what the reduction gives is of all threads that came to the barrier.
+void reduce(std::vector<Warp>& warps) {
+  uint32_t held = 0, missed = 0;
+  for (Warp& warp : warps) {
+    if (warp.stage == no_stage) continue;
+    held += head_of(warp).held;
+    missed += head_of(warp).missed;
+  }
+  for (Warp& warp : warps)
+    if (warp.stage != no_stage) head_of(warp).held = held, head_of(warp).missed = missed;
+}
+
+}  // namespace
+
+// Every warp goes on to its next barrier, or beyond; false: all have come to the kernel's end. Those that have count as
+// having come to every barrier (PTX ISA, "bar").
 bool Worker::run_stage(Fiber& fiber) {
   job_->entry(fiber.warps.data());
   uint32_t barriers = 0;
-  for (const Warp& warp : fiber.warps) barriers |= uint32_t{warp.stage != no_stage} << barrier_of(warp.stage);
+  bool reducing = false;
+  for (const Warp& warp : fiber.warps) {
+    if (warp.stage == no_stage) continue;
+    barriers |= uint32_t{1} << barrier_of(warp.stage);
+    reducing = reducing || reduces(warp.stage);
+  }
   const bool several = (barriers & (barriers - 1)) != 0;
   if (several) report_deadlock(*fiber.block);
   if (job_->failed()) abandon();
+  if (reducing) reduce(fiber.warps);
   return barriers != 0;
 }
 

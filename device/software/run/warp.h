@@ -3,8 +3,8 @@
 //
 // A compiled kernel is `void kernel(Warp*)`. One call runs all 32 lanes of one warp from the start of
 // the kernel to its end. At a barrier the code calls `outboard_barrier`, which may switch fibers. Or the kernel runs in
-// stages: then a call is for all warps of a block, which lie side by side; it runs each of them up to a barrier or to
-// the kernel's end, and the next call goes on behind the barrier.
+// stages: then a call is for all warps of a block, which lie side by side; it runs them from barrier to barrier, up to
+// one where the runtime has to see to something, or to the kernel's end; the next call goes on behind the barrier.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,10 +18,29 @@ struct KernelSteps;  // run/steps.h
 inline constexpr unsigned warp_size = 32;
 inline constexpr unsigned shared_alignment = 128;  // of a block's shared memory, at least
 
-// A kernel's stages are named by a number and the barrier before them (0 to 15).
-constexpr uint32_t stage_number(uint32_t count, uint32_t barrier) { return count << 4 | barrier % 16; }
+// A kernel's stages are named by a number and the barrier before them: which of 16, and whether it reduces.
+inline constexpr unsigned stage_shift = 5;
+constexpr uint32_t stage_number(uint32_t count, uint32_t barrier, bool reduces) {
+  return count << stage_shift | uint32_t{reduces} << 4 | barrier % 16;
+}
 constexpr uint32_t barrier_of(uint32_t stage) { return stage % 16; }
+constexpr bool reduces(uint32_t stage) { return stage >> 4 & 1; }
 inline constexpr uint32_t no_stage = ~uint32_t{0};
+
+// How a kernel's warps run (pass/stages.h).
+enum class Staging : uint32_t {
+  none,     // each with a stack of its own
+  one,      // in one stage: one call runs all warps of a block to their end, or a single warp as well
+  several,  // one call runs all warps of a block on, from barriers to barriers
+};
+
+// What a warp keeps from stage to stage begins with this.
+struct KeptHead {
+  uint32_t lanes;         // that go on
+  uint32_t ahead;         // how many barriers the warp is ahead of the others
+  uint32_t held, missed;  // at a barrier that reduces: of its lanes, whose predicate held or not; behind it, of all
+};
+inline constexpr uint32_t kept_head_bytes = 64;
 inline constexpr unsigned kept_alignment = 64;
 
 // What all warps of one launch share. Filled once per launch, constant while it runs.
@@ -45,8 +64,9 @@ struct Launch {
   uint64_t shared_pitch = uint64_t{1} << 31;  // from one block's shared memory to the next one's in a cluster
   KernelSteps* steps = nullptr;               // of a kernel whose machine code is not there yet; it outlives the launch
   uint32_t frame_bytes = 0;                   // that those need in front of each warp's local memory
-  uint32_t kept_bytes = 0;                    // of each warp, from stage to stage; 0: the kernel has no stages
-  uint32_t lanes = warp_size;                 // that one call runs; fewer than a warp only where there are stages
+  Staging staging = Staging::none;
+  uint32_t kept_bytes = 0;     // of each warp, from stage to stage
+  uint32_t lanes = warp_size;  // that run at a time; fewer than a warp only where there are stages
 };
 
 // One warp of one block, or the part of one that one call runs. The runtime fills it before the call.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "api/window.h"
@@ -22,11 +23,20 @@ void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 }  // namespace
 
+uint64_t window_base() {
+  static const uint64_t base = [] {
+    const char* setting = std::getenv("OUTBOARD_WINDOW_BASE");
+    uint64_t given = setting ? std::strtoull(setting, nullptr, 16) : 0;
+    return given && given % huge_page == 0 ? given : api::window_base;
+  }();
+  return base;
+}
+
 base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit, unsigned devices) {
-  void* at = mmap(pointer(api::window_base), api::device_area_size, PROT_NONE,
+  void* at = mmap(pointer(window_base()), api::device_area_size, PROT_NONE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   // Kernels before 4.17 take the address as a hint and may answer another one.
-  if (at != MAP_FAILED && at != pointer(api::window_base)) {
+  if (at != MAP_FAILED && at != pointer(window_base())) {
     munmap(at, api::device_area_size);
     at = MAP_FAILED;
     errno = EEXIST;
@@ -34,7 +44,7 @@ base::Result<std::unique_ptr<Memory>> Memory::reserve(uint64_t limit, unsigned d
   if (at == MAP_FAILED)
     return base::Error{std::string("the device's address window cannot be reserved: ") + std::strerror(errno) +
                        "; check `ulimit -v`, and that only one device is opened in this process"};
-  return std::unique_ptr<Memory>(new Memory(api::window_base, api::device_area_size, limit, devices));
+  return std::unique_ptr<Memory>(new Memory(window_base(), api::device_area_size, limit, devices));
 }
 
 // The first page stays unused: an address just below the first allocation faults as well.
@@ -63,17 +73,26 @@ uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* own
     give(ordinal, room);
     return 0;
   }
-  uint64_t begin = down(address, page), end = up(address + room, page);
-  // ENOMEM: too many separate mappings (vm.max_map_count).
-  if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) {
+  if (!open_pages(address, room)) {
     free_.give(address, address + room + gap_);
     give(ordinal, room);
     return 0;
   }
-  if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
-  allocations_[address] = {address, size, kind, owner, ordinal, ++numbers_, true};
-  note_change();
+  keep({address, size, kind, owner, ordinal, ++numbers_, true});
   return address;
+}
+
+// False, ENOMEM: too many separate mappings (vm.max_map_count).
+bool Memory::open_pages(uint64_t address, uint64_t room) {
+  uint64_t begin = down(address, page), end = up(address + room, page);
+  if (mprotect(pointer(begin), end - begin, PROT_READ | PROT_WRITE) != 0) return false;
+  if (room >= huge_page) madvise(pointer(begin), end - begin, MADV_HUGEPAGE);
+  return true;
+}
+
+void Memory::keep(const Allocation& allocation) {
+  allocations_[allocation.address] = allocation;
+  note_change();
 }
 
 bool Memory::take(unsigned ordinal, uint64_t size) {
@@ -90,7 +109,13 @@ void Memory::give(unsigned ordinal, uint64_t size) {
 
 void Memory::release(Allocations::iterator at) {
   const Allocation gone = at->second;
-  give(gone.ordinal, room_of(gone.size));
+  const uint64_t room = room_of(gone.size);
+  if (Leased* leased = leased_at(gone.address)) {
+    leased->lease.budget += room;
+    if (quota_) quota_->give(room);
+  } else {
+    give(gone.ordinal, room);
+  }
   allocations_.erase(at);
   note_change();
   if (gap_)
@@ -101,7 +126,8 @@ void Memory::release(Allocations::iterator at) {
 
 void Memory::give_back(uint64_t address, uint64_t size) {
   const uint64_t room = room_of(size);
-  auto [begin, end] = free_.give(address, address + room + gap_);
+  Leased* leased = leased_at(address);
+  auto [begin, end] = (leased ? leased->free : free_).give(address, address + room + gap_);
   // Of the pages this allocation touched, close those that no other one shares.
   uint64_t first = down(address, page), last = up(address + room, page);
   if (first < begin) first += page;
@@ -124,6 +150,7 @@ void Memory::free_all(const MemoryOwner* owner) {
     if (at->second.owner == owner && at->second.kind != MemoryKind::mapped) release(at);
     at = next;
   }
+  end_lease(owner);
 }
 
 std::optional<Allocation> Memory::find(uint64_t address) const {
@@ -149,7 +176,11 @@ bool Memory::covers(uint64_t address, uint64_t size) const {
 
 uint64_t Memory::used(unsigned ordinal) const {
   std::lock_guard hold(lock_);
-  return quota_ && quota_->shared() ? std::min(quota_->used(), limit_) : used_.at(ordinal);
+  if (quota_ && quota_->shared()) return std::min(quota_->used(), limit_);
+  uint64_t lent = 0;
+  for (const auto& [owner, leased] : leases_)
+    if (leased.ordinal == ordinal) lent += leased.lease.budget;
+  return used_.at(ordinal) - lent;
 }
 
 }  // namespace software

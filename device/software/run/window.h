@@ -10,14 +10,22 @@
 #include <optional>
 #include <vector>
 
+#include "api/window.h"
 #include "base/free_list.h"
 #include "base/result.h"
 #include "base/shared_memory.h"
-#include "device/software/run/quota.h"
+#include "device/quota.h"
 
 namespace software {
 
 using base::FreeList;
+using device::Quota;
+
+// Where this process's window begins: at api::window_base, or where OUTBOARD_WINDOW_BASE says (a hexadecimal number),
+// so that a program which holds that window for another device can have this one beside it.
+uint64_t window_base();
+inline uint64_t host_area_end() { return window_base() + api::window_size; }
+inline bool in_device_area(uint64_t address) { return address - window_base() < api::device_area_size; }
 
 // mapped: memory that was mapped into a reserved range of addresses.
 enum class MemoryKind : uint8_t { device, host, managed, module, heap, array, mapped };
@@ -59,10 +67,27 @@ class Memory {
   // needs only a start that exists.
   bool covers(uint64_t address, uint64_t size) const;
 
+  // --- addresses and a budget of bytes that an owner hands out to itself (leases.cpp); one lease for each
+  struct Lease {
+    uint64_t begin = 0, end = 0;
+    uint64_t budget = 0;
+  };
+  enum class Lent : uint8_t { yes, no_memory, no_addresses };
+  // Adds `least` bytes or more, up to half of what is left. No addresses: there are no leases here.
+  Lent lend(const MemoryOwner* owner, uint64_t least, Lease& lease);
+  // False: not the owner's to take, or beyond the budget, or the system refuses.
+  bool allocate_at(uint64_t address, uint64_t size, const MemoryOwner* owner);
+  void settle(const MemoryOwner* owner);  // the budget ends
+
   // --- addresses first, memory behind them later (reservations.cpp)
-  // 0: no room. `wanted` is tried first. `size` is a multiple of 2 MiB, so that
-  // no page of it is anybody else's.
+  // 0: no room. `wanted` is tried first; a window that was moved may be left for it, once (the annex). `size` is a
+  // multiple of 2 MiB, so that no page of it is anybody else's.
   uint64_t reserve_range(uint64_t size, uint64_t alignment, uint64_t wanted = 0);
+  // Addresses outside of the window that were reserved: memory of this device is there, too.
+  bool in_annex(uint64_t address) const {
+    const uint64_t begin = annex_.load(std::memory_order_acquire);
+    return begin && address - begin < annex_size_.load(std::memory_order_relaxed);
+  }
   // False: there is no such reservation, or something is mapped into it.
   bool release_range(uint64_t address, uint64_t size);
   // Puts bytes from `offset` of a shared memory's descriptor at `address`, inaccessible as yet. False: the range is not
@@ -109,12 +134,22 @@ class Memory {
     uint64_t end;
     base::SharedMemory memory;
   };
+  struct Leased {
+    Lease lease;
+    unsigned ordinal;
+    FreeList free;
+  };
+  Leased* leased_at(uint64_t address);
+  void end_lease(const MemoryOwner* owner);
+  bool open_pages(uint64_t address, uint64_t room);
+  void keep(const Allocation& allocation);
   bool take(unsigned ordinal, uint64_t size);
   void give(unsigned ordinal, uint64_t size);
   void release(Allocations::iterator at);
   void put_aside(const Allocation& gone);
   void give_back(uint64_t address, uint64_t size);
   void close_pages(uint64_t first, uint64_t last);
+  bool reserve_annex(uint64_t wanted, uint64_t size);
   uint64_t room_of(uint64_t size) const { return (size + granule - 1) / granule * granule; }
   SharedRange* make_shared_range(uint64_t begin, uint64_t end);
   template <class Visit>
@@ -126,13 +161,15 @@ class Memory {
   Allocations allocations_;
   std::map<uint64_t, uint64_t> reservations_;      // begin -> end
   std::map<uint64_t, SharedRange> shared_ranges_;  // by begin
-  std::vector<uint64_t> used_;                     // by ordinal
+  std::map<const MemoryOwner*, Leased> leases_;
+  std::vector<uint64_t> used_;  // by ordinal; with what is lent
   std::optional<Quota> quota_;
   uint64_t numbers_ = 0;
   uint64_t gap_ = 0;
   std::deque<Allocation> freed_;  // with gap_: the oldest first
   uint64_t freed_bytes_ = 0;
   std::atomic<uint64_t> changes_{0};
+  std::atomic<uint64_t> annex_{0}, annex_size_{0};
 };
 
 }  // namespace software

@@ -163,5 +163,70 @@ TEST(Memory, each_device_has_its_limit) {
   EXPECT_EQ(memory->used(1), 0u);
 }
 
+// --- leases
+
+TEST_F(WindowTest, AnOwnerAllocatesWithinItsLease) {
+  MemoryOwner owner;
+  Memory::Lease lease;
+  ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
+  EXPECT_GE(lease.budget, mebibyte);
+  EXPECT_EQ(memory->used(), 0u) << "what is lent is not used yet";
+  ASSERT_TRUE(memory->allocate_at(lease.begin, 4096, &owner));
+  std::memset(reinterpret_cast<void*>(lease.begin), 1, 4096);
+  EXPECT_EQ(memory->used(), 4096u);
+  EXPECT_TRUE(memory->covers(lease.begin, 4096));
+  EXPECT_FALSE(memory->covers(lease.begin, 4097));
+  EXPECT_FALSE(memory->allocate_at(lease.begin, 512, &owner)) << "in use";
+  EXPECT_FALSE(memory->allocate_at(lease.begin + 8192 + 1, 512, &owner)) << "not aligned";
+  EXPECT_FALSE(memory->allocate_at(lease.end, 512, &owner));
+  EXPECT_FALSE(memory->allocate_at(lease.end - 512, 1024, &owner));
+  EXPECT_FALSE(memory->allocate_at(lease.begin + mebibyte, lease.budget, &owner)) << "beyond the budget";
+  EXPECT_FALSE(memory->allocate_at(lease.begin + mebibyte, ~uint64_t{0}, &owner));
+  EXPECT_FALSE(memory->allocate_at(lease.begin + mebibyte, 512, nullptr)) << "another's";
+  EXPECT_TRUE(memory->free(lease.begin));
+  EXPECT_EQ(memory->used(), 0u);
+  EXPECT_TRUE(memory->allocate_at(lease.begin, lease.budget, &owner)) << "freed memory is the owner's again";
+}
+
+TEST_F(WindowTest, FreedPagesOfALeaseFault) {
+  MemoryOwner owner;
+  Memory::Lease lease;
+  ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
+  ASSERT_TRUE(memory->allocate_at(lease.begin, 4096, &owner));
+  ASSERT_TRUE(memory->allocate_at(lease.begin + 4096, 512, &owner));
+  memory->free(lease.begin);
+  EXPECT_DEATH(*reinterpret_cast<volatile char*>(lease.begin) = 1, "");
+  *reinterpret_cast<volatile char*>(lease.begin + 4096) = 1;
+  EXPECT_DEATH(*reinterpret_cast<volatile char*>(lease.begin + 8192) = 1, "");
+}
+
+TEST_F(WindowTest, LeasesCountAgainstTheLimit) {
+  MemoryOwner owner;
+  Memory::Lease lease;
+  ASSERT_NE(allocate(32 * mebibyte), 0u);
+  EXPECT_EQ(memory->lend(&owner, 33 * mebibyte, lease), Memory::Lent::no_memory);
+  ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
+  EXPECT_EQ(lease.budget, 16 * mebibyte) << "half of what is left";
+  EXPECT_EQ(allocate(17 * mebibyte), 0u);
+  ASSERT_EQ(memory->lend(&owner, 16 * mebibyte, lease), Memory::Lent::yes) << "all of it";
+  EXPECT_EQ(lease.budget, 32 * mebibyte);
+  EXPECT_EQ(memory->lend(&owner, 512, lease), Memory::Lent::no_memory);
+  ASSERT_TRUE(memory->allocate_at(lease.begin, 2 * mebibyte, &owner));
+  memory->settle(&owner);
+  EXPECT_EQ(memory->used(), 34 * mebibyte);
+  EXPECT_FALSE(memory->allocate_at(lease.begin + 4 * mebibyte, 512, &owner));
+  EXPECT_NE(allocate(30 * mebibyte), 0u);
+  memory->free_all(&owner);
+  EXPECT_EQ(memory->used(), 62 * mebibyte);
+  EXPECT_FALSE(memory->allocate_at(lease.begin, 512, &owner)) << "the lease ended with its owner";
+  EXPECT_NE(allocate(2 * mebibyte), 0u);
+}
+
+TEST_F(WindowTest, NoLeasesWhereFreedMemoryIsKeptApart) {
+  Memory::Lease lease;
+  memory->keep_apart(4096);
+  EXPECT_EQ(memory->lend(nullptr, 512, lease), Memory::Lent::no_addresses);
+}
+
 }  // namespace
 }  // namespace software

@@ -2,12 +2,11 @@
 #pragma once
 #include "device/share.h"
 
-namespace software {
+namespace device {
 
 class Quota {
  public:
-  explicit Quota(const device::Tenancy& tenancy)
-      : share_(tenancy.share), ledger_(tenancy.ledger), slot_(tenancy.slot) {}
+  explicit Quota(const Tenancy& tenancy) : share_(tenancy.share), ledger_(tenancy.ledger), slot_(tenancy.slot) {}
 
   // False: less than that is left. Whoever takes writes first and looks then, so that two that take at once may both
   // be refused, but never both get the last bytes; they try again as long as others' words change.
@@ -36,9 +35,9 @@ class Quota {
   uint64_t used() const { return ledger_->sum(); }
 
  private:
-  device::Share* share_;
-  device::MemoryLedger* ledger_;
+  Share* share_;
+  MemoryLedger* ledger_;
   unsigned slot_;
 };
 
-}  // namespace software
+}  // namespace device

@@ -1,0 +1,32 @@
+// Device memory that this process hands out itself, within addresses and a budget that the device has lent to the
+// context (api/cuda/internal.def, obLease). What was allocated and freed is told to the device before anything else
+// that could notice: it sees every allocation as the program does, so its checks and its faults are as sharp as ever,
+// and an allocation that is freed before anything used it costs no message.
+//
+// In process, and where the device lends nothing, every allocation asks. All are thread-safe.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "api/cuda/abi.h"
+
+namespace client {
+
+struct Context;
+
+// An allocation in the current context; nothing: ask the device for it.
+std::optional<CUresult> lease_memory(CUdeviceptr* address, size_t size);
+// False: it does not come from here.
+bool return_memory(uint64_t address, size_t size);
+void forget_lease(const Context& context);
+
+// Something is to be told before the next call is sent. Returns an error that the current context has told instead.
+inline std::atomic<bool> memory_changed{false};
+CUresult tell_memory_changes();
+
+// The device is out of memory: gives back what nobody uses. False: there was nothing.
+bool settle_leases();
+
+}  // namespace client

@@ -1,0 +1,9 @@
+// OUTBOARD_TRACE=waits: how often a program waited for an answer, by function, said on standard error when it ends.
+#pragma once
+
+namespace client {
+
+void trace_wait(const char* function);  // thread-safe; costs a load where nothing is traced
+void say_waits();
+
+}  // namespace client

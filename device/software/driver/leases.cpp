@@ -1,0 +1,46 @@
+// Memory that a client allocates by itself (device/leases.h).
+#include "device/leases.h"
+
+#include "device/software/driver/checking.h"
+#include "device/software/driver/state.h"
+
+namespace software {
+namespace {
+
+static_assert(device::lease_granule == Memory::granule);
+
+CUresult lend(uint64_t least, device::Lease* lease) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  Memory::Lease lent;
+  switch (device().memory->lend(context.get(), least, lent)) {
+    case Memory::Lent::no_addresses: return CUDA_ERROR_NOT_SUPPORTED;
+    case Memory::Lent::no_memory: return CUDA_ERROR_OUT_OF_MEMORY;
+    case Memory::Lent::yes: break;
+  }
+  *lease = {lent.begin, lent.end - lent.begin, lent.budget};
+  return CUDA_SUCCESS;
+}
+
+CUresult allocate(uint64_t address, uint64_t size) {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter(context)) return bad;
+  if (!device().memory->allocate_at(address, size, context.get())) return CUDA_ERROR_OUT_OF_MEMORY;
+  note_allocation(address, size);
+  return CUDA_SUCCESS;
+}
+
+CUresult settle() {
+  std::shared_ptr<Context> context;
+  if (CUresult bad = enter_failed(context)) return bad;
+  device().memory->settle(context.get());
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+}  // namespace software
+
+extern "C" __attribute__((visibility("default"))) const device::Leases* outboard_leases() {
+  static const device::Leases leases{software::lend, software::allocate, software::settle};
+  return &leases;
+}

@@ -1,0 +1,40 @@
+// Reading small files whole, writing pieces; full disks are told as what they are.
+#pragma once
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+
+namespace exec {
+
+// Empty: it is not there.
+inline std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline base::Error cannot_write(const std::string& path, int reason) {
+  if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)
+    return base::Error{"the disk with " + path.substr(0, path.rfind('/') + 1) + " is full (" + std::strerror(reason) +
+                       "); make room and try again"};
+  return base::Error{"cannot write " + path + ": " + std::strerror(reason)};
+}
+
+inline base::Status write_at(int file, std::span<const std::byte> bytes, uint64_t offset, const std::string& path) {
+  while (!bytes.empty()) {
+    ssize_t put = pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return cannot_write(path, errno);
+    bytes = bytes.subspan(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return base::Done{};
+}
+
+}  // namespace exec

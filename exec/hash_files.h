@@ -1,0 +1,14 @@
+// The hashes of files, by as many threads as there are processors.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/hash.h"
+
+namespace exec {
+
+// One file's pieces.
+base::Result<std::vector<Hash>> hash_file(const std::string& path, uint64_t size);
+
+}  // namespace exec

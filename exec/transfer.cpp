@@ -1,0 +1,131 @@
+#include "exec/transfer.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <future>
+#include <thread>
+
+#include "base/fd.h"
+#include "exec/packed.h"
+
+namespace exec {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Packed = base::Result<std::vector<std::byte>>;
+
+// Whether compressing pays: on a fast link it is the compressor that one waits for. Both ways are tried on some pieces
+// of a long transfer, and the better one goes on until they are tried again.
+class Choice {
+ public:
+  bool compress() const { return compress_; }
+  void sent(uint64_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ < batch) return;
+    auto now = Clock::now();
+    rate_[compress_] = static_cast<double>(bytes_) / std::chrono::duration<double>(now - began_).count();
+    bytes_ = 0;
+    began_ = now;
+    if (rate_[true] < slow_link)
+      compress_ = true;
+    else if (++batches_ % trial_every == 1)
+      compress_ = !compress_;
+    else
+      compress_ = rate_[true] >= rate_[false];
+  }
+
+ private:
+  static constexpr uint64_t batch = uint64_t{32} << 20;
+  static constexpr double slow_link = 50e6;  // bytes/s; every compressor is faster
+  static constexpr int trial_every = 12;
+  bool compress_ = true;
+  int batches_ = 0;
+  uint64_t bytes_ = 0;
+  double rate_[2] = {};
+  Clock::time_point began_ = Clock::now();
+};
+
+Packed read_and_pack(const ReadPiece& read, const PiecePlace& place, bool compress) {
+  auto bytes = TRY(read(place));
+  return pack(bytes, compress);
+}
+
+}  // namespace
+
+base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& places, const std::vector<uint32_t>& wanted,
+                         const ReadPiece& read, const Progress& progress) {
+  const size_t ahead = std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
+  std::deque<std::future<Packed>> packing;
+  Choice choice;
+  uint64_t done = 0, travelled = 0;
+  for (size_t next = 0, sent = 0; sent < wanted.size(); ++sent) {
+    for (; next < wanted.size() && packing.size() < ahead; ++next) {
+      const PiecePlace& place = places[wanted[next]];
+      // A thread costs more than a small piece does.
+      auto how = place.size < (64 << 10) ? std::launch::deferred : std::launch::async;
+      packing.push_back(std::async(
+          how, [&read, &place, compress = choice.compress()] { return read_and_pack(read, place, compress); }));
+    }
+    Packed packed = packing.front().get();
+    packing.pop_front();
+    if (!packed) return base::Error{packed.error()};
+    if (!peer.send(Kind::piece, wanted[sent], {}, packed.value())) return base::Error{"the connection broke"};
+    done += places[wanted[sent]].size;
+    travelled += packed.value().size();
+    choice.sent(places[wanted[sent]].size);
+    if (progress) progress(done, travelled);
+  }
+  return base::Done{};
+}
+
+base::Status receive_pieces(Conversation& peer, const std::vector<PiecePlace>& places,
+                            const std::vector<uint32_t>& wanted, const TakePiece& take, const Progress& progress) {
+  uint64_t done = 0, travelled = 0;
+  for (uint32_t number : wanted) {
+    Message message = TRY(peer.expect(Kind::piece, "the other side"));
+    const PiecePlace& place = places[number];
+    if (message.number != number) return base::Error{"a piece came out of order"};
+    auto bytes = unpack(message.bytes, place.size);
+    if (!bytes) return base::Error{"a piece came damaged"};
+    if (hash_of(*bytes) != *place.hash) return base::Error{"a file changed while it was sent"};
+    TRY(take(place, *bytes));
+    done += place.size;
+    travelled += message.bytes.size();
+    if (progress) progress(done, travelled);
+  }
+  return base::Done{};
+}
+
+std::vector<std::byte> encode(const std::vector<uint32_t>& numbers) {
+  auto bytes = std::as_bytes(std::span(numbers));
+  return {bytes.begin(), bytes.end()};
+}
+
+base::Result<std::vector<uint32_t>> decode_numbers(std::span<const std::byte> bytes, size_t below) {
+  std::vector<uint32_t> numbers(bytes.size() / sizeof(uint32_t));
+  if (bytes.size() % sizeof(uint32_t)) return base::Error{"the list of pieces is damaged"};
+  std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (numbers[i] >= below || (i && numbers[i] <= numbers[i - 1])) return base::Error{"the list of pieces is damaged"};
+  return numbers;
+}
+
+base::Result<std::vector<std::byte>> read_part(const std::string& path, uint64_t offset, uint64_t size) {
+  base::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
+  std::vector<std::byte> bytes(size);
+  for (uint64_t done = 0; done < size;) {
+    ssize_t got = pread(file.get(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
+    if (got == 0) return base::Error{path + " became shorter while it was sent"};
+    done += static_cast<uint64_t>(got);
+  }
+  return bytes;
+}
+
+}  // namespace exec

@@ -1,0 +1,4 @@
+// A library that no host has.
+#include <stdio.h>
+
+__attribute__((visibility("default"))) int answer(void) { return 42; }
