@@ -66,8 +66,8 @@ TEST(Offer, IsReadBackAndNothingElseIsOne) {
   ASSERT_TRUE(wire::parse("- " + key + " 1 evil.example 127.0.0.1 $(x)", names));
   EXPECT_EQ(names.hosts, std::vector<std::string>{"127.0.0.1"}) << "nothing is looked up";
   for (const std::string& text :
-       {std::string(), std::string("boot"), std::string("boot short 1 127.0.0.1"), "boot " + key + " 1",
-        "boot " + key + " port 127.0.0.1", "boot " + key + " 123456 127.0.0.1"}) {
+       std::vector<std::string>{"", "boot", "boot short 1 127.0.0.1", "boot " + key + " 1",
+                                "boot " + key + " port 127.0.0.1", "boot " + key + " 123456 127.0.0.1"}) {
     wire::Offer none;
     EXPECT_FALSE(wire::parse(text, none)) << text;
   }

@@ -139,6 +139,7 @@ base::Status Place::start_keeper(Program& program) {
 
 base::Status Place::take_again(Program& program) {
   const uint64_t before = restarts_;
+  uint64_t wanted = before + 1;
   pulse_.close();
   if (keeper_) keeper_->child().end();
   keeper_.reset();
@@ -146,6 +147,11 @@ base::Status Place::take_again(Program& program) {
   // Slurm may be about to see it; a node that it takes for good it has to be told of.
   for (const auto patience = Clock::now() + slurm_may_see;; poll(nullptr, 0, 500)) {
     auto now = look_at_job(job_);
+    if (now && now.value().over() && ours_) {  // its script has ended with the lease; a later job is a later generation
+      job_ = TRY(submit(address_, job_script(name_)));
+      wanted = 0;
+      break;
+    }
     if (!now || !now.value().runs() || now.value().restarts != before) break;
     if (Clock::now() < patience) continue;
     requeue(job_);
@@ -153,7 +159,7 @@ base::Status Place::take_again(Program& program) {
   }
   reason_.clear();
   for (const auto patience = Clock::now() + settling;; poll(nullptr, 0, 1000)) {
-    TRY(await_start(program, before + 1));
+    TRY(await_start(program, wanted));
     base::Status kept = start_keeper(program);  // a node that has just come back may refuse its first steps
     if (kept || Clock::now() > patience) return kept;
   }

