@@ -152,9 +152,9 @@ base::Status Place::take_again(Program& program) {
       wanted = 0;
       break;
     }
-    if (!now || !now.value().runs() || now.value().restarts != before) break;
-    if (Clock::now() < patience) continue;
-    requeue(job_);
+    if (!now || now.value().waits() || now.value().over() || now.value().restarts != before) break;
+    if (Clock::now() < patience) continue;  // it runs, or its last processes are being ended (COMPLETING)
+    if (now.value().runs()) requeue(job_);
     break;
   }
   reason_.clear();

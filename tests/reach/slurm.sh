@@ -90,7 +90,7 @@ failures() {
 # Nobody serves beside his successor: whatever happens on the old node, its servers have ended, or end without a word,
 # before the next generation's serve.
 fencing() { fence agent_killed host_killed; }
-fencing_more() { fence stopped link_cut; }  # by hand: the job is submitted anew there, which has not been seen to pass yet
+fencing_more() { fence stopped link_cut; }
 fence() {
   local here_node generation name="" place
   node_of() { squeue -h -o %N -t R | head -1; }
