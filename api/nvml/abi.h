@@ -31,6 +31,16 @@ constexpr unsigned NVML_FEATURE_DISABLED = 0;
 constexpr unsigned NVML_FEATURE_ENABLED = 1;
 constexpr unsigned NVML_DEVICE_ARCH_UNKNOWN = 0xffffffff;
 
+// What the first two versions of nvmlDeviceGetPciInfo fill; the first knows no subsystem.
+typedef struct nvmlPciInfo_v2_st {
+  char busId[16];
+  unsigned int domain, bus, device;
+  unsigned int pciDeviceId;
+  unsigned int pciSubSystemId;
+  unsigned int reserved[4];
+} nvmlPciInfo_v2_t;
+static_assert(sizeof(nvmlPciInfo_v2_t) == 52);
+
 typedef struct nvmlPciInfo_st {
   char busIdLegacy[16];
   unsigned int domain, bus, device;

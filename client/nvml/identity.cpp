@@ -114,11 +114,23 @@ OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPc
     return NVML_SUCCESS;
   });
 }
-OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_t* pci) {
-  return nvmlDeviceGetPciInfo_v3(device, pci);
+
+// Of the first versions programs may have an older, shorter structure: what all of them have is filled.
+OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_v2_t* pci) {
+  if (driver() && !pci) return NVML_ERROR_INVALID_ARGUMENT;
+  nvmlPciInfo_t whole;
+  if (nvmlReturn_t result = nvmlDeviceGetPciInfo_v3(device, &whole)) return result;
+  std::memcpy(pci->busId, whole.busIdLegacy, sizeof pci->busId);
+  pci->domain = whole.domain;
+  pci->bus = whole.bus;
+  pci->device = whole.device;
+  pci->pciDeviceId = whole.pciDeviceId;
+  return NVML_SUCCESS;
 }
-OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t* pci) {
-  return nvmlDeviceGetPciInfo_v3(device, pci);
+OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_v2_t* pci) {
+  nvmlReturn_t result = nvmlDeviceGetPciInfo(device, pci);
+  if (result == NVML_SUCCESS) pci->pciSubSystemId = 0;
+  return result;
 }
 
 OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned int* is_mig) {

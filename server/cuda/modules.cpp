@@ -23,7 +23,7 @@ namespace description = api::description;
 struct Loaded {
   std::vector<std::byte> description;
   uint64_t first_function = 0, functions = 0;
-  std::set<CUdeviceptr> variables;  // that the client has asked for
+  std::set<CUdeviceptr> variables;  // that the client knows of
 };
 constexpr size_t most_variables = 4096;  // others are asked for by name
 std::mutex lock;
@@ -55,8 +55,13 @@ CUresult describe_function(CUfunction function, std::vector<std::byte>& bytes) {
   return CUDA_SUCCESS;
 }
 
+void make_known(Loaded& entry, CUdeviceptr variable, size_t size) {
+  if (entry.variables.insert(variable).second) session().lend(variable, size);
+}
+
 // The driver lists no variables, so it is asked for those that the image's PTX declares.
-uint32_t describe_variables(CUmodule module, std::span<const std::byte> image, std::vector<std::byte>& bytes) {
+uint32_t describe_variables(CUmodule module, std::span<const std::byte> image, Loaded& entry) {
+  std::vector<std::byte>& bytes = entry.description;
   uint32_t count = 0;
   for (const std::string& name : image::variables_of(image, most_variables)) {
     description::VariableRecord record{};
@@ -68,6 +73,7 @@ uint32_t describe_variables(CUmodule module, std::span<const std::byte> image, s
     record.name_length = static_cast<uint32_t>(name.size());
     append(bytes, &record, sizeof record);
     append(bytes, name.data(), name.size());
+    make_known(entry, address, size);
     ++count;
   }
   return count;
@@ -84,7 +90,7 @@ CUresult describe(CUmodule module, std::span<const std::byte> image, uint64_t fi
   append(entry.description, &header, sizeof header);
   for (CUfunction function : functions)
     if (CUresult result = describe_function(function, entry.description)) return result;
-  header.variables = describe_variables(module, image, entry.description);
+  header.variables = describe_variables(module, image, entry);
   std::memcpy(entry.description.data(), &header, sizeof header);
   entry.first_function = first;
   for (CUfunction function : functions) {
@@ -207,7 +213,7 @@ CUresult obModuleGlobal(CUmodule module, const char* name, CUdeviceptr* address,
   if (CUresult result = session().driver().cuModuleGetGlobal_v2(address, size, module, name)) return result;
   std::lock_guard hold(lock);
   auto found = loaded.find(module);
-  if (found != loaded.end() && found->second.variables.insert(*address).second) session().lend(*address, *size);
+  if (found != loaded.end()) make_known(found->second, *address, *size);
   return CUDA_SUCCESS;
 }
 

