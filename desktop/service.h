@@ -19,7 +19,8 @@ class Service {
 
 struct RdpOptions {
   rdp::Certificate certificate;
-  std::vector<std::string> codecs;  // "avc444", "avc420", "progressive", "remotefx", "planar": those allowed, empty: all
+  std::vector<std::string>
+      codecs;  // "avc444", "avc420", "progressive", "remotefx", "planar": those allowed, empty: all
   size_t most_viewers = 8;
 };
 // What must be done before the sandbox: providers of OpenSSL are loaded. An error: NTLM does not work here, so there is

@@ -22,8 +22,8 @@ struct ImageDigest {
 };
 inline constexpr size_t known_image_from = 4096;
 
-// Addresses that the client hands out itself, and how many bytes it may without asking (device/leases.h). Beside it what
-// it wants to know of a fresh context, too: the limits, by CUlimit; UINT64_MAX: ask.
+// Addresses that the client hands out itself, and how many bytes it may without asking (device/leases.h). Beside it
+// what it wants to know of a fresh context, too: the limits, by CUlimit; UINT64_MAX: ask.
 inline constexpr size_t limit_count = 10;
 struct LeaseAnswer {
   uint64_t address, size;

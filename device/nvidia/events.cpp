@@ -1,5 +1,5 @@
-// Events in graphs. A client's graph waits for events and records them; while it is recorded by capture, the driver must
-// be told that they are nodes and not joints of captured streams (CUDA Driver API, CU_EVENT_RECORD_EXTERNAL).
+// Events in graphs. A client's graph waits for events and records them; while it is recorded by capture, the driver
+// must be told that they are nodes and not joints of captured streams (CUDA Driver API, CU_EVENT_RECORD_EXTERNAL).
 #include "device/nvidia/functions.h"
 #include "device/nvidia/vendor.h"
 
