@@ -112,5 +112,7 @@ stop_cluster() {
   scancel --user "$(id -un)" 2>/dev/null
   for node in n1 n2; do kill -CONT $(of_node $node all) 2>/dev/null; kill -9 $(of_node $node all) 2>/dev/null; done
   kill "${node_daemon[@]}" "${cluster_daemons[@]}" 2>/dev/null
+  for _ in $(seq 30); do kill -0 "${node_daemon[@]}" "${cluster_daemons[@]}" 2>/dev/null || break; sleep 0.1; done
+  kill -9 "${node_daemon[@]}" "${cluster_daemons[@]}" 2>/dev/null  # slurmd waits for ever for some steps that were killed
   wait "${node_daemon[@]}" "${cluster_daemons[@]}" 2>/dev/null
 }
