@@ -75,7 +75,7 @@ int list(const Options& options) {
   return code;
 }
 
-// Attached to a job's output. `hold`: as the one who started it.
+// Attached to a job's output; `once`: to what is there now, `from`: an offset in both streams.
 base::Result<exec::Ended> watch(const exec::Record& record, bool once, uint64_t from,
                                 std::unique_ptr<exec::Conversation>& host) {
   exec::Json facts;
