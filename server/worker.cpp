@@ -43,15 +43,20 @@ void confine(const WorkerOptions& options) {
   _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
 }
 
-// A server that has been replaced must serve nobody, however late it learns of it.
-void check_right(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
-  if (options.lease && !options.lease->held()) refuse(link, "this server has lost its lease; connect again");
+void check_lease(links::Link& link, const Lease* lease) {
+  if (!lease) return;
+  if (!lease->held()) refuse(link, "this server has lost its lease; connect again");
+  lease->end_with_it();
+}
+
+// A server that has been replaced must serve nobody, however late it learns of it, and ends. So only a client that has
+// been let in may say so.
+void check_generation(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
   if (options.generation && hello.generation > options.generation)
     refuse(link,
            "this server is of generation " + std::to_string(options.generation) + ", and you have met generation " +
                std::to_string(hello.generation) + ": another has taken its place",
            superseded);
-  if (options.lease) options.lease->end_with_it();
 }
 
 // Says where in the queue the client is; false: it has gone.
@@ -126,7 +131,7 @@ wire::Hello read_checked_hello(links::Link& link, const WorkerOptions& options, 
   std::string refusal;
   welcome.version = wire::choose_version(hello, refusal);
   if (!refusal.empty()) refuse(link, refusal);
-  check_right(link, options, hello);
+  check_lease(link, options.lease);
   return hello;
 }
 
@@ -142,6 +147,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   if (options.key) link = encrypt(std::move(link), *options.key);
   wire::Welcome welcome;
   const wire::Hello hello = read_checked_hello(link, options, welcome);
+  if (!monitored) check_generation(link, options, hello);
   if (!hello.purpose.empty() && !monitored)
     serve_directly(std::move(link), options, hello, std::move(welcome), ways.point(), ways.around());
   if (trusted) {
@@ -149,6 +155,7 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
     confine(options);
   }
   Admission admission = admit(link, hello, monitored.get());
+  check_generation(link, options, hello);
   if (admission.service.valid())
     relay(welcome_client(std::move(link), hello, std::move(welcome), options, ways.point(), monitored.get()),
           std::move(admission.service));
