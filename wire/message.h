@@ -18,8 +18,8 @@ enum class Kind : uint32_t {
   host_function_done = 9,  // client: it has run
   output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
   memory = 11,   // client: right after the welcome; number 1: the shared memory is in use from here on, 0: it is not
-  reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
+  reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   way = 13,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
 };
 
