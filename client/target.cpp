@@ -11,9 +11,9 @@
 #include <ctime>
 
 #include "api/window.h"
-#include "client/upgrade.h"
 #include "client/joined.h"
 #include "client/returning.h"
+#include "client/upgrade.h"
 #include "link/address.h"
 #include "link/handover.h"
 #include "link/helper.h"
