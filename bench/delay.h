@@ -1,10 +1,9 @@
 // A link that is far away: passes bytes on between clients and a server on this machine, each a while after it came.
 #pragma once
-#include <atomic>
 #include <chrono>
 #include <thread>
 
-#include "base/fd.h"
+#include "tests/harness/passage.h"
 
 namespace bench {
 
@@ -15,13 +14,12 @@ class Delay {
   ~Delay();
   Delay(const Delay&) = delete;
   Delay& operator=(const Delay&) = delete;
-  int port() const { return port_; }
+  int port() const { return door_.port(); }
 
  private:
-  void accept_all(int server_port, std::chrono::microseconds one_way);
+  void accept_all(std::chrono::microseconds one_way);
 
-  base::Fd listener_;
-  int port_ = 0;
+  harness::Door door_;
   std::thread accepting_;
 };
 

@@ -213,55 +213,80 @@ int measure_over(const std::string& self, const std::string& name, const std::st
   return 0;
 }
 
+// A server of this run's own, on every kind of link.
+class Server {
+ public:
+  explicit Server(const std::string& device)
+      : folder_(fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+    setenv("XDG_CONFIG_HOME", folder_.c_str(), 1);  // where its key goes
+    setenv("OUTBOARD_STATE", folder_.c_str(), 1);
+    const int log = open((folder_ / "log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    process_ = start({(build / "bin/outboard").string(), "serve", "--max-clients", "128", "--device", device,
+                      "--listen", target("memory"), "--listen", target("tcp"), "--listen", "tls:" + secure_},
+                     -1, log);
+    for (int i = 0; i < 200 && !fs::exists(folder_ / "socket"); ++i) usleep(20000);
+  }
+  ~Server() {
+    kill(process_, SIGTERM);
+    waitpid(process_, nullptr, 0);
+    fs::remove_all(folder_);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  static constexpr const char* links[] = {"memory", "unix", "tcp", "tls"};
+  std::string target(const std::string& link) const {
+    if (link == "tcp") return "tcp:127.0.0.1:" + std::to_string(port());
+    if (link == "tls") return "tls:" + secure_ + "#" + fingerprint_in(folder_ / "log");
+    return "unix:" + (folder_ / "socket").string();
+  }
+  static int port() { return 20000 + getpid() % 20000; }
+  pid_t process() const { return process_; }
+
+ private:
+  const fs::path folder_;
+  const std::string secure_ = "127.0.0.1:" + std::to_string(40000 + getpid() % 20000);
+  pid_t process_ = 0;
+};
+
+// The parts that are wanted, all of them if none is named.
+int measure_links(const std::string& self, const std::string& device, const std::vector<std::string>& parts) {
+  auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
+  const Server server(device);
+  std::vector<Figure> figures;
+  for (const char* link : Server::links)
+    if (wants(link)) link_figures(figures, self, link, server.target(link));
+  if (wants("clients")) {
+    client_figures(figures, self, server.target("memory"));
+    for (const char* link : {"memory", "tcp", "tls"})
+      idle_figure(figures, self, link, server.target(link), server.process());
+  }
+  if (wants("start") && fs::exists(software_library())) start_figure(figures, self, server.target("memory"));
+  if (wants("far")) far_figure(figures, self, Server::port());
+  print(figures);
+  return write_results(figures) ? 0 : 1;
+}
+
+// What this program does as a child of itself.
+constexpr struct {
+  const char* option;
+  int (*run)(const std::string& library);
+} children[] = {{"--driver", bench::measure_driver},
+                {"--step", bench::measure_step},
+                {"--start", bench::start_driver},
+                {"--busy", bench::be_busy},
+                {"--idle", bench::be_idle}};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && !std::strcmp(argv[1], "--driver")) return bench::measure_driver(argv[2]);
-  if (argc == 3 && !std::strcmp(argv[1], "--step")) return bench::measure_step(argv[2]);
-  if (argc == 3 && !std::strcmp(argv[1], "--start")) return bench::start_driver(argv[2]);
-  if (argc == 3 && !std::strcmp(argv[1], "--busy")) return bench::be_busy(argv[2]);
-  if (argc == 3 && !std::strcmp(argv[1], "--idle")) return bench::be_idle(argv[2]);
-  if (argc == 6 && !std::strcmp(argv[2], "--over")) {
-    build = fs::absolute(argv[1]);
-    return measure_over(fs::read_symlink("/proc/self/exe"), argv[3], argv[4], argv[5]);
-  }
+  for (const auto& child : children)
+    if (argc == 3 && !std::strcmp(argv[1], child.option)) return child.run(argv[2]);
   if (argc < 2)
     return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|far|start]...]\n"), 2;
-  const std::string device = argc >= 3 ? argv[2] : "null";
-  const std::vector<std::string> parts(argv + std::min(argc, 3), argv + argc);
-  auto wants = [&](const char* part) { return parts.empty() || std::ranges::find(parts, part) != parts.end(); };
   build = fs::absolute(argv[1]);
-  std::string self = fs::read_symlink("/proc/self/exe");
-  const fs::path folder = fs::temp_directory_path() / ("outboard-bench-" + std::to_string(getpid()));
-  fs::create_directories(folder);
-  setenv("XDG_CONFIG_HOME", folder.c_str(), 1);  // where the key of this run's server goes
-  setenv("OUTBOARD_STATE", folder.c_str(), 1);
-  const std::string socket = "unix:" + (folder / "socket").string(), port = std::to_string(20000 + getpid() % 20000),
-                    secure_port = std::to_string(40000 + getpid() % 20000);
-  const int log = open((folder / "log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  pid_t server =
-      start({(build / "bin/outboard").string(), "serve", "--max-clients", "128", "--device", device, "--listen", socket,
-             "--listen", "tcp:127.0.0.1:" + port, "--listen", "tls:127.0.0.1:" + secure_port},
-            -1, log);
-  for (int i = 0; i < 200 && !fs::exists(folder / "socket"); ++i) usleep(20000);
-  std::vector<Figure> figures;
-  const std::pair<const char*, std::string> links[] = {
-      {"memory", socket},
-      {"unix", socket},
-      {"tcp", "tcp:127.0.0.1:" + port},
-      {"tls", "tls:127.0.0.1:" + secure_port + "#" + fingerprint_in(folder / "log")}};
-  for (const auto& [name, target] : links)
-    if (wants(name)) link_figures(figures, self, name, target);
-  if (wants("clients")) {
-    client_figures(figures, self, socket);
-    for (const auto& [name, target] : links)
-      if (std::strcmp(name, "unix")) idle_figure(figures, self, name, target, server);
-  }
-  if (wants("start") && fs::exists(software_library())) start_figure(figures, self, socket);
-  if (wants("far")) far_figure(figures, self, std::stoi(port));
-  kill(server, SIGTERM);
-  waitpid(server, nullptr, 0);
-  fs::remove_all(folder);
-  print(figures);
-  return write_results(figures) ? 0 : 1;
+  const std::string self = fs::read_symlink("/proc/self/exe");
+  if (argc == 6 && !std::strcmp(argv[2], "--over")) return measure_over(self, argv[3], argv[4], argv[5]);
+  return measure_links(self, argc >= 3 ? argv[2] : "null", {argv + std::min(argc, 3), argv + argc});
 }

@@ -15,7 +15,7 @@ namespace cli {
 namespace {
 
 struct ReachOptions {
-  bool ask = false, whole = false;
+  bool ask = false;
   std::string target;
 };
 
@@ -49,7 +49,6 @@ void add_reach(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<ReachOptions>();
   auto* reach_command = app.add_subcommand("reach", "Start a server for a program")->group("");
   reach_command->add_flag("--ask", options->ask, "Only see what is there");
-  reach_command->add_flag("--whole", options->whole, "Start it, whatever that takes");
   reach_command->add_option("target", options->target, "ssh://... or slurm://...")->required();
   commands.emplace_back(reach_command, [options] { return reach(*options); });
 }

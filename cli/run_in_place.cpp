@@ -1,7 +1,6 @@
 #include "cli/run_in_place.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -89,6 +88,13 @@ base::Fd take_signals() {
   return base::Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// What came for the program over the signalfd of take_signals().
+void pass_signals_on(int signals, Running& program) {
+  signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == sizeof info)
+    if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
+}
+
 // Until the program has ended, or, where it shall run again then, the place is gone. Nothing: the latter.
 std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPlace& shared, int signals, bool again) {
   std::optional<std::chrono::steady_clock::time_point> failed;  // a program whose device is gone often ends before us
@@ -102,9 +108,7 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
                         {stands ? place.descriptor() : -1, POLLIN, 0},
                         {stands ? shared.descriptor() : -1, POLLIN, 0}};
     poll(watched, 3, stands ? failed ? 100 : place.due_ms() : -1);
-    signalfd_siginfo info;
-    while (watched[0].revents && read(signals, &info, sizeof info) == sizeof info)
-      if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
+    if (watched[0].revents) pass_signals_on(signals, program);
     if (watched[2].revents) shared.accept();
     if (!stands || place.tick()) continue;
     std::fprintf(stderr, "outboard: %s\n", place.reason().c_str());
@@ -128,9 +132,7 @@ int run_in_client_half(const reach::Place& place, const std::vector<std::string>
     if (auto code = program.ended()) return *code;
     pollfd watched{signals.get(), POLLIN, 0};
     poll(&watched, 1, -1);
-    signalfd_siginfo info;
-    while (read(signals.get(), &info, sizeof info) == sizeof info)
-      if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
+    pass_signals_on(signals.get(), program);
   }
 }
 

@@ -60,51 +60,60 @@ bool parse_bytes(const std::string& text, uint64_t& bytes) {
   return true;
 }
 
+namespace {
+
+base::Status choose_devices(const ServeOptions& options, server::ListenerOptions& listener) {
+  listener.worker.device = TRY(server::choose_device(options.device));
+  if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
+    listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
+  if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);
+  if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
+  if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
+    return base::Error{"--memory '" + options.memory + "' is no size; write for example 8GiB"};
+  return base::Done{};
+}
+
+base::Status take_lease(const ServeOptions& options, server::WorkerOptions& worker) {
+  worker.generation = options.generation;
+  if (options.lease.empty()) return base::Done{};
+  static std::optional<server::Lease> lease;  // as long as the process
+  lease = TRY(server::Lease::take(options.lease));
+  worker.lease = &*lease;
+  return base::Done{};
+}
+
+base::Status choose_addresses(const ServeOptions& options, server::ListenerOptions& listener) {
+  std::vector<std::string> names = options.listen;
+  if (names.empty()) names.push_back("unix:" + links::default_socket_path());
+  for (const std::string& name : names) {
+    listener.addresses.push_back(TRY(links::parse(name)));
+    listener.addresses.back().plaintext = options.plaintext;
+    if (listener.addresses.back().kind == links::Address::Kind::tls && !listener.key)
+      listener.key = TRY(links::ServerKey::load_or_create(links::ServerKey::default_path()));
+  }
+  return base::Done{};
+}
+
+}  // namespace
+
 int serve(const ServeOptions& options) {
   server::ListenerOptions listener;
-  auto device = server::choose_device(options.device);
-  if (!device) return complain(device.error());
-  listener.worker.device = device.value();
   listener.tenants.most_clients = options.most_clients;
   listener.tenants.token_required = options.require_token;
   listener.tenants.services = services();
   listener.tenants.programs = options.exec;
-  set_up_programs(options);
   listener.metrics = options.metrics;
   listener.worker.sandbox = !options.no_sandbox;
-  if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
-    listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
-  if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);
   listener.worker.grace_seconds = options.grace_seconds;
-  if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);  // workers inherit it
-  if (!options.memory.empty() && !parse_bytes(options.memory, listener.worker.memory_bytes))
-    return complain("--memory '" + options.memory + "' is no size; write for example 8GiB");
-  listener.worker.generation = options.generation;
-  if (!options.lease.empty()) {
-    static std::optional<server::Lease> lease;  // as long as the process
-    auto taken = server::Lease::take(options.lease);
-    if (!taken) return complain(taken.error());
-    lease = taken.value();
-    listener.worker.lease = &*lease;
-  }
+  set_up_programs(options);
+  if (auto chosen = choose_devices(options, listener); !chosen) return complain(chosen.error());
+  if (auto taken = take_lease(options, listener.worker); !taken) return complain(taken.error());
   if (options.stdio) {
     if (!options.listen.empty()) return complain("--stdio serves one client and does not listen; leave out --listen");
     if (options.exec) listener.worker.services = services();
     return serve_stdio(listener.worker);
   }
-  std::vector<std::string> names = options.listen;
-  if (names.empty()) names.push_back("unix:" + links::default_socket_path());
-  for (const std::string& name : names) {
-    auto address = links::parse(name);
-    if (!address) return complain(address.error());
-    listener.addresses.push_back(address.value());
-    listener.addresses.back().plaintext = options.plaintext;
-    if (address.value().kind == links::Address::Kind::tls && !listener.key) {
-      auto key = links::ServerKey::load_or_create(links::ServerKey::default_path());
-      if (!key) return complain(key.error());
-      listener.key = std::move(key.value());
-    }
-  }
+  if (auto chosen = choose_addresses(options, listener); !chosen) return complain(chosen.error());
   if (!options.quiet && !std::getenv("OUTBOARD_LOG")) base::set_level(base::Level::info);
   if (listener.key) base::log(base::Level::info, "server-key", {{"fingerprint", listener.key->fingerprint()}});
   return server::listen_and_serve(listener);

@@ -1,6 +1,5 @@
 #include "client/upgrade.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,7 +13,6 @@
 #include "client/returning.h"
 #include "link/handover.h"
 #include "link/helper.h"
-#include "link/tcp_options.h"
 #include "wire/message.h"
 #include "wire/offer.h"
 

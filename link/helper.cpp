@@ -29,9 +29,15 @@ base::Status spawn(int theirs, const Address& address, bool ask) {
   posix_spawn_file_actions_adddup2(&actions, theirs, 3);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   std::string shell = "sh", option = "-c", script = "unset LD_PRELOAD; \"$0\" \"$@\" &", program = outboard_program(),
-              verb = "reach", how = ask ? "--ask" : "--whole", target = address.text();
-  char* arguments[] = {shell.data(), option.data(), script.data(), program.data(),
-                       verb.data(),  how.data(),    target.data(), nullptr};
+              verb = "reach", target = address.text(), how = "--ask";
+  char* arguments[] = {shell.data(),
+                       option.data(),
+                       script.data(),
+                       program.data(),
+                       verb.data(),
+                       target.data(),
+                       ask ? how.data() : nullptr,
+                       nullptr};
   pid_t child = 0;
   int error = posix_spawn(&child, "/bin/sh", &actions, nullptr, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);

@@ -10,7 +10,7 @@
 
 #include "reach/bootstrap/bootstrap.h"
 #include "reach/far.h"
-#include "reach/started.h"
+#include "reach/server.h"
 
 namespace reach {
 namespace {

@@ -101,8 +101,6 @@ void Tenants::answer_enter(Tenant& tenant, const ToListener& asked) {
   if (get(asked.purpose).empty()) settle(tenant);
 }
 
-// Whoever may run programs here is this user: he comes by this user's own socket. A service counts as no session,
-// because it uses the device only by programs that come as clients of their own.
 // By its own socket the server's user runs what he likes anyway. Others need the server's word and a token's.
 base::Status Tenants::allows_programs(const Tenant& tenant) const {
   if (tenant.peer.way == Peer::Way::unix_socket) return base::Done{};
@@ -116,6 +114,7 @@ base::Status Tenants::allows_programs(const Tenant& tenant) const {
   return base::Done{};
 }
 
+// A service counts as no session, because it uses the device only by programs that come as clients of their own.
 base::Status Tenants::let_in_for_service(Tenant& tenant) {
   const Service* service = TRY(find_service(options_.services, get(tenant.wish.purpose)));
   if (service->runs_programs) TRY(allows_programs(tenant));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +27,7 @@
 namespace server {
 namespace {
 
-constexpr int head_ms = 5000;  // that a stranger may take for his first words
+constexpr std::chrono::seconds head_time{5};  // that a stranger may take for his first words
 
 // What the doorkeeper says when it listens.
 struct Listening {
@@ -96,9 +97,12 @@ base::Fd open_listener(std::string& words) {
 
 bool read_head(int client, wire::ReturnHead& head) {
   auto* place = reinterpret_cast<std::byte*>(&head);
+  const auto until =
+      std::chrono::steady_clock::now() + head_time;  // of all of them: a slow one must not keep others out
   for (size_t left = sizeof head; left;) {
     pollfd waiting{client, POLLIN, 0};
-    if (poll(&waiting, 1, head_ms) <= 0) return false;
+    const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (time.count() <= 0 || poll(&waiting, 1, static_cast<int>(time.count())) <= 0) return false;
     ssize_t got = recv(client, place, left, MSG_DONTWAIT);
     if (got <= 0) return false;
     place += got;

@@ -71,40 +71,48 @@ links::Link share_memory(links::Link link, wire::Welcome& welcome, SharedMemory 
   return links::Link(std::make_unique<links::Memory>(std::move(shared.rings), std::move(socket), links::Rings::worker));
 }
 
-links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
-                          const WorkerOptions& options) {
-  std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
+// Sends the welcome of a session that its client can come back to; how long it may be away.
+std::chrono::milliseconds welcome_to_return(links::Link& link, wire::Welcome& welcome, const ReturnPoint& point,
+                                            const WorkerOptions& options) {
+  const std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
   welcome.granted |= wire::resumable;
   welcome.session = point.secret().text();
   welcome.grace_ms = static_cast<uint64_t>(grace.count());
   if (!send(link, welcome)) leave("the client left during the greeting");
+  return grace;
+}
+
+links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
+                          const WorkerOptions& options) {
+  const auto grace = welcome_to_return(link, welcome, point, options);
   point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace);
   ReturnPoint::serve(std::move(point), *session, options.key, options.lease);
   return links::Link(std::move(session));
 }
 
-// Offers the way around the pipes, and waits for the client's word whether it came that way.
-links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint point, DirectDoor& door,
-                         const WorkerOptions& options) {
-  std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
-  welcome.granted |= wire::resumable;
-  welcome.session = point.secret().text();
-  welcome.grace_ms = static_cast<uint64_t>(grace.count());
-  if (!send(link, welcome)) leave("the client left during the greeting");
+// Who comes around the pipes until the client's word comes through them.
+std::optional<links::Resumable::Return> let_in(links::Link& link, ReturnPoint& point, DirectDoor& door) {
   std::optional<links::Resumable::Return> came;
   auto take = [&came](const links::Resumable::Meet& meet) {
     std::string refused;
     came = meet(0, refused);
     return came.has_value();
   };
-  alarm(way_seconds);
   for (;;) {
     pollfd watched[] = {{link.in(), POLLIN, 0}, {point.descriptor(), POLLIN, 0}};
     if (poll(watched, 2, -1) < 0) continue;
     if (watched[1].revents) point.accept(take, door.key());
-    if (watched[0].revents) break;
+    if (watched[0].revents) return came;
   }
+}
+
+// Offers the way around the pipes, and waits for the client's word whether it came that way.
+links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint point, DirectDoor& door,
+                         const WorkerOptions& options) {
+  const auto grace = welcome_to_return(link, welcome, point, options);
+  alarm(way_seconds);
+  std::optional<links::Resumable::Return> came = let_in(link, point, door);
   wire::FrameHead head{};
   if (!read_exactly(link, &head, sizeof head)) leave("the client left during the greeting");
   alarm(0);

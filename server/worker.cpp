@@ -43,15 +43,20 @@ void confine(const WorkerOptions& options) {
   _exit(service.value()->run(std::move(stream), {hello.program, {}, hello.vgpu, "standard input"}));
 }
 
-// A server that has been replaced must serve nobody, however late it learns of it.
-void check_right(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
-  if (options.lease && !options.lease->held()) refuse(link, "this server has lost its lease; connect again");
+void check_lease(links::Link& link, const Lease* lease) {
+  if (!lease) return;
+  if (!lease->held()) refuse(link, "this server has lost its lease; connect again");
+  lease->end_with_it();
+}
+
+// A server that has been replaced must serve nobody, however late it learns of it, and ends. So only a client that has
+// been let in may say so.
+void check_generation(links::Link& link, const WorkerOptions& options, const wire::Hello& hello) {
   if (options.generation && hello.generation > options.generation)
     refuse(link,
            "this server is of generation " + std::to_string(options.generation) + ", and you have met generation " +
                std::to_string(hello.generation) + ": another has taken its place",
            superseded);
-  if (options.lease) options.lease->end_with_it();
 }
 
 // Says where in the queue the client is; false: it has gone.
@@ -97,33 +102,62 @@ const device::Checks* find_checks(links::Link& link, const wire::Hello& hello, v
 
 }  // namespace
 
-void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
-  auto returns = ReturnPoint::create();
+namespace {
+
+// The listener's questions and words reach the session and the device from here on.
+void obey_listener(Monitored& monitored, ClientSession& session, void* library) {
+  session.count_in(monitored.share());
+  base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's
+  auto exchange = reinterpret_cast<void (*)(const base::SharedMemoryExchange*)>(dlsym(library, "outboard_exchange"));
+  if (exchange) exchange(&Monitored::exchange());
+  monitored.start(reinterpret_cast<bool (*)()>(dlsym(library, "outboard_hold")),
+                  [](const std::string& reason) { the_session->dismiss(reason); });
+}
+
+// What the session needs that no sandbox gives: sockets for a client that comes back or around its pipes.
+struct Ways {
+  base::Result<ReturnPoint> returns = ReturnPoint::create();
   base::Result<DirectDoor> door = base::Error{"there are no pipes to lead around"};
-  if (!monitored && returns) door = DirectDoor::create(returns.value());
-  ReturnPoint* const point = returns ? &returns.value() : nullptr;
-  DirectDoor* const around = door ? &door.value() : nullptr;
+
+  explicit Ways(bool pipes) {
+    if (pipes && returns) door = DirectDoor::create(returns.value());
+  }
+  ReturnPoint* point() { return returns ? &returns.value() : nullptr; }
+  DirectDoor* around() { return door ? &door.value() : nullptr; }
+};
+
+wire::Hello read_checked_hello(links::Link& link, const WorkerOptions& options, wire::Welcome& welcome) {
+  wire::Hello hello = read_hello(link);
+  std::string refusal;
+  welcome.version = wire::choose_version(hello, refusal);
+  if (!refusal.empty()) refuse(link, refusal);
+  check_lease(link, options.lease);
+  return hello;
+}
+
+}  // namespace
+
+void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<Monitored> monitored) {
+  Ways ways(!monitored);
   const bool trusted = !monitored && !options.services.empty();  // it may run programs: no need to confine its hello
   base::Result<void*> library(nullptr);
   if (!trusted) library = load_device(options.device);  // no file can be opened later
   if (!trusted) confine(options);
   hand_over_return(link, monitored.get());
   if (options.key) link = encrypt(std::move(link), *options.key);
-  wire::Hello hello = read_hello(link);
   wire::Welcome welcome;
-  std::string refusal;
-  welcome.version = wire::choose_version(hello, refusal);
-  if (!refusal.empty()) refuse(link, refusal);
-  check_right(link, options, hello);
+  const wire::Hello hello = read_checked_hello(link, options, welcome);
+  if (!monitored) check_generation(link, options, hello);
   if (!hello.purpose.empty() && !monitored)
-    serve_directly(std::move(link), options, hello, std::move(welcome), point, around);
+    serve_directly(std::move(link), options, hello, std::move(welcome), ways.point(), ways.around());
   if (trusted) {
     library = load_device(options.device);
     confine(options);
   }
   Admission admission = admit(link, hello, monitored.get());
+  check_generation(link, options, hello);
   if (admission.service.valid())
-    relay(welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get()),
+    relay(welcome_client(std::move(link), hello, std::move(welcome), options, ways.point(), monitored.get()),
           std::move(admission.service));
   auto output = Output::capture();
   if (!output) refuse(link, output.error());
@@ -132,21 +166,14 @@ void run_worker(links::Link link, const WorkerOptions& options, std::unique_ptr<
   const device::Checks* checks = find_checks(link, hello, library.value());
   if (worker::take_inventory(*driver, welcome.inventory))
     refuse(link, "the server's device does not answer; its log says why");
-  link = welcome_client(std::move(link), hello, std::move(welcome), options, point, monitored.get(), around);
+  link =
+      welcome_client(std::move(link), hello, std::move(welcome), options, ways.point(), monitored.get(), ways.around());
   auto leases = reinterpret_cast<FindLeases>(dlsym(library.value(), "outboard_leases"));
   auto session =
       std::make_unique<ClientSession>(std::move(link), *driver, checks, leases ? leases() : nullptr, output.value());
   the_session = session.get();
   session->obey(options.lease);
-  if (monitored) {
-    session->count_in(monitored->share());
-    base::exchange_shared_memory(Monitored::exchange());  // for this program's own copy of base, and for the device's
-    auto exchange =
-        reinterpret_cast<void (*)(const base::SharedMemoryExchange*)>(dlsym(library.value(), "outboard_exchange"));
-    if (exchange) exchange(&Monitored::exchange());
-    monitored->start(reinterpret_cast<bool (*)()>(dlsym(library.value(), "outboard_hold")),
-                     [](const std::string& reason) { the_session->dismiss(reason); });
-  }
+  if (monitored) obey_listener(*monitored, *session, library.value());
   base::log(base::Level::info, "client",
             {{"program", hello.program}, {"worker", std::to_string(getpid())}, {"vgpu", admission.vgpu}});
   session->run();

@@ -18,9 +18,9 @@ enum class Kind : uint32_t {
   host_function_done = 9,  // client: it has run
   output = 10,             // server: bytes that the device's code printed; number: 1 stdout, 2 stderr
   memory = 11,   // client: right after the welcome; number 1: the shared memory is in use from here on, 0: it is not
-  reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
-  way = 13,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
+  reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
+  way = 14,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
 };
 
 struct FrameHead {
@@ -67,8 +67,8 @@ enum Wish : uint64_t {
   // Of the server alone:
   queue = 4,     // wait for a place rather than be refused: frames `waiting` come before the welcome
   ask_only = 8,  // it leaves after the welcome, and takes nobody's place
-  direct = 32,   // over pipes: an offer of a connection that leads around them (wire/offer.h)
   service = 16,  // what its hello names as purpose: after the welcome the bytes are that service's
+  direct = 32,   // over pipes: an offer of a connection that leads around them (wire/offer.h)
 };
 
 constexpr size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }

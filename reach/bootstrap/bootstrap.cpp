@@ -2,17 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
 
+#include "exec/near/needs.h"
+#include "link/handover.h"
 #include "reach/bootstrap/bundle.h"
+#include "reach/bootstrap/tar.h"
 #include "reach/far.h"
-#include "reach/started.h"
+#include "reach/server.h"
 
 namespace reach {
 namespace {
@@ -27,9 +30,8 @@ std::string unsuited(const Bundle& bundle, const std::string& machine) {
   if (system != "Linux" || processor != "x86_64")
     return "that machine is " + system + " " + processor + ", and this Outboard is built for Linux x86_64";
   if (library != "glibc") return "that machine's C library is not glibc, which this Outboard is built for";
-  unsigned minor = version.starts_with("2.") ? static_cast<unsigned>(std::atoi(version.c_str() + 2)) : 0;
-  if (minor < bundle.libc_minor)
-    return "this Outboard needs glibc 2." + std::to_string(bundle.libc_minor) + ", and that machine has " + version;
+  if (exec::version_less(version, bundle.glibc))
+    return "this Outboard needs glibc " + bundle.glibc + ", and that machine has " + version;
   return {};
 }
 
@@ -60,16 +62,6 @@ std::string install_script(const Bundle& bundle) {
          "[ -L \"$o\" ] || [ -n \"$k\" ] || rm -rf \"$o\"; done; " + say_mark("done");
 }
 
-bool write_all(int to, std::span<const char> bytes) {
-  while (!bytes.empty()) {
-    ssize_t done = send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(done));
-  }
-  return true;
-}
-
 Mark await_mark(int from) {
   Mark mark;
   for (char byte; mark.state() == Mark::State::searching && recv(from, &byte, 1, 0) == 1;) mark.take(byte);
@@ -83,7 +75,8 @@ base::Status send_bundle(int to, const Bundle& bundle) {
     constexpr size_t part = size_t{1} << 20;
     while (!bytes.empty()) {
       auto now = bytes.first(std::min(bytes.size(), part));
-      if (!write_all(to, now)) return false;
+      iovec piece[] = {{const_cast<char*>(now.data()), now.size()}};
+      if (!links::send_with(to, piece, {})) return false;
       bytes = bytes.subspan(now.size());
       sent += now.size();
       uint64_t percent = std::min<uint64_t>(100, sent * 100 / std::max<uint64_t>(bundle.size, 1));

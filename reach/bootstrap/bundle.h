@@ -3,8 +3,6 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,14 +19,12 @@ struct Piece {
 
 struct Bundle {
   std::vector<Piece> pieces;
-  std::string manifest;     // lines that `sha256sum -c` reads
-  std::string hash;         // SHA-256 of the manifest: the bundle's name
-  uint64_t size = 0;        // bytes of all
-  unsigned libc_minor = 0;  // it needs glibc 2.N
+  std::string manifest;  // lines that `sha256sum -c` reads
+  std::string hash;      // SHA-256 of the manifest: the bundle's name
+  uint64_t size = 0;     // bytes of all
+  std::string glibc;     // the version that it needs at least, "2.34"
 };
+// Reads all of it. An error names a file that cannot be read, or a library that is not on this machine either.
 base::Result<Bundle> make_bundle();
-
-// As a tar archive (POSIX.1-2017, pax, "ustar Interchange Format"), in pieces. False from `write`: it stops.
-base::Status write_tar(const Bundle& bundle, const std::function<bool(std::span<const char>)>& write);
 
 }  // namespace reach

@@ -30,7 +30,7 @@ void cancel(uint64_t job);
 // Where Slurm has not seen yet that the node has failed, or never will: it is our server that did.
 void requeue(uint64_t job);
 
-// What a partition has, for a person: "partition gpu: 2 of 3 nodes idle; gpu:2,vgpu:8".
+// What a partition has, for a person: "partition gpu: 2 of 3 nodes idle, each with gpu:2,vgpu:8".
 base::Result<std::string> look_at_partition(const std::string& partition);
 
 // For every run of one job, each greater than those before.

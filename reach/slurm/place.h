@@ -13,16 +13,16 @@
 #include "base/fd.h"
 #include "link/address.h"
 #include "reach/program.h"
-#include "reach/slurm/ground.h"
+#include "reach/slurm/allocation.h"
 #include "reach/slurm/job.h"
-#include "reach/started.h"
+#include "reach/server.h"
 
 namespace reach {
 
 // Names a place for who takes it by its job's number (environment).
 inline constexpr const char* place_name_variable = "OUTBOARD_PLACE_NAME";
 
-class Place final : public Ground {
+class Place final : public Allocation {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr int lease_seconds = 8;

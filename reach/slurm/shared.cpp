@@ -25,7 +25,7 @@ base::Result<sockaddr_un> address_of(const std::string& path) {
 
 base::Error failed(const char* what) { return base::Error{std::string(what) + ": " + std::strerror(errno)}; }
 
-class Visited final : public Ground {
+class Visited final : public Allocation {
  public:
   Visited(base::Fd socket, uint64_t generation, Words words)
       : socket_(std::move(socket)), generation_(generation), words_(std::move(words)) {}
@@ -81,7 +81,7 @@ void SharedPlace::accept() {
     visitors_.push_back(std::move(visitor));
 }
 
-base::Result<std::unique_ptr<Ground>> visit(const std::string& path) {
+base::Result<std::unique_ptr<Allocation>> visit(const std::string& path) {
   sockaddr_un at = TRY(address_of(path));
   base::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (connect(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) < 0)
@@ -96,7 +96,7 @@ base::Result<std::unique_ptr<Ground>> visit(const std::string& path) {
     words.emplace_back(answer.c_str() + begin);
     begin += words.back().size() + 1;
   }
-  return std::unique_ptr<Ground>(std::make_unique<Visited>(std::move(socket), generation, std::move(words)));
+  return std::unique_ptr<Allocation>(std::make_unique<Visited>(std::move(socket), generation, std::move(words)));
 }
 
 }  // namespace reach

@@ -33,6 +33,6 @@ class SharedPlace {
 };
 
 // The visitor's side.
-base::Result<std::unique_ptr<Ground>> visit(const std::string& path);
+base::Result<std::unique_ptr<Allocation>> visit(const std::string& path);
 
 }  // namespace reach

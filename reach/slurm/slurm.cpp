@@ -13,25 +13,25 @@
 namespace reach {
 namespace {
 
-base::Result<std::unique_ptr<Ground>> find_ground(const links::Address& address, Program& program) {
+base::Result<std::unique_ptr<Allocation>> find_allocation(const links::Address& address, Program& program) {
   const char* shared = std::getenv(place_variable);
   if (shared && *shared) return visit(shared);
-  return std::unique_ptr<Ground>(TRY(Place::take(address, program)));
+  return std::unique_ptr<Allocation>(TRY(Place::take(address, program)));
 }
 
-// Until the server has ended, or the ground under it.
-void watch(Server& server, Ground& ground, Program& program) {
+// Until the server has ended, or its allocation.
+void watch(Server& server, Allocation& allocation, Program& program) {
   bool listens = true;  // a program that needs nothing more from us closes its end
   while (!server.child().ended()) {
     pollfd watched[] = {{server.error_descriptor(), POLLIN, 0},
                         {server.child().descriptor(), POLLIN, 0},
-                        {ground.descriptor(), POLLIN, 0},
+                        {allocation.descriptor(), POLLIN, 0},
                         {listens ? program.descriptor() : -1, POLLIN, 0}};
-    poll(watched, 4, ground.due_ms());
+    poll(watched, 4, allocation.due_ms());
     if (watched[0].revents) server.pass_error_on();
     if (watched[3].revents) listens = program.hear();
-    if (ground.tick()) continue;
-    if (!ground.reason().empty()) std::fprintf(stderr, "outboard: %s\n", ground.reason().c_str());
+    if (allocation.tick()) continue;
+    if (!allocation.reason().empty()) std::fprintf(stderr, "outboard: %s\n", allocation.reason().c_str());
     program.end();
     kill(server.child().pid(), SIGKILL);  // srun would first ask a node that does not answer
     return;
@@ -45,9 +45,9 @@ int reach_slurm(Program& program, const links::Address& address, bool only_asks)
     auto seen = look_at_partition(address.where);
     return program.fail(seen ? seen.value() : seen.error()), 1;
   }
-  auto ground = find_ground(address, program);
-  if (!ground) return program.fail(ground.error()), 1;
-  auto server = Server::start(ground.value()->server_words(), true);
+  auto allocation = find_allocation(address, program);
+  if (!allocation) return program.fail(allocation.error()), 1;
+  auto server = Server::start(allocation.value()->server_words(), true);
   if (!server) return program.fail(server.error()), 1;
   Mark mark;
   if (!server.value().await(mark, program)) return 1;
@@ -57,8 +57,8 @@ int reach_slurm(Program& program, const links::Address& address, bool only_asks)
                         "); srun says: " + server.value().last_words()),
            1;
   }
-  if (!program.hand_over(server.value().take_socket(), ground.value()->generation())) return 1;
-  watch(server.value(), *ground.value(), program);
+  if (!program.hand_over(server.value().take_socket(), allocation.value()->generation())) return 1;
+  watch(server.value(), *allocation.value(), program);
   return 0;
 }
 

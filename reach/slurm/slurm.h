@@ -2,7 +2,6 @@
 #pragma once
 #include "link/address.h"
 #include "reach/program.h"
-#include "reach/slurm/ground.h"
 
 namespace reach {
 

@@ -57,7 +57,7 @@ CUresult describe_function(CUfunction function, std::vector<std::byte>& bytes) {
 }
 
 void make_known(Loaded& entry, CUdeviceptr variable, size_t size) {
-  if (entry.variables.insert(variable).second) session().lend(variable, size);
+  if (entry.variables.insert(variable).second) session().expose(variable, size);
 }
 
 // The driver lists no variables, so it is asked for those that the image's PTX declares.
@@ -103,7 +103,7 @@ CUresult describe(CUmodule module, std::span<const std::byte> image, uint64_t fi
 
 void forget(const Loaded& entry) {
   for (uint64_t i = 0; i < entry.functions; ++i) session().remove(entry.first_function + i);
-  for (CUdeviceptr variable : entry.variables) session().take_back(variable);
+  for (CUdeviceptr variable : entry.variables) session().withdraw(variable);
 }
 
 }  // namespace

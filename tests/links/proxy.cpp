@@ -1,7 +1,5 @@
 #include "tests/links/proxy.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,14 +8,6 @@
 
 namespace faults {
 namespace {
-
-sockaddr_in loopback(int port) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  at.sin_port = htons(static_cast<uint16_t>(port));
-  return at;
-}
 
 void reset_on_close(int socket) {
   linger now{1, 0};
@@ -34,51 +24,28 @@ size_t bytes_before_fault(std::mt19937& random) {
   }
 }
 
-bool send_all(int to, const char* bytes, size_t size) {
-  while (size) {
-    ssize_t done = send(to, bytes, size, MSG_NOSIGNAL);
-    if (done <= 0) return false;
-    bytes += done;
-    size -= static_cast<size_t>(done);
-  }
-  return true;
-}
-
 }  // namespace
 
-Proxy::Proxy(int server_port, unsigned seed) : server_port_(server_port), random_(seed) {
-  listener_ = base::Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in at = loopback(0);
-  socklen_t size = sizeof at;
-  bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at);
-  listen(listener_.get(), 16);
-  getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&at), &size);
-  port_ = ntohs(at.sin_port);
+Proxy::Proxy(int server_port, unsigned seed) : door_(server_port), random_(seed) {
   accepting_ = std::thread([this] { accept_all(); });
 }
 
 Proxy::~Proxy() { go_dark(); }
 
 void Proxy::go_dark() {
-  if (dark_.exchange(true)) return;
-  shutdown(listener_.get(), SHUT_RDWR);
+  if (door_.closed()) return;
+  door_.close();
   accepting_.join();
-  listener_.close();
   while (open_) usleep(1000);
 }
 
 void Proxy::accept_all() {
-  for (bool first = true; !dark_; first = false) {
-    base::Fd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!client.valid()) continue;
-    base::Fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in at = loopback(server_port_);
-    if (connect(server.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) < 0) continue;
-    int on = 1;
-    for (int each : {client.get(), server.get()}) setsockopt(each, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  for (bool first = true; !door_.closed(); first = false) {
+    auto passage = door_.accept();
+    if (!passage) continue;
     ++open_;
-    std::thread([this, first, seed = random_(), client = std::move(client), server = std::move(server)]() mutable {
-      pass_on(std::move(client), std::move(server), static_cast<unsigned>(seed), first);
+    std::thread([this, first, seed = random_(), passage = std::move(*passage)]() mutable {
+      pass_on(std::move(passage.client), std::move(passage.server), static_cast<unsigned>(seed), first);
       --open_;
     }).detach();
   }
@@ -90,14 +57,14 @@ void Proxy::pass_on(base::Fd client, base::Fd server, unsigned seed, bool first)
   bool ended[] = {false, false};
   size_t left = first ? (64 << 10) + bytes_before_fault(random) : bytes_before_fault(random), slow = 0;
   std::vector<char> bytes(64 << 10);
-  while (!dark_ && !(ended[0] && ended[1])) {
+  while (!door_.closed() && !(ended[0] && ended[1])) {
     pollfd watched[] = {{ended[0] ? -1 : ends[0], POLLIN, 0}, {ended[1] ? -1 : ends[1], POLLIN, 0}};
     poll(watched, 2, 20);
     for (int from : {0, 1}) {
       if (!watched[from].revents || ended[from]) continue;
       size_t most = slow ? std::min<size_t>(slow, 64) : calm_ ? bytes.size() : std::min(bytes.size(), left + 1);
       ssize_t got = recv(ends[from], bytes.data(), most, 0);
-      if (got <= 0 || !send_all(ends[1 - from], bytes.data(), static_cast<size_t>(got))) {
+      if (got <= 0 || !harness::send_all(ends[1 - from], bytes.data(), static_cast<size_t>(got))) {
         ended[from] = true;
         shutdown(ends[1 - from], SHUT_WR);
         if (got < 0) return;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/fd.h"
+#include "tests/harness/passage.h"
 
 namespace faults {
 
@@ -19,7 +19,7 @@ class Proxy {
  public:
   Proxy(int server_port, unsigned seed);
   ~Proxy();
-  int port() const { return port_; }
+  int port() const { return door_.port(); }
   int cuts() const { return cuts_; }
   // No further faults; connections that are open stay.
   void calm() { calm_ = true; }
@@ -30,11 +30,10 @@ class Proxy {
   void accept_all();
   void pass_on(base::Fd client, base::Fd server, unsigned seed, bool first);
 
-  int server_port_, port_ = 0;
+  harness::Door door_;
   std::mt19937 random_;
-  base::Fd listener_;
   std::atomic<int> cuts_{0}, open_{0};
-  std::atomic<bool> calm_{false}, dark_{false};
+  std::atomic<bool> calm_{false};
   std::thread accepting_;
 };
 

@@ -61,6 +61,10 @@ mkfifo "$work/pipe"
 serve --lease stdin,1 <"$work/pipe"
 begin; no_more; ended_with 3 "a pipe that closes"; wait $program
 # A client that has met a later generation is refused, and the server learns that it has been replaced.
+serve --generation 7 --require-token
+"$here/greet.py" "$work/socket" 8 | grep -q 'wants a token' || fail "a stranger with a later generation"
+"$here/greet.py" "$work/socket" 0 | grep -q 'wants a token' || fail "a stranger's word must not end a server"
+kill $server; wait $server
 serve --generation 7
 "$here/greet.py" "$work/socket" 0 | grep -q '^welcome, generation 7$' || fail "a client that has met nobody"
 "$here/greet.py" "$work/socket" 7 | grep -q '^welcome, generation 7$' || fail "a client that has met this one"

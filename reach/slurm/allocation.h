@@ -1,5 +1,5 @@
-// Where a Slurm session's server runs, for as long as it does: a job of our own, or that of the `outboard run` around
-// us.
+// What of a cluster a session's server may run on, for as long as Slurm leaves it to us: a job of our own (place.h), or
+// that of the `outboard run` around us (shared.h).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace reach {
 
-class Ground {
+class Allocation {
  public:
-  virtual ~Ground() = default;
+  virtual ~Allocation() = default;
   // A server's start there.
   virtual Words server_words() const = 0;
   virtual uint64_t generation() const = 0;

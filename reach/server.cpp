@@ -1,4 +1,4 @@
-#include "reach/started.h"
+#include "reach/server.h"
 
 #include <fcntl.h>
 #include <poll.h>
