@@ -14,11 +14,13 @@ setup:
 test: build
 	ctest --test-dir $(BUILD) --output-on-failure -j2 -LE extended
 
-# NVIDIA's libraries at length, and packages from PyPI (gigabytes, in build/extended).
+# NVIDIA's libraries at length, vsock in a virtual machine, and packages from PyPI (gigabytes, in build/extended).
 .PHONY: test-extended
+VSOCK = vector_add reduction_shuffle pinned_async streams_events driver_api
 test-extended: build
 	ninja -C $(BUILD) extended_programs
 	ctest --test-dir $(BUILD) --output-on-failure -j2 -L extended; ran=$$?; \
+	tests/extended/vsock/run.sh $(BUILD)/bin/outboard $(BUILD)/extended/vsock $(VSOCK:%=$(BUILD)/programs/%) && \
 	tests/extended/run.sh $(BUILD)/bin/outboard $(BUILD)/extended && exit $$ran
 
 clean:

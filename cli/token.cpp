@@ -44,9 +44,10 @@ std::vector<links::Address> served() {
   return all;
 }
 
-// Who listens everywhere is reached by the machine's name.
+// Who listens everywhere is reached by the machine's name; from its virtual machines, as their host (vsock(7)).
 links::Address reachable(links::Address address) {
   char name[HOST_NAME_MAX + 1] = "";
+  if (address.kind == Kind::vsock && address.where == "any") address.where = "2";
   if ((address.where == "0.0.0.0" || address.where == "::") && gethostname(name, sizeof name - 1) == 0)
     address.where = name;
   return address;
@@ -58,13 +59,14 @@ base::Result<links::Address> find_server(const std::string& wanted) {
   auto listening = [&](Kind kind) {
     return std::find_if(servers.begin(), servers.end(), [&](const auto& address) { return address.kind == kind; });
   };
-  if (wanted.starts_with("tcp:") || wanted.starts_with("tls:")) return links::parse(wanted);
+  for (const char* kind : {"tcp:", "tls:", "vsock://"})
+    if (wanted.starts_with(kind)) return links::parse(wanted);
   if (!wanted.empty()) return links::parse((listening(Kind::tls) != servers.end() ? "tls:" : "tcp:") + wanted);
-  for (Kind kind : {Kind::tls, Kind::tcp})
+  for (Kind kind : {Kind::tls, Kind::tcp, Kind::vsock})
     if (auto found = listening(kind); found != servers.end()) return reachable(*found);
   return base::Error{
       "no server of yours can be reached from elsewhere; start one (outboard serve --listen tls:0.0.0.0:PORT), or say "
-      "where clients reach it with --address HOST:PORT"};
+      "where clients reach it with --address HOST:PORT or --address vsock://CID:PORT"};
 }
 
 // By which clients know the server at this address; "-": its link is not encrypted.
@@ -99,7 +101,8 @@ int create(const Wanted& wanted) {
   if (seconds) token.value().expires = token.value().created + static_cast<int64_t>(seconds);
   base::Status added = state.value().add(token.value());
   if (!added) return fail(added.error());
-  client::Joined joined{{}, address.value().where, address.value().port, key.value(), server::encode(secret)};
+  client::Joined joined{
+      {}, client::host_of(address.value()), address.value().port, key.value(), server::encode(secret)};
   std::printf("%s\n", client::join_line(joined).c_str());
   std::fprintf(
       stderr,
@@ -158,7 +161,7 @@ void add_token(CLI::App& app, Commands& commands) {
   make->add_option("--expires", wanted->expires, "Good for so long, for example 12h or 30d (default: until revoked)");
   make->add_option("--name", wanted->name, "A name for the list");
   make->add_flag("--exec", wanted->programs, "Good for running programs, too (outboard exec)");
-  make->add_option("--address", wanted->address, "HOST:PORT where clients reach the server");
+  make->add_option("--address", wanted->address, "HOST:PORT or vsock://CID:PORT where clients reach the server");
   auto* all = token->add_subcommand("list", "All tokens, and what was used with them");
   auto* gone = token->add_subcommand("revoke", "Revoke a token by id or name: its sessions end");
   gone->add_option("token", wanted->which, "Its id, the beginning of it, or its name")->required();

@@ -97,8 +97,7 @@ CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {
   bool full;
   {
     std::lock_guard queue(queue_lock_);
-    Bulk none;
-    append(row, Kind::post, 0, roles, &none);
+    append(row, Kind::post, 0, roles, nullptr);
     full = queue_.bytes().size() >= flush_from;
   }
   if (full) flush();

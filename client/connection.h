@@ -66,6 +66,16 @@ class Connection {
 
   // receiving
   void read_or_wait(std::unique_lock<std::mutex>& state);
+  // The caller is the reader while `read` runs; it has the state's lock before and after, not meanwhile.
+  template <class Read>
+  void read_for_all(std::unique_lock<std::mutex>& state, Read read) {
+    reading_ = true;
+    state.unlock();
+    read();
+    state.lock();
+    reading_ = false;
+    if (waiting_) progress_.notify_all();
+  }
   bool await(Waiter& waiter, uint64_t number);
   bool something_is_there();
   bool receive();  // one frame; the caller is the reader

@@ -46,8 +46,8 @@ class Direct final : public worker::Session {
     std::lock_guard hold(lock_);
     objects_.remove(number);
   }
-  void lend(uint64_t, size_t) override {}  // nobody checks
-  void take_back(uint64_t) override {}
+  void expose(uint64_t, size_t) override {}  // nobody checks
+  void withdraw(uint64_t) override {}
   void send_data(uint64_t transfer, const void* bytes, size_t size) override {
     void* to = take(transfers_, transfer).to;
     if (to) std::memcpy(to, bytes, size);

@@ -24,6 +24,9 @@ enum class Effect : uint8_t {
   end_event,
   end_stream,
 };
+// Nothing is asked, so there is nothing that could be answered without the device.
+constexpr bool asks_nothing(Effect effect) { return effect == Effect::none || effect == Effect::work; }
+
 struct FunctionEffect {
   std::string_view function;
   Effect effect;

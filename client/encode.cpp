@@ -21,6 +21,14 @@ bool travels(const Role& role) {
   return role.kind == Role::in || role.kind == Role::inout || role.kind == Role::new_handle || role.kind == Role::text;
 }
 
+// The last bytes of a request, when they are many.
+const Role* find_bulk(std::span<const Role> roles) {
+  for (size_t i = roles.size(); i-- > 0;)
+    if (roles[i].is_pointer() && roles[i].pointer() && travels(roles[i]))
+      return roles[i].kind == Role::in && roles[i].size >= bulk_from ? &roles[i] : nullptr;
+  return nullptr;
+}
+
 void put_data(wire::Writer& writer, const Role& role) {
   if (!role.pointer()) return;
   switch (role.kind) {
@@ -50,12 +58,10 @@ void encode_request(wire::Writer& writer, uint32_t opcode, uint64_t context, std
   writer.put(wire::CallHead{opcode, null_pointers(roles), context});
   for (const Role& role : roles)
     if (!role.is_pointer()) writer.put(role.parameter, role.size);
-  const Role* last = nullptr;
-  for (const Role& role : roles)
-    if (role.is_pointer() && role.pointer() && travels(role)) last = &role;
+  const Role* apart = bulk ? find_bulk(roles) : nullptr;
   for (const Role& role : roles) {
     if (!role.is_pointer()) continue;
-    if (bulk && &role == last && role.kind == Role::in && role.size >= bulk_from)
+    if (&role == apart)
       *bulk = {role.pointer(), role.size};
     else
       put_data(writer, role);

@@ -12,7 +12,6 @@
 
 #include "base/base64.h"
 #include "base/fd.h"
-#include "link/address.h"
 
 namespace client {
 namespace {
@@ -20,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view mark = "outboard-join:v1:";
+constexpr std::string_view vsock_mark = "vsock/";  // no name of a host has a slash
 constexpr size_t longest = 1024;
 
 // As a file's name; anything else could lead out of the folder.
@@ -73,7 +73,7 @@ base::Result<Joined> parse_join_line(std::string_view line) {
     return decoded ? decoded->size() : 0;
   };
   if (bytes(joined.secret) != 32 || (joined.fingerprint != "-" && bytes(joined.fingerprint) != 32)) return wrong;
-  if (joined.host.empty() || !links::parse("tcp:[" + joined.host + "]:" + joined.port)) return wrong;
+  if (joined.host.empty() || !address_of(joined)) return wrong;
   joined.name = is_plain(joined.host) ? joined.host : "server";
   return joined;
 }
@@ -83,6 +83,22 @@ std::string join_line(const Joined& joined) {
   const bool brackets = joined.host.find(':') != std::string::npos;
   return std::string(mark) + (brackets ? "[" + joined.host + "]" : joined.host) + ":" + joined.port + ":" +
          joined.fingerprint + ":" + joined.secret;
+}
+
+base::Result<links::Address> address_of(const Joined& joined) {
+  if (!joined.address.empty()) return links::parse(joined.address);
+  const std::string_view host = joined.host;
+  if (host.starts_with(vsock_mark))
+    return links::parse("vsock://" + std::string(host.substr(vsock_mark.size())) + ":" + joined.port);
+  auto address = TRY(links::parse("tcp:[" + joined.host + "]:" + joined.port));
+  if (joined.fingerprint == "-") return address;
+  address.kind = links::Address::Kind::tls;
+  address.fingerprint = joined.fingerprint;
+  return address;
+}
+
+std::string host_of(const links::Address& address) {
+  return (address.kind == links::Address::Kind::vsock ? std::string(vsock_mark) : "") + address.where;
 }
 
 base::Status keep(const Joined& joined) {

@@ -22,6 +22,13 @@ Connection& connection() {
 
 std::atomic<bool> watches{true};  // until a server says that it does not know them
 
+// What is known without asking; an error, where nothing works any more.
+std::optional<CUresult> known(const Row& row, std::span<const api::Role> roles, uint64_t context) {
+  auto answer = queued().answer(row.effect, roles, context);
+  CUresult failure = answer ? connection().failure() : CUDA_SUCCESS;
+  return failure ? failure : answer;
+}
+
 // Of a query whose answer is not known: the device tells when the place is reached, so that the program may ask as
 // often as it likes. On the same machine asking costs as little as looking whether something was told.
 std::optional<CUresult> look(const Row& row, std::span<const api::Role> roles, uint64_t context) {
@@ -29,10 +36,7 @@ std::optional<CUresult> look(const Row& row, std::span<const api::Role> roles, u
   if (!watches || connection().host_area() >= 0 || connection().host_functions_pending()) return std::nullopt;
   connection().flush();
   connection().take_what_is_there();
-  if (auto known = queued().answer(row.effect, roles, context)) {
-    CUresult failure = connection().failure();
-    return failure ? failure : *known;
-  }
+  if (auto answer = known(row, roles, context)) return answer;
   if (queued().watched(row.effect, roles, context)) return CUDA_ERROR_NOT_READY;
   const uint64_t watch = queued().watch(row.effect, roles, context);
   if (!watch) return std::nullopt;
@@ -43,6 +47,13 @@ std::optional<CUresult> look(const Row& row, std::span<const api::Role> roles, u
   if (result != CUDA_ERROR_NOT_SUPPORTED) return result;
   watches = false;
   return std::nullopt;
+}
+
+// Without a wait, where that is possible.
+std::optional<CUresult> answer(const Row& row, std::span<const api::Role> roles, uint64_t context) {
+  if (asks_nothing(row.effect)) return std::nullopt;
+  auto answer = known(row, roles, context);
+  return answer ? answer : look(row, roles, context);
 }
 
 // An event that is queried is told of from its record on.
@@ -98,11 +109,7 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (memory_changed.load(std::memory_order_acquire))
     if (CUresult result = tell_memory_changes()) return result;
   const uint64_t context = current_context();
-  if (auto known = queued().answer(row.effect, roles, context)) {
-    CUresult failure = connection().failure();
-    return failure ? failure : *known;
-  }
-  if (auto looked = look(row, roles, context)) return *looked;
+  if (auto answered = answer(row, roles, context)) return *answered;
   if (row.effect == Effect::end_event && queued().unwatch(roles))
     remote::obUnwatchEvent(static_cast<CUevent>(roles[0].pointer()));
   const Queued::Covered covered = queued().covered(row.effect, roles, context);
@@ -113,8 +120,7 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   bool waits = row.waits || connection().host_functions_pending();
   CUresult result = waits ? connection().call(row, roles) : connection().post(row, roles);
   if (result != CUDA_SUCCESS && new_handle) *new_handle = 0;
-  if (result == CUDA_ERROR_OUT_OF_MEMORY && row.opcode != api::opcode("obLease") && settle_leases())
-    return forward(row, roles);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle_leases()) return forward(row, roles);
   queued().note(row.effect, roles, context, result, covered);
   if (row.effect == Effect::record && result == CUDA_SUCCESS) return watch_record(roles);
   return result;

@@ -59,7 +59,6 @@ bool Queued::idle(uint64_t context) {
 }
 
 std::optional<CUresult> Queued::answer(Effect effect, std::span<const Role> roles, uint64_t context) {
-  if (effect == Effect::none || effect == Effect::work) return std::nullopt;
   std::lock_guard hold(lock_);
   bool known = false;
   switch (effect) {

@@ -16,12 +16,7 @@ void Connection::read_or_wait(std::unique_lock<std::mutex>& state) {
     --waiting_;
     return;
   }
-  reading_ = true;
-  state.unlock();
-  receive();
-  state.lock();
-  reading_ = false;
-  if (waiting_) progress_.notify_all();
+  read_for_all(state, [this] { receive(); });
 }
 
 bool Connection::something_is_there() {
@@ -31,12 +26,9 @@ bool Connection::something_is_there() {
 void Connection::take_what_is_there() {
   std::unique_lock state(state_lock_);
   if (reading_) return;  // somebody takes it
-  reading_ = true;
-  state.unlock();
-  while (something_is_there()) receive();
-  state.lock();
-  reading_ = false;
-  if (waiting_) progress_.notify_all();
+  read_for_all(state, [this] {
+    while (something_is_there()) receive();
+  });
 }
 
 bool Connection::receive() {

@@ -26,7 +26,7 @@ void Connection::append(const Row& row, Kind kind, uint64_t number, std::span<co
   size_t start = queue_.bytes().size();
   queue_.put(wire::FrameHead{0, kind, number});
   encode_request(queue_, row.opcode, current_context(), roles, bulk);
-  size_t size = queue_.bytes().size() - start - sizeof(wire::FrameHead) + wire::padded(bulk->size);
+  size_t size = queue_.bytes().size() - start - sizeof(wire::FrameHead) + (bulk ? wire::padded(bulk->size) : 0);
   auto narrow = static_cast<uint32_t>(size);
   std::memcpy(queue_.bytes().data() + start, &narrow, sizeof narrow);
 }
@@ -90,15 +90,12 @@ void Connection::drain_while_blocked() {
     if (channel.wait(false, true, 0).writing) return;
   }
   std::unique_lock state(state_lock_);
-  bool reader = !reading_;
-  if (reader) reading_ = true;
+  if (!reading_)
+    return read_for_all(state, [&] {
+      if (channel.wait(true, true, 1000).reading) receive();
+    });
   state.unlock();
-  links::Ready ready = channel.wait(reader, true, 1000);
-  if (!reader) return;
-  if (ready.reading) receive();
-  state.lock();
-  reading_ = false;
-  if (waiting_) progress_.notify_all();
+  channel.wait(false, true, 1000);
 }
 
 // The first call after a pause goes out at once, so that the device starts; those that follow shortly go together.

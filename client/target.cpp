@@ -213,14 +213,7 @@ std::string target_from_environment() {
 base::Result<Door> find_door(const std::string& target) {
   auto joined = find_joined(target);
   if (!joined) return Door{TRY(links::parse(target)), setting("OUTBOARD_TOKEN")};
-  if (!joined->address.empty()) return Door{TRY(links::parse(joined->address)), {}};
-  const bool brackets = joined->host.find(':') != std::string::npos;
-  auto address = TRY(links::parse("tcp:" + (brackets ? "[" + joined->host + "]" : joined->host) + ":" + joined->port));
-  if (joined->fingerprint != "-") {
-    address.kind = links::Address::Kind::tls;
-    address.fingerprint = joined->fingerprint;
-  }
-  return Door{address, joined->secret};
+  return Door{TRY(address_of(*joined)), joined->secret};
 }
 
 uint64_t usual_wishes() {

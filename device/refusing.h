@@ -1,4 +1,5 @@
-// A device that does nothing: every function answers CUDA_ERROR_NOT_SUPPORTED. Where tests of decoders start from.
+// Functions that answer CUDA_ERROR_NOT_SUPPORTED: in the place of those that a device does not have, and a device of
+// nothing else, where tests of decoders start from.
 #pragma once
 #include "device/device.h"
 
@@ -8,9 +9,14 @@ template <class... P>
 CUresult refuse(P...) {
   return CUDA_ERROR_NOT_SUPPORTED;
 }
+// A driver table's slot: the device's own function where there is one.
 template <class... P>
-void fill_with_refusal(CUresult (*&function)(P...)) {
-  function = &refuse<P...>;
+void fill(CUresult (*&slot)(P...), CUresult (*own)(P...), CUresult (*otherwise)(P...) = refuse<P...>) {
+  slot = own ? own : otherwise;
+}
+template <class... P>
+void fill_with_refusal(CUresult (*&slot)(P...)) {
+  slot = refuse<P...>;
 }
 
 inline Driver refusing_driver() {

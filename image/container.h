@@ -1,11 +1,11 @@
-// The layout was found by reading many fatbins of CUDA 11 to 13 (little-endian throughout):
-// header: u32 magic, u16 version, u16 header size, u64 size; then entries, each a header and its payload.
+// NVIDIA's fat binary containers. The layout was found by reading many fatbins of CUDA 11 to 13 (little-endian
+// throughout): header: u32 magic, u16 version, u16 header size, u64 size; then entries, each a header and its payload.
 #pragma once
 #include <cstdint>
 
 namespace image {
 
-constexpr uint32_t container_magic = 0xBA55ED50;
+inline constexpr uint32_t container_magic = 0xba55ed50;
 
 struct ContainerHeader {
   uint32_t magic;

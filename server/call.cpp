@@ -54,7 +54,7 @@ void Call::bind_sized(std::span<const Role> roles) {
     if (role.kind == Role::address) {
       uint64_t address = 0;
       std::memcpy(&address, role.parameter, sizeof address);
-      if (outside_window(address, role.extent) && !objects_.is_lent(address, role.extent))
+      if (outside_window(address, role.extent) && !objects_.is_exposed(address, role.extent))
         refusal_ = CUDA_ERROR_INVALID_VALUE;
     }
     if (role.is_pointer() && !null(roles.data(), role)) bind_input(role);

@@ -33,6 +33,16 @@ namespace {
 constexpr int lease_look_ms = 50;
 constexpr int tend_every_ms = 60'000;
 
+// The machine at the other end, without its port.
+std::string host_of(const sockaddr_storage& from, socklen_t size) {
+  auto* address = reinterpret_cast<const sockaddr*>(&from);
+  if (from.ss_family == AF_VSOCK)
+    return "vsock " + std::to_string(reinterpret_cast<const sockaddr_vm*>(address)->svm_cid);
+  char host[NI_MAXHOST] = "";
+  getnameinfo(address, size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
+  return host;
+}
+
 class Listener {
  public:
   explicit Listener(const ListenerOptions& options) : options_(options) {}
@@ -205,9 +215,7 @@ bool Listener::admits(int fd, Peer& peer) const {
   socklen_t from_size = sizeof from;
   auto* address = reinterpret_cast<sockaddr*>(&from);
   if (getpeername(fd, address, &from_size) == 0 && from.ss_family != AF_UNIX) {
-    char host[NI_MAXHOST] = "";
-    getnameinfo(address, from_size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
-    peer = {links::is_loopback(address) ? Peer::Way::loopback : Peer::Way::network, host};
+    peer = {links::is_loopback(address) ? Peer::Way::loopback : Peer::Way::network, host_of(from, from_size)};
     return true;
   }
   ucred user{};

@@ -27,18 +27,18 @@ class Objects {
     objects_.erase(number);
   }
   // Device memory outside of the window, which the device itself chose: a module's variables.
-  void lend(uint64_t address, size_t size) {
+  void expose(uint64_t address, size_t size) {
     std::lock_guard hold(lock_);
-    lent_[address] = size;
+    exposed_[address] = size;
   }
-  void take_back(uint64_t address) {
+  void withdraw(uint64_t address) {
     std::lock_guard hold(lock_);
-    lent_.erase(address);
+    exposed_.erase(address);
   }
-  bool is_lent(uint64_t address, size_t size) const {
+  bool is_exposed(uint64_t address, size_t size) const {
     std::lock_guard hold(lock_);
-    auto after = lent_.upper_bound(address);
-    if (after == lent_.begin()) return false;
+    auto after = exposed_.upper_bound(address);
+    if (after == exposed_.begin()) return false;
     auto [begin, room] = *std::prev(after);
     return address - begin <= room && size <= room - (address - begin);
   }
@@ -54,7 +54,7 @@ class Objects {
   };
   mutable std::mutex lock_;
   std::unordered_map<uint64_t, Entry> objects_;
-  std::map<uint64_t, size_t> lent_;
+  std::map<uint64_t, size_t> exposed_;
 };
 
 }  // namespace server

@@ -43,8 +43,8 @@ class ClientSession final : public worker::Session {
   const device::Leases* leases() override { return leases_; }
   bool add(uint64_t number, const void* type, void* handle) override { return objects_.add(number, type, handle); }
   void remove(uint64_t number) override { objects_.remove(number); }
-  void lend(uint64_t address, size_t size) override { objects_.lend(address, size); }
-  void take_back(uint64_t address) override { objects_.take_back(address); }
+  void expose(uint64_t address, size_t size) override { objects_.expose(address, size); }
+  void withdraw(uint64_t address) override { objects_.withdraw(address); }
   void send_data(uint64_t transfer, const void* bytes, size_t size) override;
   void send_reached(uint64_t watch, CUresult result) override;
   void run_host_function(uint64_t callback) override;

@@ -14,6 +14,7 @@
 
 #include "client/compilers/lookup.h"
 #include "image/bundle.h"
+#include "image/container.h"
 
 namespace compilers {
 namespace {
@@ -23,7 +24,6 @@ using Result = int;
 using Handle = void*;
 constexpr Result success = 0, internal_error = 6;
 enum Input { input_cubin = 1, input_ptx = 2, input_lto = 3, input_fatbin = 4, input_any = 10 };
-constexpr uint32_t fatbin_magic = 0xba55ed50;
 
 // What a link was given besides what NVIDIA's library keeps.
 struct Link {
@@ -47,7 +47,7 @@ Links& links() {  // leaked on purpose: code that runs at exit still uses it
 int input_of(std::string_view bytes) {
   uint32_t first = 0;
   std::memcpy(&first, bytes.data(), std::min(bytes.size(), sizeof first));
-  if (first == fatbin_magic) return input_fatbin;
+  if (first == image::container_magic) return input_fatbin;
   return bytes.find(".version") != std::string_view::npos && bytes.find('\0') >= bytes.size() - 1 ? input_ptx : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/cuda/uuid.h"
 #include "client/cuda/capability.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
@@ -16,21 +17,13 @@
 namespace client {
 namespace {
 
-std::string uuid_text(const CUuuid& uuid) {
-  char text[48];
-  auto b = [&](int i) { return static_cast<unsigned char>(uuid.bytes[i]); };
-  std::snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b(0),
-                b(1), b(2), b(3), b(4), b(5), b(6), b(7), b(8), b(9), b(10), b(11), b(12), b(13), b(14), b(15));
-  return text;
-}
-
 // One entry of CUDA_VISIBLE_DEVICES: an ordinal, or the beginning of one device's UUID. -1: no such device.
 int device_named(std::string_view entry) {
   const auto& devices = inventory().devices;
   if (entry.starts_with("GPU-") || entry.starts_with("gpu-")) {
     int found = -1;
     for (size_t i = 0; i < devices.size(); ++i) {
-      if (uuid_text(devices[i].uuid).substr(4).starts_with(entry.substr(4))) {
+      if (api::uuid_text(devices[i].uuid).substr(4).starts_with(entry.substr(4))) {
         if (found >= 0) return -1;  // ambiguous
         found = static_cast<int>(i);
       }

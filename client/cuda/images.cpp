@@ -15,24 +15,11 @@
 #include "client/cuda/jit_log.h"
 #include "image/bundle.h"
 #include "image/fatbin.h"
+#include "image/wrapper.h"
 
 namespace {
 
-constexpr uint32_t wrapper_magic = 0x466243b1, elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
-
-// cudart's wrapper around a fatbin (cuda-driver facts, "fatbin wrapper"). In version 2, `more` is a null-terminated
-// list of fatbins that are to be linked.
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* const* more;
-};
-
-// Stops at a NUL: text may be shorter than any magic number.
-bool begins_with(const void* image, uint32_t magic) {
-  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
-}
-
+using image::begins_with;
 using Bytes = std::span<const std::byte>;
 Bytes container(const void* fatbin) { return {static_cast<const std::byte*>(fatbin), image::fatbin_extent(fatbin)}; }
 
@@ -94,12 +81,12 @@ CUresult add(CUlinkState state, CUjitInputType type, const void* data, size_t si
       return CUDA_SUCCESS;
     }
     case CU_JIT_INPUT_FATBINARY:
-      if (size < 16 || !begins_with(data, fatbin_magic) || image::fatbin_extent(data) > size)
+      if (size < 16 || !begins_with(data, image::container_magic) || image::fatbin_extent(data) > size)
         return CUDA_ERROR_INVALID_IMAGE;
       link->parts.emplace_back(bytes, bytes + image::fatbin_extent(data));
       return CUDA_SUCCESS;
     case CU_JIT_INPUT_CUBIN:
-      if (!begins_with(data, elf_magic)) return CUDA_ERROR_INVALID_IMAGE;
+      if (!begins_with(data, image::elf_magic)) return CUDA_ERROR_INVALID_IMAGE;
       return CUDA_ERROR_NOT_SUPPORTED;
     default: return type < CU_JIT_NUM_INPUT_TYPES ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
   }
@@ -110,18 +97,18 @@ CUresult add(CUlinkState state, CUjitInputType type, const void* data, size_t si
 client::Image client::read_image(const void* image, const api::DeviceFacts& facts) {
   Image found;
   found.data = image;
-  if (begins_with(image, wrapper_magic)) {
-    Wrapper wrapper;
+  if (begins_with(image, image::wrapper_magic)) {
+    image::Wrapper wrapper;
     std::memcpy(&wrapper, image, sizeof wrapper);
-    if (wrapper.version == 2 && wrapper.more) return linked(wrapper.more, facts);
+    if (wrapper.version == image::link_version && wrapper.parts) return linked(wrapper.parts, facts);
     found.data = wrapper.data;
     if (!found.data) return found;
   }
   if (size_t extent = image::bundle_extent(found.data))
     found.size = extent;
-  else if (begins_with(found.data, fatbin_magic))
+  else if (begins_with(found.data, image::container_magic))
     shrink(found, facts);
-  else if (begins_with(found.data, elf_magic))
+  else if (begins_with(found.data, image::elf_magic))
     found.size = image::elf_extent(found.data);
   else
     found.size = std::strlen(static_cast<const char*>(found.data)) + 1;

@@ -16,8 +16,7 @@ namespace {
 using client::Function;
 
 int attribute(const Function& function, CUdevice_attribute which) {
-  int ordinal = client::server_ordinal(function.module->context->device);
-  return client::inventory().devices[static_cast<size_t>(ordinal)].attributes[which];
+  return client::facts_of(function.module->context->device).attributes[which];
 }
 
 // Dimensions that no launch may have. To cudart a driver says 9, which is no CUresult: cudart 13.0 passes it on as
@@ -33,12 +32,11 @@ CUresult check(const Function& function, const LaunchShape& shape) {
   if (threads == 0 || !shape.grid[0] || !shape.grid[1] || !shape.grid[2]) return bad_dimensions();
   auto limit = static_cast<uint64_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK]);
   if (threads > limit) return bad_dimensions();
-  for (int axis = 0; axis < 3; ++axis) {
-    auto block = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + axis);
-    auto grid = static_cast<CUdevice_attribute>(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + axis);
-    if (shape.block[axis] > static_cast<uint32_t>(attribute(function, block))) return bad_dimensions();
-    if (shape.grid[axis] > static_cast<uint32_t>(attribute(function, grid))) return bad_dimensions();
-  }
+  const auto& most = client::facts_of(function.module->context->device).attributes;
+  for (int axis = 0; axis < 3; ++axis)
+    if (shape.block[axis] > static_cast<uint32_t>(most[CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + axis]) ||
+        shape.grid[axis] > static_cast<uint32_t>(most[CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + axis]))
+      return bad_dimensions();
   auto dynamic = static_cast<uint32_t>(function.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES]);
   return shape.shared_bytes > dynamic ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }

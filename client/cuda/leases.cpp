@@ -49,7 +49,16 @@ CUresult in_context(const Context& context, Send send) {
   return before == context.number ? result : CUDA_SUCCESS;
 }
 
-thread_local bool telling = false;  // which is a call, too
+// Holds the lock. What this thread sends meanwhile comes by here as all calls do, and must pass.
+thread_local bool holding = false;
+class Hold {
+ public:
+  Hold() { holding = true; }
+  ~Hold() { holding = false; }
+
+ private:
+  std::lock_guard<std::mutex> lock_{leases().lock};
+};
 
 // The caller of these holds the lock. Only when all is on its way, others may send: memory_changed falls last.
 CUresult tell(const Context& context, Lease& lease) {
@@ -59,12 +68,10 @@ CUresult tell(const Context& context, Lease& lease) {
 }
 CUresult tell_all() {
   CUresult first = CUDA_SUCCESS;
-  telling = true;
   for (auto& [context, lease] : leases().all) {
     CUresult result = lease ? tell(*context, *lease) : CUDA_SUCCESS;
     if (first == CUDA_SUCCESS) first = result;
   }
-  telling = false;
   memory_changed.store(false, std::memory_order_release);
   return first;
 }
@@ -74,11 +81,27 @@ bool lies_in_device_area(const LeaseAnswer& answer) {
   return begin < api::device_area_size && answer.size <= api::device_area_size - begin;
 }
 
-// More budget, `least` bytes or more.
-CUresult ask(Context& context, std::optional<Lease>& lease, uint64_t least) {
+// False: there was nothing to give back.
+bool settle_all() {
+  bool any = false;
+  tell_all();
+  for (auto& [context, lease] : leases().all) {
+    if (!lease || !lease->budget) continue;
+    lease->budget = 0;
+    in_context(*context, [] { return remote::obLeaseSettle(); });
+    any = true;
+  }
+  return any;
+}
+
+// Raises the budget to `room` bytes or more; what other contexts have and do not use may be needed for it.
+CUresult raise_budget(Context& context, std::optional<Lease>& lease, uint64_t room) {
   if (CUresult result = tell_all()) return result;
   LeaseAnswer answer{};
-  if (CUresult result = remote::obLease(least, &answer)) return result;
+  auto ask = [&] { return remote::obLease(room - (lease ? lease->budget : 0), &answer); };
+  CUresult result = ask();
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle_all()) result = ask();
+  if (result) return result;
   if (!lies_in_device_area(answer)) return CUDA_ERROR_UNKNOWN;
   if (!lease)
     lease.emplace(Lease{base::FreeList(answer.address, answer.address + answer.size), answer.address,
@@ -95,12 +118,12 @@ std::optional<CUresult> lease_memory(CUdeviceptr* address, size_t size) {
   if (CUresult failure = context_failure()) return failure;
   Context& context = *current();
   const uint64_t room = room_of(size);
-  std::lock_guard hold(leases().lock);
+  Hold hold;
   auto [at, fresh] = leases().all.try_emplace(&context);
   std::optional<Lease>& lease = at->second;
   if (!fresh && !lease) return std::nullopt;
   if (!lease || room > lease->budget) {
-    CUresult result = ask(context, lease, room - (lease ? lease->budget : 0));
+    CUresult result = raise_budget(context, lease, room);
     if (result == CUDA_ERROR_NOT_SUPPORTED) return std::nullopt;
     if (result != CUDA_SUCCESS) {
       if (!lease) leases().all.erase(at);
@@ -143,22 +166,15 @@ void forget_lease(const Context& context) {
 }
 
 CUresult tell_memory_changes() {
-  if (telling) return CUDA_SUCCESS;
-  std::lock_guard hold(leases().lock);
+  if (holding) return CUDA_SUCCESS;
+  Hold hold;
   return memory_changed.load(std::memory_order_acquire) ? tell_all() : CUDA_SUCCESS;
 }
 
 bool settle_leases() {
-  std::lock_guard hold(leases().lock);
-  bool any = false;
-  tell_all();
-  for (auto& [context, lease] : leases().all) {
-    if (!lease || !lease->budget) continue;
-    lease->budget = 0;
-    in_context(*context, [] { return remote::obLeaseSettle(); });
-    any = true;
-  }
-  return any;
+  if (holding) return false;
+  Hold hold;
+  return settle_all();
 }
 
 }  // namespace client

@@ -3,23 +3,13 @@
 #include <cstring>
 #include <string>
 
+#include "api/cuda/uuid.h"
 #include "client/nvml/library.h"
 
-using api::DeviceFacts;
+using api::DeviceFacts, api::uuid_text;
 using nvml::driver, nvml::on_device, nvml::on_facts;
 
 namespace {
-
-std::string uuid_text(const DeviceFacts& facts) {
-  std::string text = "GPU-";
-  for (int i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    const auto byte = static_cast<unsigned char>(facts.uuid.bytes[i]);
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
 
 struct Place {
   unsigned domain, bus, device;
@@ -63,20 +53,19 @@ OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvml
 }
 
 OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char* uuid, nvmlDevice_t* device) {
-  return find(device, uuid, [&](const DeviceFacts& facts) { return uuid_text(facts) == uuid; });
+  return find(device, uuid, [&](const DeviceFacts& facts) { return uuid_text(facts.uuid) == uuid; });
 }
 
 // domain:bus:device.function with or without domain and function, all hexadecimal.
 OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char* bus_id, nvmlDevice_t* device) {
-  if (driver() && bus_id && device) {
-    Place place{};
-    if (std::sscanf(bus_id, "%x:%x:%x", &place.domain, &place.bus, &place.device) != 3) {
-      place.domain = 0;
-      if (std::sscanf(bus_id, "%x:%x", &place.bus, &place.device) != 2) return NVML_ERROR_INVALID_ARGUMENT;
-    }
-    return find(device, bus_id, [&](const DeviceFacts& facts) { return place_of(facts) == place; });
+  if (!driver()) return NVML_ERROR_UNINITIALIZED;
+  Place place{};
+  if (!bus_id) return NVML_ERROR_INVALID_ARGUMENT;
+  if (std::sscanf(bus_id, "%x:%x:%x", &place.domain, &place.bus, &place.device) != 3) {
+    place.domain = 0;
+    if (std::sscanf(bus_id, "%x:%x", &place.bus, &place.device) != 2) return NVML_ERROR_INVALID_ARGUMENT;
   }
-  return driver() ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_UNINITIALIZED;
+  return find(device, bus_id, [&](const DeviceFacts& facts) { return place_of(facts) == place; });
 }
 OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char* bus_id, nvmlDevice_t* device) {
   return nvmlDeviceGetHandleByPciBusId_v2(bus_id, device);
@@ -96,8 +85,9 @@ OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char* name, 
 }
 
 OUTBOARD_EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char* uuid, unsigned int length) {
-  return on_facts(device, uuid,
-                  [&](const DeviceFacts& facts) { return nvml::put_text(uuid_text(facts).c_str(), uuid, length); });
+  return on_facts(device, uuid, [&](const DeviceFacts& facts) {
+    return nvml::put_text(uuid_text(facts.uuid).c_str(), uuid, length);
+  });
 }
 
 // Of vendor and device only the place is known.

@@ -49,8 +49,8 @@ const client::ManagementTable* table() {
 const client::ManagementTable* driver() { return users > 0 ? table() : nullptr; }
 
 int number_of(nvmlDevice_t device) {
-  const auto number = static_cast<int>(reinterpret_cast<uintptr_t>(device)) - 1;
-  return number < driver()->count() ? number : -1;
+  const uintptr_t number = reinterpret_cast<uintptr_t>(device) - 1;
+  return number < static_cast<uintptr_t>(driver()->count()) ? static_cast<int>(number) : -1;
 }
 
 nvmlDevice_t handle_of(int number) { return reinterpret_cast<nvmlDevice_t>(static_cast<uintptr_t>(number) + 1); }

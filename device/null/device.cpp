@@ -86,7 +86,7 @@ CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuCtxSetCurrent(CUcontext) { return CUDA_SUCCESS; }
+CUresult cuCtxSetCurrent(CUcontext ctx) { return current_context() = ctx, CUDA_SUCCESS; }
 
 // --- what waits, waits for host functions
 

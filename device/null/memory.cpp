@@ -1,6 +1,7 @@
 // Allocations by number, and copies that bring zeros.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "device/null/functions.h"
@@ -17,9 +18,8 @@ bool Addresses::open() {
 
 uint64_t Addresses::take(uint64_t size, uint64_t alignment) {
   std::lock_guard hold(lock_);
-  if (size == 0 || size > limit_ - used_) return 0;
-  uint64_t room = (size + granule - 1) / granule * granule;
-  uint64_t address = free_.take(room, alignment);
+  if (size == 0 || size > left()) return 0;
+  uint64_t address = free_.take(room_of(size), alignment);
   if (!address) return 0;
   taken_[address] = size;
   used_ += size;
@@ -30,9 +30,12 @@ bool Addresses::give(uint64_t address) {
   std::lock_guard hold(lock_);
   auto found = taken_.find(address);
   if (found == taken_.end()) return false;
+  const uint64_t room = room_of(found->second);
   used_ -= found->second;
-  free_.give(address, address + (found->second + granule - 1) / granule * granule);
   taken_.erase(found);
+  for (auto& [context, lease] : lent_)
+    if (address - lease.address < lease.size) return lease.budget += room, true;
+  free_.give(address, address + room);
   return true;
 }
 
@@ -85,7 +88,7 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream) { return null_device::cuMemF
 
 CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   *total = addresses().limit();
-  *free = *total - addresses().used();
+  *free = *total - std::min<size_t>(*total, addresses().used());
   return CUDA_SUCCESS;
 }
 

@@ -8,16 +8,12 @@
 #include "device/null/state.h"
 #include "device/software/ptx/parser.h"
 #include "image/fatbin.h"
+#include "image/wrapper.h"
 
 namespace null_device {
 namespace {
 
-constexpr uint32_t wrapper_magic = 0x466243b1, fatbin_magic = 0xba55ed50, elf_magic = 0x464c457f;
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* const* parts;  // in version 2: a null-terminated list
-};
+using image::begins_with;
 
 struct Modules {
   std::mutex lock;
@@ -26,10 +22,6 @@ struct Modules {
 Modules& modules() {
   static auto* made = new Modules;
   return *made;
-}
-
-bool begins_with(const void* image, uint32_t magic) {
-  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
 }
 
 // The text of any PTX in the container; a part without one adds nothing.
@@ -42,16 +34,16 @@ void add_ptx(const void* fatbin, std::vector<std::string>& texts) {
 
 std::vector<std::string> texts_of(const void* image) {
   std::vector<std::string> texts;
-  Wrapper wrapper{};
-  if (begins_with(image, wrapper_magic)) {
+  image::Wrapper wrapper{};
+  if (begins_with(image, image::wrapper_magic)) {
     std::memcpy(&wrapper, image, sizeof wrapper);
     image = wrapper.data;
   }
-  if (wrapper.version == 2)
+  if (wrapper.version == image::link_version)
     for (auto* part = wrapper.parts; part && *part; ++part) add_ptx(*part, texts);
-  else if (begins_with(image, fatbin_magic))
+  else if (begins_with(image, image::container_magic))
     add_ptx(image, texts);
-  else if (!begins_with(image, elf_magic))
+  else if (!begins_with(image, image::elf_magic))
     texts.emplace_back(static_cast<const char*>(image));
   return texts;
 }

@@ -6,8 +6,10 @@
 
 #include "api/window.h"
 #include "device/device.h"
+#include "device/leases.h"
 
 extern "C" const device::Driver* outboard_device(uint64_t memory_bytes);
+extern "C" const device::Leases* outboard_leases();
 
 namespace {
 
@@ -38,6 +40,53 @@ TEST(NullDevice, has_no_more_memory_than_it_says) {
   EXPECT_EQ(total, 1u << 20);
   EXPECT_EQ(free, 1u << 19);
   EXPECT_EQ(driver().cuMemFree_v2(address), CUDA_SUCCESS);
+}
+
+TEST(NullDevice, a_context_allocates_within_its_lease) {
+  const device::Leases& leases = *outboard_leases();
+  size_t free = 0, total = 0;
+  device::Lease lease;
+  ASSERT_EQ(driver().cuCtxSetCurrent(reinterpret_cast<CUcontext>(1)), CUDA_SUCCESS);
+  EXPECT_EQ(leases.allocate(lease.address, 512), CUDA_ERROR_OUT_OF_MEMORY) << "nothing is lent yet";
+  EXPECT_EQ(leases.lend((1 << 20) + 1, &lease), CUDA_ERROR_OUT_OF_MEMORY);
+  ASSERT_EQ(leases.lend(1 << 19, &lease), CUDA_SUCCESS);
+  EXPECT_EQ(lease.budget, 1u << 20);
+  ASSERT_EQ(leases.allocate(lease.address, 1000), CUDA_SUCCESS);
+  EXPECT_EQ(leases.allocate(lease.address + 512, 512), CUDA_ERROR_OUT_OF_MEMORY) << "in use";
+  EXPECT_EQ(leases.allocate(lease.address + 1024 + 1, 512), CUDA_ERROR_OUT_OF_MEMORY) << "not aligned";
+  EXPECT_EQ(leases.allocate(lease.address + lease.size - 512, 1024), CUDA_ERROR_OUT_OF_MEMORY) << "beyond the lease";
+  EXPECT_EQ(leases.allocate(lease.address + 1024, 1 << 20), CUDA_ERROR_OUT_OF_MEMORY) << "beyond the budget";
+  EXPECT_EQ(leases.allocate(lease.address + 1024, ~uint64_t{0}), CUDA_ERROR_OUT_OF_MEMORY);
+  ASSERT_EQ(leases.allocate(lease.address + 1024, 512), CUDA_SUCCESS);
+  ASSERT_EQ(driver().cuMemGetInfo_v2(&free, &total), CUDA_SUCCESS);
+  EXPECT_EQ(free, total - 1512);
+  EXPECT_EQ(driver().cuMemFree_v2(lease.address), CUDA_SUCCESS);
+  EXPECT_EQ(driver().cuMemFree_v2(lease.address + 1024), CUDA_SUCCESS);
+  EXPECT_EQ(leases.allocate(lease.address, lease.budget), CUDA_SUCCESS) << "freed memory is its own again";
+  EXPECT_EQ(leases.lend(512, &lease), CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(driver().cuMemFree_v2(lease.address), CUDA_SUCCESS);
+  ASSERT_EQ(leases.settle(), CUDA_SUCCESS);
+  EXPECT_EQ(leases.allocate(lease.address, 512), CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(leases.lend(1 << 20, &lease), CUDA_SUCCESS);
+}
+
+TEST(NullDevice, several_leases_may_come_to_more_than_all) {
+  const device::Leases& leases = *outboard_leases();
+  device::Lease lease[2];
+  for (uintptr_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(driver().cuCtxSetCurrent(reinterpret_cast<CUcontext>(i + 2)), CUDA_SUCCESS);
+    ASSERT_EQ(leases.lend(1 << 19, &lease[i]), CUDA_SUCCESS);
+  }
+  for (uintptr_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(driver().cuCtxSetCurrent(reinterpret_cast<CUcontext>(i + 2)), CUDA_SUCCESS);
+    EXPECT_EQ(leases.allocate(lease[i].address, 1 << 20), CUDA_SUCCESS);
+  }
+  size_t free = 0, total = 0;
+  CUdeviceptr address = 0;
+  ASSERT_EQ(driver().cuMemGetInfo_v2(&free, &total), CUDA_SUCCESS);
+  EXPECT_EQ(free, 0u);
+  EXPECT_EQ(driver().cuMemAlloc_v2(&address, 512), CUDA_ERROR_OUT_OF_MEMORY);
+  for (const device::Lease& each : lease) EXPECT_EQ(driver().cuMemFree_v2(each.address), CUDA_SUCCESS);
 }
 
 TEST(NullDevice, memory_reads_as_zeros) {

@@ -44,20 +44,15 @@ CUresult answer(std::span<const api::Role> roles) {
 #define HAND_POST(since, name, params, ...) ANSWER(name, params __VA_OPT__(, ) __VA_ARGS__)
 #include "api/cuda/cuda.def"
 
-template <class... P>
-void fill(CUresult (*&slot)(P...), CUresult (*by_hand)(P...), CUresult (*by_role)(P...) = device::refuse<P...>) {
-  slot = by_hand ? by_hand : by_role;
-}
-
 device::Driver make_table() {
   device::Driver table;
-#define BY_ROLE(name) fill(table.name, &null_device::name, answer_##name);
+#define BY_ROLE(name) device::fill(table.name, &null_device::name, answer_##name);
 #define CALL(since, name, params, ...) BY_ROLE(name)
 #define POST(since, name, params, ...) BY_ROLE(name)
 #define HAND_CALL(since, name, params, ...) BY_ROLE(name)
 #define HAND_POST(since, name, params, ...) BY_ROLE(name)
-#define LOCAL(since, name, params) fill(table.name, &null_device::name);
-#define NONE(since, name, params) fill(table.name, &null_device::name);
+#define LOCAL(since, name, params) device::fill(table.name, &null_device::name);
+#define NONE(since, name, params) device::fill(table.name, &null_device::name);
 #include "api/cuda/cuda.def"
   return table;
 }

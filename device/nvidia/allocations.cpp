@@ -10,12 +10,6 @@
 namespace nvidia {
 namespace {
 
-CUresult here(CUcontext& context, CUdevice& device) {
-  if (CUresult result = vendor().cuCtxGetCurrent(&context)) return result;
-  if (!context) return CUDA_ERROR_INVALID_CONTEXT;
-  return vendor().cuCtxGetDevice(&device);
-}
-
 // Most allocations need no call of the driver's, and must fail all the same when a kernel has lost the context.
 CUresult context_error() {
   CUresult result = vendor().cuStreamQuery(nullptr);
@@ -30,7 +24,7 @@ CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   CUcontext context = nullptr;
   CUdevice device = 0;
   if (!dptr || !bytesize) return CUDA_ERROR_INVALID_VALUE;
-  if (CUresult result = here(context, device)) return result;
+  if (CUresult result = current_context(context, device)) return result;
   if (CUresult result = context_error()) return result;
   return memory().allocate(bytesize, context, device, *dptr);
 }

@@ -43,19 +43,6 @@ uint64_t bytes_of_levels(CUDA_ARRAY3D_DESCRIPTOR shape, unsigned levels) {
   return all;
 }
 
-// make() stores the new handle.
-template <class Handle, class Make>
-CUresult charged(Handle* handle, uint64_t bytes, Make make) {
-  CUcontext context = nullptr;
-  CUdevice device = 0;
-  if (CUresult result = vendor().cuCtxGetCurrent(&context)) return result;
-  if (CUresult result = vendor().cuCtxGetDevice(&device)) return result;
-  if (!budget().take(device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-  if (CUresult result = make()) return budget().give(device, bytes), result;
-  charges().note(*handle, context, device, bytes);
-  return CUDA_SUCCESS;
-}
-
 }  // namespace
 
 CUresult cuArrayCreate_v2(CUarray* pHandle, const CUDA_ARRAY_DESCRIPTOR* pAllocateArray) {

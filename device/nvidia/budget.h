@@ -1,5 +1,5 @@
 // How much of each GPU's memory this process may use: its own limit, and what it shares with the other sessions of its
-// virtual GPU. Everything that takes memory asks here first.
+// virtual GPU. Everything that takes memory asks here first. All is thread-safe but for what is set at the start.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -7,36 +7,24 @@
 #include <optional>
 
 #include "api/cuda/abi.h"
+#include "device/nvidia/vendor.h"
 #include "device/quota.h"
 
 namespace nvidia {
 
+// Sizes are in bytes.
 class Budget {
  public:
-  // 0: all that the GPU has.
+  // At the start. 0: all that the GPU has.
   void limit_to(uint64_t bytes) { limit_ = bytes; }
   void share(const device::Tenancy& tenancy) { quota_.emplace(tenancy); }
   uint64_t limit() const { return limit_; }
 
   // False: it would be too much.
-  bool take(int device, uint64_t size) {
-    std::lock_guard hold(lock_);
-    uint64_t& used = used_[device];
-    if (limit_ && (size > limit_ || used > limit_ - size)) return false;
-    if (quota_ && !quota_->take(size)) return false;
-    used += size;
-    return true;
-  }
-  void give(int device, uint64_t size) {
-    std::lock_guard hold(lock_);
-    used_[device] -= size;
-    if (quota_) quota_->give(size);
-  }
+  bool take(int device, uint64_t size);
+  void give(int device, uint64_t size);
   // By all that share the limit.
-  uint64_t used(int device) {
-    std::lock_guard hold(lock_);
-    return quota_ && quota_->shared() ? quota_->used() : used_[device];
-  }
+  uint64_t used(int device);
 
  private:
   std::mutex lock_;
@@ -44,25 +32,36 @@ class Budget {
   std::map<int, uint64_t> used_;
   std::optional<device::Quota> quota_;
 };
-
 Budget& budget();
+
+struct Charge {
+  CUcontext context;
+  int device;
+  uint64_t size;
+};
 
 // What was charged for an object, by its handle, until it is gone or its context is.
 class Charges {
  public:
-  void note(const void* object, CUcontext context, int device, uint64_t size);
+  void note(const void* object, const Charge& charge);
   void settle(const void* object);
   void settle_all(CUcontext context);
 
  private:
-  struct Charge {
-    CUcontext context;
-    int device;
-    uint64_t size;
-  };
   std::mutex lock_;
   std::map<const void*, Charge> charges_;
 };
 Charges& charges();
+
+// Calls make(), which stores a new handle of the current context, if the context's device has so many bytes left.
+template <class Handle, class Make>
+CUresult charged(Handle* handle, uint64_t bytes, Make make) {
+  Charge charge{nullptr, 0, bytes};
+  if (CUresult result = current_context(charge.context, charge.device)) return result;
+  if (!budget().take(charge.device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (CUresult result = make()) return budget().give(charge.device, bytes), result;
+  charges().note(*handle, charge);
+  return CUDA_SUCCESS;
+}
 
 }  // namespace nvidia

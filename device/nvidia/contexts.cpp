@@ -1,5 +1,4 @@
 // Contexts: what one costs by itself is counted, and its memory goes when it goes.
-#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -28,12 +27,12 @@ Contexts& contexts() {
 
 // make(context) asks the driver for a new context; what it takes of the GPU is charged, or it goes again by `undo`.
 template <class Make, class Undo>
-CUresult charged(CUdevice device, CUcontext* context, Make make, Undo undo) {
+CUresult charged_after(CUdevice device, CUcontext* context, Make make, Undo undo) {
   CUresult made = CUDA_SUCCESS;
   const uint64_t bytes = bytes_of_context(device, [&] { made = make(context); });
   if (made) return made;
   if (!budget().take(device, bytes)) return undo(*context), CUDA_ERROR_OUT_OF_MEMORY;
-  charges().note(*context, *context, device, bytes);
+  charges().note(*context, {*context, device, bytes});
   return CUDA_SUCCESS;
 }
 
@@ -51,7 +50,7 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
     if (CUresult result = vendor().cuCtxCreate_v2(made, flags, dev)) return result;
     return vendor().cuCtxPopCurrent_v2(nullptr);  // each call says which context it is for
   };
-  return charged(dev, pctx, make, [](CUcontext context) { vendor().cuCtxDestroy_v2(context); });
+  return charged_after(dev, pctx, make, [](CUcontext context) { vendor().cuCtxDestroy_v2(context); });
 }
 
 CUresult cuCtxDestroy_v2(CUcontext ctx) {
@@ -65,7 +64,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
   Primary& primary = contexts().primary[dev];
   auto make = [&](CUcontext* made) { return vendor().cuDevicePrimaryCtxRetain(made, dev); };
   auto undo = [&](CUcontext) { vendor().cuDevicePrimaryCtxRelease_v2(dev); };
-  CUresult result = primary.uses ? make(pctx) : charged(dev, pctx, make, undo);
+  CUresult result = primary.uses ? make(pctx) : charged_after(dev, pctx, make, undo);
   if (result) return result;
   primary.context = *pctx;
   ++primary.uses;
@@ -88,43 +87,6 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   for (; primary.uses; --primary.uses) vendor().cuDevicePrimaryCtxRelease_v2(dev);
   if (primary.context) forget(primary.context);
   return CUDA_SUCCESS;
-}
-
-// --- what is charged for
-
-Budget& budget() {
-  static auto* made = new Budget;
-  return *made;
-}
-
-Charges& charges() {
-  static auto* made = new Charges;
-  return *made;
-}
-
-void Charges::note(const void* object, CUcontext context, int device, uint64_t size) {
-  std::lock_guard hold(lock_);
-  charges_[object] = {context, device, size};
-}
-
-void Charges::settle(const void* object) {
-  std::lock_guard hold(lock_);
-  auto found = charges_.find(object);
-  if (found == charges_.end()) return;
-  budget().give(found->second.device, found->second.size);
-  charges_.erase(found);
-}
-
-void Charges::settle_all(CUcontext context) {
-  std::lock_guard hold(lock_);
-  for (auto at = charges_.begin(); at != charges_.end();) {
-    if (at->second.context != context) {
-      ++at;
-      continue;
-    }
-    budget().give(at->second.device, at->second.size);
-    at = charges_.erase(at);
-  }
 }
 
 }  // namespace nvidia

@@ -11,22 +11,13 @@
 #include "device/nvidia/vendor.h"
 #include "device/software/ptx/parser.h"
 #include "image/fatbin.h"
+#include "image/wrapper.h"
 
 namespace nvidia {
 namespace {
 
+using image::begins_with;
 using Bytes = std::span<const std::byte>;
-
-constexpr uint32_t wrapper_magic = 0x466243b1, fatbin_magic = 0xba55ed50, elf_magic = 0x464c457f;
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* const* parts;  // in version 2: a null-terminated list
-};
-
-bool begins_with(const void* image, uint32_t magic) {
-  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
-}
 
 // What is loaded of machine code: its sections with addresses, code and variables (ELF-64 object file format).
 uint64_t bytes_of_elf(Bytes elf) {
@@ -75,16 +66,16 @@ uint64_t bytes_of_fatbin(const void* fatbin) {
 }
 
 uint64_t bytes_of(const void* image) {
-  if (begins_with(image, wrapper_magic)) {
-    Wrapper wrapper;
+  if (begins_with(image, image::wrapper_magic)) {
+    image::Wrapper wrapper;
     uint64_t bytes = 0;
     std::memcpy(&wrapper, image, sizeof wrapper);
-    if (wrapper.version != 2) return bytes_of_fatbin(wrapper.data);
+    if (wrapper.version != image::link_version) return bytes_of_fatbin(wrapper.data);
     for (auto* part = wrapper.parts; part && *part; ++part) bytes += bytes_of_fatbin(*part);
     return bytes;
   }
-  if (begins_with(image, fatbin_magic)) return bytes_of_fatbin(image);
-  if (!begins_with(image, elf_magic)) return bytes_of_ptx(static_cast<const char*>(image));
+  if (begins_with(image, image::container_magic)) return bytes_of_fatbin(image);
+  if (!begins_with(image, image::elf_magic)) return bytes_of_ptx(static_cast<const char*>(image));
   return bytes_of_elf({static_cast<const std::byte*>(image), image::elf_extent(image)});
 }
 
@@ -92,18 +83,10 @@ uint64_t bytes_of(const void* image) {
 
 CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options,
                             void** optionValues) {
-  CUcontext context = nullptr;
-  CUdevice device = 0;
   if (!module || !image) return CUDA_ERROR_INVALID_VALUE;
-  if (CUresult result = vendor().cuCtxGetCurrent(&context)) return result;
-  if (CUresult result = vendor().cuCtxGetDevice(&device)) return result;
   // Without a limit nobody asks, and large libraries would be unpacked for nothing.
-  const uint64_t bytes = budget().limit() ? bytes_of(image) : 0;
-  if (!budget().take(device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-  CUresult result = vendor().cuModuleLoadDataEx(module, image, numOptions, options, optionValues);
-  if (result) return budget().give(device, bytes), result;
-  charges().note(*module, context, device, bytes);
-  return CUDA_SUCCESS;
+  return charged(module, budget().limit() ? bytes_of(image) : 0,
+                 [&] { return vendor().cuModuleLoadDataEx(module, image, numOptions, options, optionValues); });
 }
 
 CUresult cuModuleUnload(CUmodule hmod) {

@@ -3,12 +3,12 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <vector>
 
-#include "base/log.h"
+#include "api/cuda/uuid.h"
+#include "api/nvml/abi.h"
 #include "device/nvidia/vendor.h"
 
 namespace nvidia {
@@ -16,23 +16,12 @@ namespace {
 
 constexpr uint64_t assumed = uint64_t{512} << 20;  // of a context, where nothing can be measured
 
-// NVML's types and functions (NVML API Reference, "Device Queries"): as much as is asked here.
-using NvmlDevice = struct NvmlDeviceOpaque*;
-struct NvmlMemory {
-  unsigned long long total, free, used;
-};
-struct NvmlProcess {
-  unsigned pid;
-  unsigned long long used;
-  unsigned gpu_instance, compute_instance;
-};
-constexpr int nvml_success = 0;
-
+// As much of NVML as is asked here (NVML API Reference, "Device Queries").
 struct Nvml {
-  int (*init)() = nullptr;
-  int (*by_uuid)(const char*, NvmlDevice*) = nullptr;
-  int (*memory)(NvmlDevice, NvmlMemory*) = nullptr;
-  int (*processes)(NvmlDevice, unsigned*, NvmlProcess*) = nullptr;
+  nvmlReturn_t (*init)() = nullptr;
+  nvmlReturn_t (*by_uuid)(const char*, nvmlDevice_t*) = nullptr;
+  nvmlReturn_t (*memory)(nvmlDevice_t, nvmlMemory_t*) = nullptr;
+  nvmlReturn_t (*processes)(nvmlDevice_t, unsigned*, nvmlProcessInfo_t*) = nullptr;
   bool started = false;
 };
 Nvml& nvml() {
@@ -40,24 +29,13 @@ Nvml& nvml() {
   return *made;
 }
 
-// "GPU-01234567-89ab-cdef-0123-456789abcdef", as NVML writes the UUID that the driver gives as bytes.
-std::string uuid_text(const CUuuid& uuid) {
-  std::string text = "GPU";
-  for (size_t i = 0; i < sizeof uuid.bytes; ++i) {
-    char byte[4];
-    std::snprintf(byte, sizeof byte, "%02x", static_cast<unsigned char>(uuid.bytes[i]));
-    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += byte;
-  }
-  return text;
-}
-
-std::optional<NvmlDevice> device_of(CUdevice device) {
+std::optional<nvmlDevice_t> device_of(CUdevice device) {
   CUuuid uuid{};
-  NvmlDevice found = nullptr;
-  if (!nvml().init || (!nvml().started && nvml().init() != nvml_success)) return std::nullopt;
+  nvmlDevice_t found = nullptr;
+  if (!nvml().init || (!nvml().started && nvml().init() != NVML_SUCCESS)) return std::nullopt;
   nvml().started = true;
-  if (vendor().cuDeviceGetUuid_v2(&uuid, device) || nvml().by_uuid(uuid_text(uuid).c_str(), &found) != nvml_success)
+  if (vendor().cuDeviceGetUuid_v2(&uuid, device) ||
+      nvml().by_uuid(api::uuid_text(uuid).c_str(), &found) != NVML_SUCCESS)
     return std::nullopt;
   return found;
 }
@@ -65,17 +43,17 @@ std::optional<NvmlDevice> device_of(CUdevice device) {
 struct Used {
   std::optional<uint64_t> process, gpu;
 };
-Used used(NvmlDevice device) {
+Used used(nvmlDevice_t device) {
   Used now;
-  NvmlMemory memory{};
-  if (nvml().memory(device, &memory) == nvml_success) now.gpu = memory.used;
+  nvmlMemory_t memory{};
+  if (nvml().memory(device, &memory) == NVML_SUCCESS) now.gpu = memory.used;
   constexpr unsigned long long unknown = ~0ull;
   unsigned count = 256;
-  std::vector<NvmlProcess> processes(count);
-  if (nvml().processes && nvml().processes(device, &count, processes.data()) == nvml_success)
+  std::vector<nvmlProcessInfo_t> processes(count);
+  if (nvml().processes && nvml().processes(device, &count, processes.data()) == NVML_SUCCESS)
     for (unsigned i = 0; i < count && i < processes.size(); ++i)
-      if (processes[i].pid == static_cast<unsigned>(getpid()) && processes[i].used != unknown)
-        now.process = processes[i].used;
+      if (processes[i].pid == static_cast<unsigned>(getpid()) && processes[i].usedGpuMemory != unknown)
+        now.process = processes[i].usedGpuMemory;
   return now;
 }
 
@@ -98,7 +76,7 @@ void open_nvml() {
 
 uint64_t bytes_of_context(CUdevice device, const std::function<void()>& make) {
   const char* setting = std::getenv("OUTBOARD_CONTEXT_MEMORY");
-  std::optional<NvmlDevice> asked = setting ? std::nullopt : device_of(device);
+  std::optional<nvmlDevice_t> asked = setting ? std::nullopt : device_of(device);
   if (!asked) {
     make();
     return setting ? std::strtoull(setting, nullptr, 10) : assumed;

@@ -2,11 +2,11 @@
 #include <memory>
 #include <string>
 
-#include "device/device.h"
 #include "device/nvidia/budget.h"
 #include "device/nvidia/memory.h"
 #include "device/nvidia/overhead.h"
 #include "device/nvidia/vendor.h"
+#include "device/refusing.h"
 
 namespace nvidia {
 
@@ -15,11 +15,6 @@ namespace nvidia {
 #include "api/cuda/cuda.def"
 
 namespace {
-
-template <class... P>
-void fill(CUresult (*&slot)(P...), CUresult (*ours)(P...), CUresult (*theirs)(P...)) {
-  slot = ours ? ours : theirs;
-}
 
 std::string& failure() {
   static auto* reason = new std::string;
@@ -73,7 +68,7 @@ extern "C" __attribute__((visibility("default"))) const device::Driver* outboard
     if (started) started = nvidia::start(memory_bytes);
     if (!started) return nvidia::failure() = started.error(), nullptr;
     auto* table = new device::Driver;
-#define ROW(since, name, params) nvidia::fill(table->name, &nvidia::name, nvidia::vendor().name);
+#define ROW(since, name, params) device::fill(table->name, &nvidia::name, nvidia::vendor().name);
 #include "api/cuda/cuda.def"
     return table;
   }();

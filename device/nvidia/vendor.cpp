@@ -134,4 +134,10 @@ base::Status open_vendor() {
 const device::Driver& vendor() { return opened().driver; }
 const std::string& vendor_path() { return opened().path; }
 
+CUresult current_context(CUcontext& context, CUdevice& device) {
+  if (CUresult result = vendor().cuCtxGetCurrent(&context)) return result;
+  if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  return vendor().cuCtxGetDevice(&device);
+}
+
 }  // namespace nvidia

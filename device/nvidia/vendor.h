@@ -13,6 +13,9 @@ base::Status open_vendor();
 const device::Driver& vendor();
 const std::string& vendor_path();
 
+// The calling thread's context and its device. CUDA_ERROR_INVALID_CONTEXT: it has none.
+CUresult current_context(CUcontext& context, CUdevice& device);
+
 // Of CUDA 12.4, which brought the last functions that a worker cannot do without.
 inline constexpr int oldest_version = 12040;
 

@@ -11,6 +11,7 @@
 #include "api/roles.h"
 #include "image/bundle.h"
 #include "image/fatbin.h"
+#include "image/wrapper.h"
 #include "image/variables.h"
 #include "server/cuda/worker.h"
 
@@ -56,7 +57,7 @@ CUresult describe_function(CUfunction function, std::vector<std::byte>& bytes) {
 }
 
 void make_known(Loaded& entry, CUdeviceptr variable, size_t size) {
-  if (entry.variables.insert(variable).second) session().lend(variable, size);
+  if (entry.variables.insert(variable).second) session().expose(variable, size);
 }
 
 // The driver lists no variables, so it is asked for those that the image's PTX declares.
@@ -102,28 +103,20 @@ CUresult describe(CUmodule module, std::span<const std::byte> image, uint64_t fi
 
 void forget(const Loaded& entry) {
   for (uint64_t i = 0; i < entry.functions; ++i) session().remove(entry.first_function + i);
-  for (CUdeviceptr variable : entry.variables) session().take_back(variable);
+  for (CUdeviceptr variable : entry.variables) session().withdraw(variable);
 }
 
 }  // namespace
 
 namespace {
 
-// The wrapper by which cudart hands parts to the driver that are to be linked (cuda-driver facts, "Wrapper version 2").
-struct LinkWrapper {
-  uint32_t magic = 0x466243b1, version = 2;
-  const void* data = nullptr;
-  const void* const* parts = nullptr;
-};
-
 // Devices take an image's word for where it ends; it must end within what the client sent.
 bool ends_within(const void* image, size_t size) {
-  constexpr uint32_t fatbin_magic = 0xba55ed50, elf_magic = 0x464c457f;
   uint32_t magic = 0;
   if (size >= sizeof magic) std::memcpy(&magic, image, sizeof magic);
-  if (magic == fatbin_magic) return size >= 16 && image::fatbin_extent(image) <= size;
-  if (magic == LinkWrapper{}.magic) return false;  // it names addresses, which a client has no business with
-  if (magic == elf_magic) return size >= 64 && image::elf_extent(image, size) != 0;
+  if (magic == image::container_magic) return size >= 16 && image::fatbin_extent(image) <= size;
+  if (magic == image::wrapper_magic) return false;  // it names addresses, which a client has no business with
+  if (magic == image::elf_magic) return size >= 64 && image::elf_extent(image, size) != 0;
   return std::memchr(image, 0, size) != nullptr;
 }
 
@@ -142,9 +135,7 @@ CUresult load(CUmodule* module, const void* image, size_t size, unsigned count, 
   std::vector<std::byte> nothing = image::make_fatbin(image::Kind::ptx, 0, {});
   nothing.resize(16);
   std::memset(nothing.data() + 8, 0, 8);  // a container without entries
-  LinkWrapper wrapper;
-  wrapper.data = nothing.data();
-  wrapper.parts = list.data();
+  const image::Wrapper wrapper{image::wrapper_magic, image::link_version, nothing.data(), list.data()};
   return driver.cuModuleLoadDataEx(module, &wrapper, count, options, values);
 }
 

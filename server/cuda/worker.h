@@ -27,9 +27,9 @@ class Session {
   // Number to handle, thread-safe.
   virtual bool add(uint64_t number, const void* type, void* handle) = 0;
   virtual void remove(uint64_t number) = 0;
-  // The client may name this device memory, wherever it lies; until it is taken back. Thread-safe.
-  virtual void lend(uint64_t address, size_t size) = 0;
-  virtual void take_back(uint64_t address) = 0;
+  // The client may name this device memory, wherever it lies; until it is withdrawn. Thread-safe.
+  virtual void expose(uint64_t address, size_t size) = 0;
+  virtual void withdraw(uint64_t address) = 0;
   // Bytes of an announced transfer, on their way to the client (obCopyToHostAsync). Thread-safe.
   virtual void send_data(uint64_t transfer, const void* bytes, size_t size) = 0;
   // A place that the client watches was reached. Thread-safe.

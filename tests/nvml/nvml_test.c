@@ -108,7 +108,8 @@ static void properties(Device device, int index) {
   EXPECT(NVML(nvmlDeviceGetComputeMode)(device, &nvml_mode) == success && (int)nvml_mode == mode);
   EXPECT(NVML(nvmlDeviceGetTemperature)(device, 0, &ignored) == not_supported);
   EXPECT(NVML(nvmlDeviceGetMigMode)(device, &ignored, &ignored) == not_supported);
-  EXPECT(NVML(nvmlDeviceGetUUID)((void*)0x7777, (char*)&ignored, 4u) == invalid_argument);
+  const size_t wild[] = {0, 0x7777, 0x80000000, 0x100000001, (size_t)-1};
+  for (int i = 0; i < 5; ++i) EXPECT(NVML(nvmlDeviceGetIndex)((void*)wild[i], &ignored) == invalid_argument);
 }
 
 /* An allocation is seen, and so is the process that made it. */

@@ -93,9 +93,13 @@ tokens() {
   for _ in 1 2 3 4 5; do "$outboard" join "$wrong" --name wrong >/dev/null; done
   "$outboard" join "$wrong" --name wrong | grep -q 'too many wrong tokens' || fail "wrong tokens are slowed down"
   grep -q "$secret" "$work/log" && fail "the secret stands in the log"
-  for bad in outboard-join:v1: outboard-join:v2:h:1:-:$secret outboard-join:v1:h:99999:-:$secret "$secret" ""; do
+  for bad in outboard-join:v1: outboard-join:v2:h:1:-:$secret outboard-join:v1:h:99999:-:$secret \
+    outboard-join:v1:vsock/x:1:-:$secret "$secret" ""; do
     "$outboard" join "$bad" 2>/dev/null && fail "no join line: $bad"
   done
+  line=$("$outboard" token create --address vsock://2:4770 2>/dev/null)
+  [[ $line == outboard-join:v1:vsock/2:4770:-:* ]] || fail "a join line for virtual machines: $line"
+  "$outboard" join "$line" --name host-of-mine | grep -q 'vsock://2:4770' || fail "joining a host over vsock"
   "$outboard" leave lab && ! "$outboard" targets | grep -q '^lab' || fail leave
 }
 

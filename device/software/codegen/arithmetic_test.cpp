@@ -102,6 +102,28 @@ void directed(const char* type, const char* reg) {
 TEST(arithmetic, single_precision_rounds_in_every_direction) { directed<float>("f32", "%f"); }
 TEST(arithmetic, double_precision_rounds_in_every_direction) { directed<double>("f64", "%g"); }
 
+// As expf() rounds to whole numbers: the code takes another way where the factor and the large summand are known. %f1
+// is the same for all lanes of a warp, %f2 is not.
+TEST(arithmetic, sums_with_large_numbers_round_in_every_direction) {
+  struct {
+    const char *factor, *shift;
+    float by, to;
+  } constexpr known[] = {{"0f437C0000", "0f4B400001", 252, 12582913},
+                         {"0f3F800000", "0f4B000000", 1, 8388608},
+                         {"0f3FC00000", "0f4B7FFFFF", 1.5, 16777215}};
+  for (const Mode& mode : modes)
+    for (const auto& [factor, shift, by, to] : known)
+      for (const char* source : {"%f1", "%f2"}) {
+        bool first = source[2] == '1';
+        compare<float>(std::string("mov.f32 %f5, ") + factor + "; mov.f32 %f6, " + shift + "; fma." + mode.word +
+                           ".f32 %f4, " + source + ", %f5, %f6;",
+                       mode, [&](volatile float& a, volatile float& b, volatile float&) {
+                         volatile float x = first ? a : b, y = by, z = to;
+                         return std::fma(x, y, z);
+                       });
+      }
+}
+
 TEST(arithmetic, long_integers_become_floats_in_every_direction) {
   constexpr int64_t numbers[] = {0,
                                  1,

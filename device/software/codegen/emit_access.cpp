@@ -10,6 +10,7 @@
 #include "device/software/codegen/processor.h"
 #include "device/software/codegen/together.h"
 #include "device/software/codegen/spaces.h"
+#include "device/software/pass/instructions.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -137,13 +138,9 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, b
   either(emitter, neighbours(emitter, addresses, bytes), neighbouring, scattered);
 }
 
-bool strong(const ptx::Modifiers& modifiers) {
-  return modifiers.is_volatile || modifiers.has("acquire") || modifiers.has("relaxed") || modifiers.has("release");
-}
-
 // What the checks are told of a load or store.
 Emitter::Asked asked(const ptx::Modifiers& modifiers, uint32_t how) {
-  if (strong(modifiers)) how |= outboard_strong;
+  if (is_strong(modifiers)) how |= outboard_strong;
   return {access_bytes(modifiers.type) * modifiers.vector, modifiers.space, how, modifiers.vector};
 }
 
@@ -267,7 +264,7 @@ bool is_parameter(const ptx::Function& function, const ptx::Instruction& instruc
          std::ranges::find(function.parameter_variables, operand.index) != function.parameter_variables.end();
 }
 
-std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool is_strong, bool look) {
+std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& instruction, bool strong, bool look) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
   Value* addresses = emitter.address_of(instruction.operands[1], modifiers.space);
@@ -275,8 +272,8 @@ std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& inst
   require_aligned(emitter, instruction, instruction.operands[1], addresses);
   std::vector<Value*> values;
   for (unsigned i = 0; i < modifiers.vector; ++i)
-    values.push_back(load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type,
-                          is_strong, look));
+    values.push_back(
+        load(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), modifiers.type, strong, look));
   for (Value* value : values)
     if (auto* read = llvm::dyn_cast<llvm::LoadInst>(value); read && is_parameter(emitter.function, instruction))
       read->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
@@ -286,18 +283,18 @@ std::vector<Value*> load_anywhere(Emitter& emitter, const ptx::Instruction& inst
 void emit_load(Emitter& emitter, const ptx::Instruction& instruction) {
   auto& ir = emitter.ir;
   const auto& modifiers = instruction.modifiers;
-  bool is_strong = strong(modifiers);
-  if (is_strong) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
+  const bool strong = is_strong(modifiers);
+  if (strong) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
   std::optional<Consecutive> rows;
   std::optional<std::vector<Value*>> together;
-  const bool anywhere = is_strong || emitter.is_checked();
+  const bool anywhere = strong || emitter.is_checked();
   if (!anywhere) together = load_together(emitter, instruction);
   if (!anywhere && !together) rows = consecutive(emitter, instruction, instruction.operands[1], false);
   std::vector<Value*> values;
   if (together) {
     values = *together;
   } else if (!rows) {
-    values = load_anywhere(emitter, instruction, is_strong, true);
+    values = load_anywhere(emitter, instruction, strong, true);
   } else {
     auto anywhere = [&] {
       std::vector<Value*> loaded;
@@ -334,10 +331,10 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
     require_aligned(emitter, instruction, instruction.operands[0], addresses);
     for (unsigned i = 0; i < modifiers.vector; ++i)
       if (!skipped(i))
-        store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), values[i], strong(modifiers),
+        store(emitter, offset_by(emitter, addresses, i * access_bytes(modifiers.type)), values[i], is_strong(modifiers),
               look);
   };
-  if (strong(modifiers) || skips || emitter.is_checked()) return anywhere(true);
+  if (is_strong(modifiers) || skips || emitter.is_checked()) return anywhere(true);
   std::vector<Value*> spread;
   for (Value* one : values) spread.push_back(emitter.splat(one));
   if (store_together(emitter, instruction, spread)) return;

@@ -2,7 +2,9 @@
 // Single precision: the result to double precision and the sign of what is still missing decide which neighbour is
 // meant. Double precision: the processor's own rounding modes, out of line.
 #include <llvm/IR/Intrinsics.h>
-#include <llvm/IR/PatternMatch.h>
+
+#include <bit>
+#include <optional>
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/mostly.h"
@@ -14,6 +16,7 @@ namespace {
 
 using llvm::Value;
 using ptx::Opcode;
+using ptx::Operand;
 using ptx::Rounding;
 using ptx::Type;
 
@@ -95,6 +98,27 @@ struct Directed {
   }
 };
 
+std::optional<double> number_of(const Operand& operand) {
+  if (operand.kind != Operand::real) return std::nullopt;
+  if (operand.single) return std::bit_cast<float>(static_cast<uint32_t>(operand.value));
+  return std::bit_cast<double>(operand.value);
+}
+
+// Also of a register that only ever becomes that number.
+std::optional<double> number_of(const ptx::Function& function, const Operand& operand) {
+  if (operand.kind != Operand::reg) return number_of(operand);
+  std::optional<double> found;
+  unsigned writes = 0;
+  for (const ptx::Instruction& instruction : function.body)
+    each_definition(instruction, [&](uint32_t reg) {
+      if (reg != operand.index) return;
+      bool plain = instruction.opcode == Opcode::mov && instruction.guard.reg < 0;
+      found = plain ? number_of(instruction.operands[1]) : std::nullopt;
+      ++writes;
+    });
+  return writes == 1 ? found : std::nullopt;
+}
+
 uint32_t mode_of(Rounding rounding) {
   return rounding == Rounding::rz ? outboard_towards_zero : rounding == Rounding::rm ? outboard_down : outboard_up;
 }
@@ -164,12 +188,12 @@ Value* directed_arithmetic(Emitter& emitter, const ptx::Instruction& instruction
   if (instruction.modifiers.type == Type::f32) {
     Directed directed{emitter, rounding};
     auto any = [&] { return directed.single(instruction.opcode, a, b, c); };
-    auto within = [](Value* value, double least, double end) {
-      const llvm::APFloat* number;
-      return value && llvm::PatternMatch::match(value, llvm::PatternMatch::m_APFloat(number)) &&
-             number->convertToDouble() >= least && number->convertToDouble() < end;
+    auto within = [&](size_t i, double least, double end) {
+      std::optional<double> number = number_of(emitter.function, instruction.operands[i]);
+      return number && *number >= least && *number < end;
     };
-    if (within(c, 0x1p23, 0x1p24) && within(b, 1, 0x1p100)) return directed.shifted(a, b, c, any);
+    bool fma = instruction.opcode == Opcode::fma;
+    if (fma && within(3, 0x1p23, 0x1p24) && within(2, 1, 0x1p100)) return directed.shifted(a, b, c, any);
     return any();
   }
   if (instruction.modifiers.type != Type::f64) emitter.unsupported(instruction);

@@ -11,18 +11,12 @@
 #include "device/software/driver/limits.h"
 #include "device/software/driver/state.h"
 #include "image/fatbin.h"
+#include "image/wrapper.h"
 
 namespace software {
 namespace {
 
-constexpr uint32_t wrapper_magic = 0x466243b1;  // what __fatBinC_Wrapper_t begins with
-constexpr uint32_t link_version = 2;            // `more` is then a null-terminated list of fat binaries to link
-constexpr uint32_t elf_magic = 0x464c457f, fatbin_magic = 0xba55ed50;
-struct Wrapper {
-  uint32_t magic, version;
-  const void* data;
-  const void* more;
-};
+using image::begins_with;
 
 // Where the caller wants the compiler's messages (CU_JIT_ERROR_LOG_BUFFER and its size, which is in and out).
 struct JitLog {
@@ -51,11 +45,6 @@ struct JitLog {
     if (used) *used = reinterpret_cast<void*>(text.empty() ? 0 : std::min(text.size() + 1, room));
   }
 };
-
-// Does the image begin with these bytes? Stops at a NUL: text may be shorter than any magic number.
-bool begins_with(const void* image, uint32_t magic) {
-  return std::strncmp(static_cast<const char*>(image), reinterpret_cast<const char*>(&magic), sizeof magic) == 0;
-}
 
 // The PTX in a fat binary that suits this device; null with a reason: there is none.
 CUresult unpack(const void* fatbin, bool part, std::string& ptx, std::string& why) {
@@ -90,7 +79,8 @@ CUresult unpack(const void* fatbin, bool part, std::string& ptx, std::string& wh
 CUresult unpack_parts(const void* const* parts, std::vector<std::string>& texts, std::string& why) {
   for (; *parts; ++parts) {
     std::string ptx;
-    CUresult result = begins_with(*parts, fatbin_magic) ? unpack(*parts, true, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
+    CUresult result =
+        begins_with(*parts, image::container_magic) ? unpack(*parts, true, ptx, why) : CUDA_ERROR_INVALID_IMAGE;
     if (result == CUDA_SUCCESS)
       texts.push_back(std::move(ptx));
     else if (result != CUDA_ERROR_NO_BINARY_FOR_GPU)
@@ -101,22 +91,21 @@ CUresult unpack_parts(const void* const* parts, std::vector<std::string>& texts,
 
 // The PTX texts that `image` holds for this device: one, or those to be linked.
 CUresult extract(const void* image, std::vector<std::string>& texts, std::string& why) {
-  if (begins_with(image, wrapper_magic)) {
-    Wrapper wrapper;
+  if (begins_with(image, image::wrapper_magic)) {
+    image::Wrapper wrapper;
     std::memcpy(&wrapper, image, sizeof wrapper);
-    if (wrapper.version == link_version && wrapper.more)
-      return unpack_parts(static_cast<const void* const*>(wrapper.more), texts, why);
+    if (wrapper.version == image::link_version && wrapper.parts) return unpack_parts(wrapper.parts, texts, why);
     if (!wrapper.data) return CUDA_ERROR_INVALID_IMAGE;
     image = wrapper.data;
   }
-  if (begins_with(image, elf_magic)) {
+  if (begins_with(image, image::elf_magic)) {
     why =
         "the module holds machine code alone, which a software GPU cannot run; build it with PTX "
         "(nvcc -gencode arch=compute_XX,code=compute_XX), or see docs/packages.md for packages";
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
   std::string& ptx = texts.emplace_back();
-  if (begins_with(image, fatbin_magic)) return unpack(image, false, ptx, why);
+  if (begins_with(image, image::container_magic)) return unpack(image, false, ptx, why);
   ptx = static_cast<const char*>(image);
   why = "the image is neither a fat binary nor PTX text";
   return ptx.find(".version") == std::string::npos ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
@@ -226,7 +215,7 @@ CUresult cuModuleLoad(CUmodule* module, const char* fname) {
   std::ifstream file(fname, std::ios::binary);
   if (!file) return CUDA_ERROR_FILE_NOT_FOUND;
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  bytes.append(sizeof(Wrapper), '\0');
+  bytes.append(sizeof(image::Wrapper), '\0');
   // The container's own header says how long it is; the file must be that long.
   if (image::fatbin_extent(bytes.data()) > bytes.size()) return CUDA_ERROR_INVALID_IMAGE;
   return load(module, bytes.data(), JitLog(0, nullptr, nullptr));

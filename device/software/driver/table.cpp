@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
-#include "device/device.h"
+#include "device/refusing.h"
 #include "device/software/driver/checking.h"
 #include "device/software/driver/state.h"
 #include "device/software/run/faults.h"
@@ -19,16 +19,6 @@ namespace software {
 std::string processor_name();
 
 namespace {
-
-template <class... P>
-CUresult not_supported(P...) {
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-
-template <class... P>
-void fill(CUresult (*&slot)(P...), CUresult (*function)(P...)) {
-  slot = function ? function : &not_supported<P...>;
-}
 
 uint64_t default_memory() {
   uint64_t ram = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
@@ -115,7 +105,7 @@ extern "C" __attribute__((visibility("default"))) const device::Driver* outboard
   static const device::Driver* driver = [memory_bytes]() -> const device::Driver* {
     if (!software::create_device(memory_bytes)) return nullptr;
     auto* table = new device::Driver;
-#define ROW(since, name, params) software::fill(table->name, &software::name);
+#define ROW(since, name, params) device::fill(table->name, &software::name);
 #include "api/cuda/cuda.def"
     return table;
   }();

@@ -147,23 +147,22 @@ bool has_rows(const ptx::Function& function) {
 std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, const ControlFlow& flow,
                                                const Layout& layout, const Uniformity& uniformity) {
   std::vector<std::optional<Growth>> found(function.body.size());
-  std::vector<bool> seen(function.body.size(), false);  // in a loop further in
+  std::vector<bool> seen(function.body.size(), false);     // in a loop with barriers further in
+  std::vector<bool> repeats(function.body.size(), false);  // in any loop
   for (const Region& region : layout.regions) {
     Loop loop(function, flow, layout, region, uniformity);
-    if (!loop.has_barrier()) continue;
+    const bool asks = loop.has_barrier();
     for (uint32_t i : loop.instructions()) {
-      if (!seen[i] && is_global_load(function.body[i])) found[i] = loop.of_address(function.body[i].operands.at(1));
-      seen[i] = true;
+      repeats[i] = true;
+      if (asks && !seen[i] && is_global_load(function.body[i]))
+        found[i] = loop.of_address(function.body[i].operands.at(1));
+      seen[i] = seen[i] || asks;
     }
   }
   if (!has_rows(function)) return found;
-  for (const Region& region : layout.regions) {
-    Loop loop(function, flow, layout, region, uniformity);
-    for (uint32_t i : loop.instructions()) seen[i] = true;
-  }
   Loop grid(function, flow, uniformity);
   for (uint32_t i : grid.instructions())
-    if (!seen[i] && is_global_load(function.body[i])) found[i] = grid.of_address(function.body[i].operands.at(1));
+    if (!repeats[i] && is_global_load(function.body[i])) found[i] = grid.of_address(function.body[i].operands.at(1));
   return found;
 }
 

@@ -18,7 +18,7 @@ class Ways {
   void restore_behind(uint32_t block, uint32_t barrier) {
     std::vector<uint32_t> left = stages_.kept[barrier];
     std::vector<uint32_t>* place = &stages_.restored[barrier];
-    auto [first, last] = behind(block, barrier);
+    uint32_t first = barrier + 1, last = first_barrier(block, first);
     take_touched(left, first, last, *place);
     const bool again = loops(block);  // round to before the barrier
     while (!again && last == flow_.blocks[block].last) {
@@ -43,7 +43,7 @@ class Ways {
     while (!again && first == flow_.blocks[block].first) {
       const uint32_t before = only_way(block, false);
       if (before == no_block) {
-        move(left, stages_.kept_behind, block);
+        keep_where_changed(left, block);
         break;
       }
       if (!loops(block)) place = &stages_.kept_at[block];
@@ -61,9 +61,6 @@ class Ways {
   uint32_t first_barrier(uint32_t block, uint32_t from) const {
     while (from < flow_.blocks[block].last && !is_barrier(from)) ++from;
     return from;
-  }
-  std::pair<uint32_t, uint32_t> behind(uint32_t block, uint32_t barrier) const {
-    return {barrier + 1, first_barrier(block, barrier + 1)};
   }
   uint32_t behind_last_barrier(uint32_t block, uint32_t end) const {
     while (end > flow_.blocks[block].first && !is_barrier(end - 1)) --end;
@@ -94,7 +91,7 @@ class Ways {
 
   // Several ways lead to the block, as to a loop with barriers: those of `left` that have changed on some of them only
   // are kept there, if those have nowhere else to go.
-  void move(std::vector<uint32_t>& left, std::vector<std::vector<uint32_t>>& to, uint32_t block) const {
+  void keep_where_changed(std::vector<uint32_t>& left, uint32_t block) {
     const auto& before = flow_.blocks[block].predecessors;
     auto changed = [&](uint32_t from, uint32_t reg) { return written_[from][reg / 64] >> reg % 64 & 1; };
     auto leads_elsewhere = [&](uint32_t from) {
@@ -105,30 +102,27 @@ class Ways {
       for (uint32_t from : before)
         if (changed(from, reg) && leads_elsewhere(from)) return false;
       for (uint32_t from : before)
-        if (changed(from, reg)) to[from].push_back(reg);
+        if (changed(from, reg)) stages_.kept_behind[from].push_back(reg);
       return true;
     });
   }
 
-  // Moves those of `left` for which `found` to `to`.
-  template <class Found>
-  static void move(std::vector<uint32_t>& left, std::vector<uint32_t>& to, const Found& found) {
-    auto rest = std::stable_partition(left.begin(), left.end(), [&](uint32_t reg) { return !found(reg); });
+  // Moves those of `left` that the instructions write, or with `read` also those that they read, to `to`.
+  void take(std::vector<uint32_t>& left, uint32_t first, uint32_t last, bool read, std::vector<uint32_t>& to) const {
+    std::vector<bool> wanted(function_.registers.size(), false);
+    for (uint32_t i = first; i < last; ++i) {
+      if (read) each_source(function_.body[i], [&](uint32_t reg) { wanted[reg] = true; });
+      each_definition(function_.body[i], [&](uint32_t reg) { wanted[reg] = true; });
+    }
+    auto rest = std::stable_partition(left.begin(), left.end(), [&](uint32_t reg) { return !wanted[reg]; });
     to.insert(to.end(), rest, left.end());
     left.erase(rest, left.end());
   }
   void take_touched(std::vector<uint32_t>& left, uint32_t first, uint32_t last, std::vector<uint32_t>& to) const {
-    std::vector<bool> touched(function_.registers.size(), false);
-    for (uint32_t i = first; i < last; ++i) {
-      each_source(function_.body[i], [&](uint32_t reg) { touched[reg] = true; });
-      each_definition(function_.body[i], [&](uint32_t reg) { touched[reg] = true; });
-    }
-    move(left, to, [&](uint32_t reg) { return touched[reg]; });
+    take(left, first, last, true, to);
   }
   void take_made(std::vector<uint32_t>& left, uint32_t first, uint32_t last, std::vector<uint32_t>& to) const {
-    std::vector<bool> made(function_.registers.size(), false);
-    for (uint32_t i = first; i < last; ++i) each_definition(function_.body[i], [&](uint32_t reg) { made[reg] = true; });
-    move(left, to, [&](uint32_t reg) { return made[reg]; });
+    take(left, first, last, false, to);
   }
 
   const ptx::Function& function_;

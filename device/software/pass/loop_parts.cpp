@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 
+#include "device/software/pass/instructions.h"
 #include "device/software/pass/liveness.h"
 
 namespace software {
@@ -33,29 +34,9 @@ Slice operator|(Slice a, const Slice& b) {
 // Doing it twice is as good as doing it once.
 bool repeats(const Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
-  if (instruction.guard.reg >= 0 || modifiers.cc) return false;
-  switch (instruction.opcode) {
-    case Opcode::ld:
-      return modifiers.space == ptx::Space::shared && !modifiers.is_volatile && !modifiers.has("relaxed") &&
-             !modifiers.has("acquire");
-    case Opcode::add:
-    case Opcode::sub:
-    case Opcode::mul:
-    case Opcode::mad:
-    case Opcode::fma:
-    case Opcode::min:
-    case Opcode::max:
-    case Opcode::and_:
-    case Opcode::or_:
-    case Opcode::xor_:
-    case Opcode::shl:
-    case Opcode::shr:
-    case Opcode::setp:
-    case Opcode::selp:
-    case Opcode::mov:
-    case Opcode::cvt: return true;
-    default: return false;
-  }
+  if (instruction.guard.reg >= 0) return false;
+  if (instruction.opcode == Opcode::ld) return modifiers.space == ptx::Space::shared && !is_strong(modifiers);
+  return only_computes(instruction);
 }
 
 }  // namespace
@@ -78,7 +59,6 @@ SplitLoop::SplitLoop(const ptx::Function& function, const Block& block, const Un
   for (uint32_t i = 0; i < count_; ++i) each_definition(at(i), [&](uint32_t reg) { made_.insert(reg); });
 }
 
-// What the loop becomes; fewer than two: it stays as it is.
 std::vector<Slice> SplitLoop::parts(const std::vector<uint32_t>& wanted) const {
   Registers results;
   for (uint32_t reg : wanted)
@@ -90,16 +70,17 @@ std::vector<Slice> SplitLoop::parts(const std::vector<uint32_t>& wanted) const {
   return worthwhile(found) ? found : std::vector<Slice>();
 }
 
-// Registers that the part writes and that have another value when the next part begins.
 Registers SplitLoop::carried(const Slice& part) const {
-  Registers wanted = wanted_first(part), found;
+  const Registers wanted = wanted_first(part);
+  Registers found;
   std::ranges::set_intersection(wanted, made_, std::inserter(found, found.end()));
   return found;
 }
 
 unsigned SplitLoop::room() const { return registers_.count - spare; }
+Slice SplitLoop::none() const { return Slice(count_ / 64 + 1, 0); }
 Slice SplitLoop::all() const {
-  Slice made = Slice(count_ / 64 + 1, 0);
+  Slice made = none();
   for (uint32_t i = 0; i < count_; ++i) made[i / 64] |= uint64_t{1} << i % 64;
   return made;
 }
@@ -117,7 +98,7 @@ std::vector<uint32_t> SplitLoop::vectors(const Registers& results) const {
 
 // All that makes the registers' values of the round's end, and of all rounds before.
 Slice SplitLoop::slice_of(Registers wanted) const {
-  Slice slice = Slice(count_ / 64 + 1, 0);
+  Slice slice = none();
   for (size_t before = ~size_t{0}; before != wanted.size();) {
     before = wanted.size();
     Registers live = wanted;

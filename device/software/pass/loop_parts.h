@@ -26,7 +26,7 @@ class SplitLoop {
 
   // What the loop becomes, `wanted` behind its branch; fewer than two: it stays as it is.
   std::vector<Slice> parts(const std::vector<uint32_t>& wanted) const;
-  // Registers that the part reads before it writes them.
+  // Registers of the loop that the part reads before it writes them: they have another value when the next part begins.
   Registers carried(const Slice& part) const;
   const ptx::Instruction& at(uint32_t i) const { return function_.body[first_ + i]; }
   uint32_t count() const { return count_; }  // of instructions, without the branch
@@ -35,6 +35,7 @@ class SplitLoop {
  private:
   using Results = std::vector<std::pair<uint32_t, Slice>>;
   unsigned room() const;
+  Slice none() const;
   Slice all() const;
   unsigned size_of_register(uint32_t reg) const;
   std::vector<uint32_t> vectors(const Registers& results) const;

@@ -3,6 +3,7 @@
 // lock-free update, in which some lane always succeeds), an exchange of a fixed value, a test of an mbarrier.
 #include "device/software/pass/spinning.h"
 
+#include "device/software/pass/instructions.h"
 #include "device/software/pass/liveness.h"
 
 namespace software {
@@ -13,9 +14,7 @@ using ptx::Opcode;
 using ptx::Operand;
 
 bool is_strong_load(const Instruction& instruction) {
-  const auto& modifiers = instruction.modifiers;
-  if (instruction.opcode != Opcode::ld) return false;
-  return modifiers.is_volatile || modifiers.has("relaxed") || modifiers.has("acquire") || modifiers.has("mmio");
+  return instruction.opcode == Opcode::ld && is_strong(instruction.modifiers);
 }
 
 bool is_test(const Instruction& instruction) {

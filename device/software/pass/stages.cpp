@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "device/software/pass/instructions.h"
 #include "device/software/pass/keeping.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
@@ -36,7 +37,7 @@ bool is_whole(const Instruction& instruction) {
 bool looks(const Instruction& instruction) {
   const auto& modifiers = instruction.modifiers;
   switch (instruction.opcode) {
-    case Opcode::ld: return modifiers.is_volatile || modifiers.has("relaxed") || modifiers.has("acquire");
+    case Opcode::ld: return is_strong(modifiers);
     case Opcode::mbarrier: return modifiers.has("test_wait") || modifiers.has("try_wait");
     case Opcode::atom:
     case Opcode::nanosleep: return true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "device/software/pass/instructions.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
 #include "device/software/pass/stages.h"
@@ -22,7 +23,6 @@ constexpr unsigned at_a_time = 2;  // vectors of a loop that lanes leave one by 
 
 // Programs may count on the lanes of a warp meeting even where the ISA does not say so: with volatile accesses.
 bool minds_its_own_lane(const Instruction& instruction) {
-  const auto& modifiers = instruction.modifiers;
   for (const Operand& operand : instruction.operands)
     if (operand.kind == Operand::special_register &&
         (operand.special == Special::laneid || operand.special == Special::warpid ||
@@ -30,42 +30,13 @@ bool minds_its_own_lane(const Instruction& instruction) {
       return false;
   switch (instruction.opcode) {
     case Opcode::bar:
-    case Opcode::barrier: return !modifiers.has("warp");
+    case Opcode::barrier: return !instruction.modifiers.has("warp");
     case Opcode::ld:
-    case Opcode::st:
-      return !modifiers.is_volatile && !modifiers.has("relaxed") && !modifiers.has("acquire") &&
-             !modifiers.has("release");
-    case Opcode::add:
-    case Opcode::sub:
-    case Opcode::mul:
-    case Opcode::mad:
-    case Opcode::fma:
-    case Opcode::div:
-    case Opcode::rem:
-    case Opcode::abs:
-    case Opcode::neg:
-    case Opcode::min:
-    case Opcode::max:
-    case Opcode::rcp:
-    case Opcode::sqrt:
-    case Opcode::rsqrt:
-    case Opcode::ex2:
-    case Opcode::lg2:
-    case Opcode::and_:
-    case Opcode::or_:
-    case Opcode::xor_:
-    case Opcode::not_:
-    case Opcode::shl:
-    case Opcode::shr:
-    case Opcode::setp:
-    case Opcode::selp:
-    case Opcode::mov:
-    case Opcode::cvt:
-    case Opcode::cvta:
+    case Opcode::st: return !is_strong(instruction.modifiers);
     case Opcode::bra:
     case Opcode::ret:
     case Opcode::exit: return true;
-    default: return false;
+    default: return only_computes(instruction);
   }
 }
 
@@ -95,12 +66,18 @@ bool reads_behind_writes(const ptx::Function& kernel, const ControlFlow& flow) {
   return false;
 }
 
+// By block: whether it lies in one of the loops.
+std::vector<bool> blocks_of(const ControlFlow& flow, const Layout& layout, const std::vector<Region>& loops) {
+  std::vector<bool> inside(flow.blocks.size(), false);
+  for (const Region& loop : loops)
+    for (uint32_t at = loop.first; at < loop.last; ++at) inside[layout.order[at]] = true;
+  return inside;
+}
+
 // The most words that a lane has in registers of its own within a loop.
 unsigned most_words(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout,
                     const Uniformity& uniformity) {
-  std::vector<bool> inside(flow.blocks.size(), false);
-  for (const Region& region : layout.regions)
-    for (uint32_t at = region.first; at < region.last; ++at) inside[layout.order[at]] = true;
+  const std::vector<bool> inside = blocks_of(flow, layout, layout.regions);
   Liveness liveness(kernel, flow);
   unsigned most = 0;
   for (uint32_t block : flow.order) {
@@ -117,10 +94,9 @@ unsigned most_words(const ptx::Function& kernel, const ControlFlow& flow, const 
 }
 
 // Lanes leave the loop one by one: those that are done wait for the others, the fewer the better.
-bool parts(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
-           const Uniformity& uniformity) {
-  std::vector<bool> inside(flow.blocks.size(), false);
-  for (uint32_t at = region.first; at < region.last; ++at) inside[layout.order[at]] = true;
+bool lanes_part(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
+                const Uniformity& uniformity) {
+  const std::vector<bool> inside = blocks_of(flow, layout, {region});
   for (uint32_t at = region.first; at < region.last; ++at) {
     const Block& block = flow.blocks[layout.order[at]];
     bool leaves = std::ranges::any_of(block.successors, [&](uint32_t next) { return !inside[next]; });
@@ -130,8 +106,8 @@ bool parts(const ptx::Function& kernel, const ControlFlow& flow, const Layout& l
 }
 
 // The bytes of the widest number that each lane makes in the loop for itself.
-unsigned widest(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
-                const Uniformity& uniformity) {
+unsigned widest_bytes(const ptx::Function& kernel, const ControlFlow& flow, const Layout& layout, const Region& region,
+                      const Uniformity& uniformity) {
   unsigned bytes = 4;
   for (uint32_t at = region.first; at < region.last; ++at) {
     const Block& block = flow.blocks[layout.order[at]];
@@ -162,8 +138,8 @@ unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, V
   if (meets && vectors > too_many * registers.count) return narrow;
   unsigned lanes = full;
   for (const Region& region : layout.regions)
-    if (parts(kernel, flow, layout, region, shapes))
-      lanes = std::min(lanes, at_a_time * registers.bytes / widest(kernel, flow, layout, region, shapes));
+    if (lanes_part(kernel, flow, layout, region, shapes))
+      lanes = std::min(lanes, at_a_time * registers.bytes / widest_bytes(kernel, flow, layout, region, shapes));
   return std::max(lanes, narrow);
 }
 

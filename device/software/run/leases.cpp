@@ -32,7 +32,6 @@ Memory::Lent Memory::lend(const MemoryOwner* owner, uint64_t least, Lease& lease
     if (!begin) return Lent::no_addresses;
     found = leases_.emplace(owner, Leased{{begin, begin + wanted, 0}, ordinal, FreeList(begin, begin + wanted)}).first;
   }
-  lease = found->second.lease;
   const uint64_t left = limit_ - used;
   if (least > left) return Lent::no_memory;
   const uint64_t more = std::max(least, left / 2 / granule * granule);
