@@ -64,6 +64,7 @@ namespace {
 
 base::Status choose_devices(const ServeOptions& options, server::ListenerOptions& listener) {
   listener.worker.device = TRY(server::choose_device(options.device));
+  listener.tenants.measured = listener.worker.device == "nvidia";
   if (const char* set = std::getenv("OUTBOARD_DEVICES"); set && std::atoi(set) > 0)
     listener.tenants.devices = static_cast<unsigned>(std::atoi(set));
   if (options.devices) listener.tenants.devices = static_cast<unsigned>(options.devices);

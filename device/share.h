@@ -12,6 +12,8 @@ struct Share {
   // The worker's: threads that run kernels now, and that wait to be allowed to.
   std::atomic<uint32_t> running{0}, held{0};
   std::atomic<uint64_t> launches{0}, memory{0}, frames{0}, bytes_in{0}, bytes_out{0};
+  // Device time that the worker has used, where the device measures it (a GPU); else the listener asks the system.
+  std::atomic<uint64_t> device_ns{0};
 };
 
 // The memory of a virtual GPU: each session writes what it uses, and none may take more than is left.

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <tuple>
@@ -20,6 +21,9 @@ constexpr uint64_t patience = 2 * second;  // of a worker that is told to end
 constexpr size_t most_published = 1024;
 constexpr uint64_t chores_every = second;
 constexpr int moment_ms = 3, look_ms = 20;
+// A GPU is handed over when it has no more work of the one before: looked at often, decided seldom.
+constexpr uint64_t turn = 6'000'000;
+constexpr int handover_ms = 1;
 
 }  // namespace
 
@@ -67,11 +71,11 @@ void Tenants::answer_memory(Tenant& tenant, const ToListener& asked, base::Fd me
   send(tenant.monitor.get(), reply, found == published_.end() ? -1 : found->second.memory.get(), false);
 }
 
-void Tenants::ended(pid_t worker, uint64_t device_ns) {
+void Tenants::ended(pid_t worker, uint64_t processor_ns) {
   auto found = tenants_.find(worker);
   if (found == tenants_.end()) return;
   Tenant& tenant = *found->second;
-  tenant.device_ns = std::max(tenant.device_ns, device_ns);
+  tenant.device_ns = std::max(tenant.device_ns, options_.measured ? tenant.share->device_ns.load() : processor_ns);
   if (tenant.counts) record(tenant, true);
   write_usage();
   if (auto used = in_use_.find(tenant.vgpu.name); tenant.counts && used != in_use_.end()) {
@@ -133,36 +137,60 @@ void Tenants::end_idle(uint64_t now) {
 
 // --- sharing
 
+uint64_t Tenants::device_ns(const Tenant& tenant) const {
+  return std::max(tenant.device_ns, options_.measured ? tenant.share->device_ns.load() : processor_ns(tenant.worker));
+}
+
+void Tenants::measure(std::span<Tenant* const> tenants) const {
+  std::map<std::string, double> sessions;  // of each virtual GPU, that have work: they share its weight
+  for (Tenant* tenant : tenants)
+    if (tenant->member.active && !tenant->vgpu.name.empty()) ++sessions[tenant->vgpu.name];
+  for (Tenant* tenant : tenants) {
+    FairShare::Member& member = tenant->member;
+    tenant->device_ns = device_ns(*tenant);
+    member.weight = tenant->vgpu.percent / std::max(1.0, sessions[tenant->vgpu.name]);
+    member.device_ns = tenant->device_ns;
+    const bool asks = tenants.size() > 1 && member.active && !options_.measured;
+    member.waited_ns = asks ? waited_ns(tenant->worker) : member.waited_ns;
+    member.launches = tenant->share->launches.load();
+    member.running = std::min(tenant->share->running.load(), 1024u);
+    member.held = std::min(tenant->share->held.load(), 1024u);
+  }
+}
+
+// A GPU that works for one session cannot be told to work for another: that one waits until it is done.
+void Tenants::allow(std::span<Tenant* const> tenants) const {
+  const bool busy = options_.measured && std::ranges::any_of(tenants, [](const Tenant* tenant) {
+                      return tenant->member.allowed == 0 && tenant->share->running.load() > 0;
+                    });
+  for (Tenant* tenant : tenants) {
+    const uint32_t before = tenant->share->allowed.load(), allowed = busy && before == 0 ? 0 : tenant->member.allowed;
+    tenant->share->allowed = allowed;
+    if (allowed > before) syscall(SYS_futex, &tenant->share->allowed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+    if (allowed != 0 || before == 0) continue;
+    ToWorker message{};
+    message.answer = Answer::hold;
+    send(tenant->monitor.get(), message, -1, false);
+  }
+}
+
 bool Tenants::share_devices(uint64_t now) {
   std::map<unsigned, std::vector<Tenant*>> by_device;
   for (auto& [worker, tenant] : tenants_)
     if (tenant->stage == Tenant::Stage::serving && tenant->counts) by_device[tenant->vgpu.gpu].push_back(tenant.get());
   bool soon = false;
   for (auto& [device, tenants] : by_device) {
-    std::map<std::string, double> sessions;  // of each virtual GPU, that have work: they share its weight
-    for (Tenant* tenant : tenants)
-      if (tenant->member.active && !tenant->vgpu.name.empty()) ++sessions[tenant->vgpu.name];
-    std::vector<FairShare::Member*> members;
-    for (Tenant* tenant : tenants) {
-      FairShare::Member& member = tenant->member;
-      tenant->device_ns = std::max(tenant->device_ns, processor_ns(tenant->worker));
-      member.weight = tenant->vgpu.percent / std::max(1.0, sessions[tenant->vgpu.name]);
-      member.device_ns = tenant->device_ns;
-      member.waited_ns = tenants.size() > 1 && member.active ? waited_ns(tenant->worker) : member.waited_ns;
-      member.launches = tenant->share->launches.load();
-      member.running = std::min(tenant->share->running.load(), 1024u);
-      member.held = std::min(tenant->share->held.load(), 1024u);
-      members.push_back(&member);
+    auto& [share, decided, shared] =
+        shares_.try_emplace(device, Shared{FairShare(options_.measured ? 1 : processors_)}).first->second;
+    if (!options_.measured || now - decided >= turn) {
+      decided = now;
+      measure(tenants);
+      std::vector<FairShare::Member*> members;
+      for (Tenant* tenant : tenants) members.push_back(&tenant->member);
+      shared = share.decide(members, now);
     }
-    soon |= shares_.try_emplace(device, processors_).first->second.decide(members, now);
-    for (Tenant* tenant : tenants) {
-      uint32_t allowed = tenant->member.allowed, before = tenant->share->allowed.exchange(allowed);
-      if (allowed > before) syscall(SYS_futex, &tenant->share->allowed, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-      if (allowed != 0 || before == 0) continue;
-      ToWorker message{};
-      message.answer = Answer::hold;
-      send(tenant->monitor.get(), message, -1, false);
-    }
+    allow(tenants);
+    soon |= shared;
   }
   return soon;
 }
@@ -182,14 +210,16 @@ int Tenants::tick(uint64_t now) {
     write_usage();
   }
   if (tenants_.empty() && owed_.empty()) return -1;
-  return soon ? moment_ms : sessions > 1 ? look_ms : static_cast<int>(chores_every / 1'000'000);
+  return soon           ? (options_.measured ? handover_ms : moment_ms)
+         : sessions > 1 ? look_ms
+                        : static_cast<int>(chores_every / 1'000'000);
 }
 
 // --- accounts
 
 // What came since the last time, so that a server that is killed loses a second of accounts and no more.
 void Tenants::record(Tenant& tenant, bool over) {
-  if (!over) tenant.device_ns = std::max(tenant.device_ns, processor_ns(tenant.worker));
+  if (!over) tenant.device_ns = device_ns(tenant);
   Usage now{tenant.token,
             tenant.vgpu.name,
             1,

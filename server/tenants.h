@@ -21,6 +21,7 @@ struct TenantOptions {
   size_t most_clients = 64;
   size_t most_waiting = 64;  // that queue, or have not greeted yet
   unsigned devices = 1;
+  bool measured = false;        // the device says how long it worked for a session; else it is processor time
   bool token_required = false;  // wherever a client comes from
   std::span<const Service> services;
   bool programs = false;  // tokens that allow it may run programs from elsewhere (outboard serve --exec)
@@ -39,7 +40,7 @@ class Tenants {
 
   // The worker asked something. False: nothing more will come.
   bool answer(Tenant& tenant);
-  void ended(pid_t worker, uint64_t device_ns);
+  void ended(pid_t worker, uint64_t processor_ns);
 
   // Ends the sessions of a token or of a virtual GPU; how many there were.
   size_t end_token(const std::string& id, const std::string& reason);
@@ -76,6 +77,9 @@ class Tenants {
   void advance_queue();
   VirtualGpuInUse* use(const VirtualGpu& vgpu);
 
+  uint64_t device_ns(const Tenant& tenant) const;
+  void measure(std::span<Tenant* const> tenants) const;
+  void allow(std::span<Tenant* const> tenants) const;
   bool share_devices(uint64_t now_ns);
   void end_idle(uint64_t now_ns);
   void record(Tenant& tenant, bool over);
@@ -87,7 +91,12 @@ class Tenants {
   std::map<pid_t, std::unique_ptr<Tenant>> tenants_;
   std::map<std::string, VirtualGpuInUse> in_use_;
   std::map<std::string, Published> published_;
-  std::map<unsigned, FairShare> shares_;  // by device
+  struct Shared {  // of one device
+    FairShare share;
+    uint64_t decided_ns = 0;
+    bool soon = false;
+  };
+  std::map<unsigned, Shared> shares_;
   // By token and virtual GPU: since the start, and what the state has yet to take.
   std::map<std::pair<std::string, std::string>, Usage> past_, owed_;
   WrongTokens wrong_tokens_;

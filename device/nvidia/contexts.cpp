@@ -6,6 +6,7 @@
 #include "device/nvidia/copies.h"
 #include "device/nvidia/functions.h"
 #include "device/nvidia/memory.h"
+#include "device/nvidia/meter.h"
 #include "device/nvidia/overhead.h"
 #include "device/nvidia/vendor.h"
 
@@ -54,6 +55,7 @@ CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
 }
 
 CUresult cuCtxDestroy_v2(CUcontext ctx) {
+  meter().forget(ctx);
   if (CUresult result = vendor().cuCtxDestroy_v2(ctx)) return result;
   forget(ctx);
   return CUDA_SUCCESS;
@@ -74,6 +76,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
   std::lock_guard hold(contexts().lock);
   Primary& primary = contexts().primary[dev];
+  if (primary.uses == 1) meter().forget(primary.context);
   if (CUresult result = vendor().cuDevicePrimaryCtxRelease_v2(dev)) return result;
   if (--primary.uses == 0) forget(primary.context);
   return CUDA_SUCCESS;
@@ -82,6 +85,7 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
 CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   std::lock_guard hold(contexts().lock);
   Primary& primary = contexts().primary[dev];
+  if (primary.context) meter().forget(primary.context);
   if (CUresult result = vendor().cuDevicePrimaryCtxReset_v2(dev)) return result;
   // The driver lets go of it: who wants it again retains it again.
   for (; primary.uses; --primary.uses) vendor().cuDevicePrimaryCtxRelease_v2(dev);

@@ -1,17 +1,11 @@
 // Events in graphs. A client's graph waits for events and records them; while it is recorded by capture, the driver
 // must be told that they are nodes and not joints of captured streams (CUDA Driver API, CU_EVENT_RECORD_EXTERNAL).
+#include "device/nvidia/capturing.h"
 #include "device/nvidia/functions.h"
 #include "device/nvidia/vendor.h"
 
 namespace nvidia {
 namespace {
-
-// Nothing else is ever captured in a worker but a graph of the client's.
-bool is_recorded(CUstream stream) {
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  return stream && vendor().cuStreamIsCapturing(stream, &status) == CUDA_SUCCESS &&
-         status == CU_STREAM_CAPTURE_STATUS_ACTIVE;
-}
 
 constexpr unsigned external = 1;  // CU_EVENT_RECORD_EXTERNAL, CU_EVENT_WAIT_EXTERNAL
 

@@ -4,6 +4,7 @@
 
 #include "device/nvidia/budget.h"
 #include "device/nvidia/memory.h"
+#include "device/nvidia/meter.h"
 #include "device/nvidia/overhead.h"
 #include "device/nvidia/vendor.h"
 #include "device/refusing.h"
@@ -60,6 +61,7 @@ extern "C" __attribute__((visibility("default"))) int outboard_device_count() {
 // As the software GPU's (device/software/driver/table.cpp).
 extern "C" __attribute__((visibility("default"))) void outboard_tenancy(const device::Tenancy* given) {
   nvidia::budget().share(*given);
+  nvidia::meter().obey(given->share);
 }
 
 extern "C" __attribute__((visibility("default"))) const device::Driver* outboard_device(uint64_t memory_bytes) {
