@@ -23,8 +23,8 @@ double bare_stream_gb_per_s(bool tcp);
 double bare_memory_round_trip_us();
 double memory_copy_gb_per_s();
 
-// bare_tls.cpp: the same stream through OpenSSL alone.
-double bare_tls_stream_gb_per_s();
+// bare_tls.cpp: the same stream through OpenSSL alone, on so many connections at once.
+double bare_tls_stream_gb_per_s(int connections = 1);
 
 // driver.cpp: a program's launches of an empty kernel.
 class Launcher {
