@@ -117,7 +117,7 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
 
 // Whether more connections would carry more: OpenSSL alone on one, two and four of them.
 void connection_figures(std::vector<Figure>& figures) {
-  constexpr int turns = 5, counts[] = {1, 2, 4};
+  constexpr int turns = 3, counts[] = {1, 2, 4};
   std::map<int, std::vector<double>> rates;
   for (int i = 0; i < turns; ++i)
     for (int count : counts) rates[count].push_back(bench::bare_tls_stream_gb_per_s(count));
