@@ -1,11 +1,25 @@
 #include "desktop/session/coder.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "base/log.h"
 #include "desktop/session.h"
 
 namespace desktop {
 
 using Milliseconds = std::chrono::duration<double, std::milli>;
+
+namespace {
+
+// One for each so many pixels: threads bring a picture earlier, but cost more time in all, which what draws needs, too.
+int encoder_threads(Size size) {
+  constexpr int pixels = 1'500'000, most = 4;
+  const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return std::min({1 + size.width * size.height / pixels, processors, most});
+}
+
+}  // namespace
 
 base::Status Coder::open(Size size) {
   size_ = size;
@@ -17,6 +31,7 @@ base::Status Coder::open(Size size) {
   settings.frames_per_second = options_.frames_per_second;
   settings.quality = options_.quality;
   settings.references = codec_ == Codec::avc444 ? 2 : 1;
+  settings.threads = encoder_threads(size);
   auto opened = session_.open_encoder(settings);
   if (!opened) {
     if (!options_.may_fall_back) return base::Error{opened.error()};
