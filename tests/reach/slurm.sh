@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d /tmp/outboard-slurm.XXXXXX) && chmod 700 "$work"
 export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache OUTBOARD_CACHE=$work/kernels
 mkdir -p "$XDG_RUNTIME_DIR"
+export OUTBOARD_STATE=$work/state XDG_STATE_HOME=$work/state
 unset OUTBOARD_TARGET OUTBOARD_DIRECT OUTBOARD_VERBOSE OUTBOARD_PLACE
 . "$here/cluster.sh"
 clean() { stop_cluster; rm -rf "$work"; }
