@@ -13,6 +13,7 @@
 
 #include "bench/bare.h"
 #include "bench/bench.h"
+#include "bench/delay.h"
 
 namespace bench {
 namespace {
@@ -76,6 +77,42 @@ double bare_round_trip_us(bool tcp) {
         }
         return median(times);
       });
+}
+
+double bare_far_trip_ms(std::chrono::microseconds one_way) {
+  int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at);
+  listen(listener, 1);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+  pid_t child = fork();
+  if (child == 0) {
+    int peer = accept(listener, nullptr, nullptr);
+    setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (char buffer[request];;) read_all(peer, buffer, request), write_all(peer, buffer, reply);
+  }
+  close(listener);
+  std::vector<double> times;
+  {
+    Delay delay(ntohs(at.sin_port), one_way);
+    int near = socket(AF_INET, SOCK_STREAM, 0);
+    at.sin_port = htons(static_cast<uint16_t>(delay.port()));
+    connect(near, reinterpret_cast<sockaddr*>(&at), size);
+    setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    char buffer[request] = {};
+    for (int i = 0; i < 28; ++i) {
+      double start = seconds();
+      write_all(near, buffer, request);
+      read_all(near, buffer, reply);
+      times.push_back((seconds() - start) * 1e3);
+    }
+    close(near);
+  }
+  waitpid(child, nullptr, 0);
+  return median(times);
 }
 
 double bare_stream_gb_per_s(bool tcp) {

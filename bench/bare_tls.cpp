@@ -1,10 +1,13 @@
-// The limit of an encrypted link: one stream through OpenSSL alone, over the same kind of socket, TLS 1.3 and the
+// The limit of an encrypted link: a stream through OpenSSL alone, over the same kind of socket, TLS 1.3 and the
 // cipher that the two sides choose by themselves, as our link does.
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "bench/bare.h"
 #include "bench/bench.h"
@@ -51,31 +54,56 @@ SSL* over(SSL_CTX* context, int fd) {
 
 }  // namespace
 
-double bare_tls_stream_gb_per_s() {
+double bare_tls_stream_gb_per_s(int connections) {
   std::vector<char> buffer(stream_bytes, 1);
-  return between_processes(
-      true,
-      [&](int fd) {
-        SSL* peer = over(server_context(), fd);
-        if (SSL_accept(peer) != 1) _exit(1);
-        std::fill(buffer.begin(), buffer.end(), 2);
-        for (;;) {
-          for (size_t at = 0; at < stream_bytes; at += piece) read_all(peer, buffer.data() + at, piece);
-          write_all(peer, buffer.data(), 1);
-        }
-      },
-      [&](int fd) {
-        SSL* peer = over(SSL_CTX_new(TLS_client_method()), fd);
-        if (SSL_connect(peer) != 1) _exit(1);
-        std::vector<double> rates;
-        for (int i = 0; i < 9; ++i) {
-          double start = seconds();
-          for (size_t at = 0; at < stream_bytes; at += piece) write_all(peer, buffer.data() + at, piece);
-          read_all(peer, buffer.data(), 1);
-          rates.push_back(static_cast<double>(stream_bytes) / (seconds() - start) / 1e9);
-        }
-        return median(rates);
-      });
+  const size_t part = stream_bytes / static_cast<size_t>(connections);
+  std::vector<std::pair<int, int>> pairs;
+  for (int i = 0; i < connections; ++i) {
+    int pair[2];
+    make_pair(true, pair);
+    pairs.emplace_back(pair[0], pair[1]);
+  }
+  // Each connection has a thread on each side, and carries its part of the stream.
+  auto on_each = [&](auto work) {
+    std::vector<std::thread> threads;
+    for (int i = 1; i < connections; ++i) threads.emplace_back(work, i);
+    work(0);
+    for (std::thread& thread : threads) thread.join();
+  };
+  pid_t child = fork();
+  if (child == 0) {
+    for (auto [ours, theirs] : pairs) close(ours);
+    SSL_CTX* context = server_context();
+    std::fill(buffer.begin(), buffer.end(), 2);
+    on_each([&](int i) {
+      SSL* peer = over(context, pairs[static_cast<size_t>(i)].second);
+      if (SSL_accept(peer) != 1) _exit(1);
+      for (char* to = buffer.data() + static_cast<size_t>(i) * part;; write_all(peer, to, 1))
+        for (size_t at = 0; at < part; at += piece) read_all(peer, to + at, piece);
+    });
+  }
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  std::vector<SSL*> peers;
+  for (auto [ours, theirs] : pairs) {
+    close(theirs);
+    peers.push_back(over(context, ours));
+    if (SSL_connect(peers.back()) != 1) _exit(1);
+  }
+  std::vector<double> rates;
+  for (int turn = 0; turn < 9; ++turn) {
+    double start = seconds();
+    on_each([&](int i) {
+      SSL* peer = peers[static_cast<size_t>(i)];
+      char* from = buffer.data() + static_cast<size_t>(i) * part;
+      for (size_t at = 0; at < part; at += piece) write_all(peer, from + at, piece);
+      char done;
+      read_all(peer, &done, 1);
+    });
+    rates.push_back(static_cast<double>(stream_bytes) / (seconds() - start) / 1e9);
+  }
+  for (auto [ours, theirs] : pairs) close(ours);
+  waitpid(child, nullptr, 0);
+  return median(rates);
 }
 
 }  // namespace bench

@@ -19,12 +19,14 @@ inline double median(std::vector<double> values) {
 // bare.cpp: what the same sockets do without us. `tcp` false: a unix socket.
 double bare_round_trip_us(bool tcp);
 double bare_stream_gb_per_s(bool tcp);
+// A round trip of the same bytes through a Delay (delay.h).
+double bare_far_trip_ms(std::chrono::microseconds one_way);
 // The same for memory that two processes share: two words that take turns, and one copy of a large block.
 double bare_memory_round_trip_us();
 double memory_copy_gb_per_s();
 
-// bare_tls.cpp: the same stream through OpenSSL alone.
-double bare_tls_stream_gb_per_s();
+// bare_tls.cpp: the same stream through OpenSSL alone, on so many connections at once.
+double bare_tls_stream_gb_per_s(int connections = 1);
 
 // driver.cpp: a program's launches of an empty kernel.
 class Launcher {

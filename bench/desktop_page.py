@@ -85,7 +85,6 @@ def measure(width, height, limits):
           (width, height, rate, limits, lag, share, viewer["megabits_per_second"], viewer["encoder"]), flush=True)
 
 
-if not browsers.find():
-    sys.exit("bench: there is no Chromium here; tools/setup chromium")
+browsers.find()  # or says that there is none
 measure(1280, 720, 60)
 measure(1920, 1080, 59)

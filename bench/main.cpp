@@ -115,6 +115,17 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
   }
 }
 
+// Whether more connections would carry more: OpenSSL alone on one, two and four of them.
+void connection_figures(std::vector<Figure>& figures) {
+  constexpr int turns = 3, counts[] = {1, 2, 4};
+  std::map<int, std::vector<double>> rates;
+  for (int i = 0; i < turns; ++i)
+    for (int count : counts) rates[count].push_back(bench::bare_tls_stream_gb_per_s(count));
+  for (int count : counts)
+    figures.push_back({"bare_tls.connections_" + std::to_string(count), bench::median(rates[count]), "GB/s",
+                       bench::median(rates[1]), "one connection", "none", true});
+}
+
 // Total throughput must not fall when more clients come.
 void client_figures(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
@@ -149,8 +160,16 @@ std::string fingerprint_in(const fs::path& log) {
 // Over a link with 30 ms more for a round trip: what a program pays is how often it waits.
 void far_figure(std::vector<Figure>& figures, const std::string& self, int port) {
   constexpr double trip_ms = 30, waits = 4;
-  bench::Delay delay(port, std::chrono::milliseconds(15));
-  double step = measure(self, "tcp:127.0.0.1:" + std::to_string(delay.port()), "--step")["step"];
+  constexpr std::chrono::milliseconds one_way{15};
+  constexpr int turns = 3;
+  bench::Delay delay(port, one_way);
+  std::vector<double> trips, steps;
+  for (int i = 0; i < turns; ++i) {
+    trips.push_back(bench::bare_far_trip_ms(one_way));
+    steps.push_back(measure(self, "tcp:127.0.0.1:" + std::to_string(delay.port()), "--step")["step"]);
+  }
+  const double trip = bench::median(trips), step = bench::median(steps);
+  figures.push_back({"far.bare_trip", trip, "ms", trip_ms, "the delay", "none", true});
   figures.push_back(
       {"far.step", step, "ms", waits * trip_ms, "4 x 30 ms", "<= limit + 5", step <= waits * trip_ms + 5});
 }
@@ -257,6 +276,7 @@ int measure_links(const std::string& self, const std::string& device, const std:
   std::vector<Figure> figures;
   for (const char* link : Server::links)
     if (wants(link)) link_figures(figures, self, link, server.target(link));
+  if (wants("connections")) connection_figures(figures);
   if (wants("clients")) {
     client_figures(figures, self, server.target("memory"));
     for (const char* link : {"memory", "tcp", "tls"})
@@ -284,7 +304,10 @@ int main(int argc, char** argv) {
   for (const auto& child : children)
     if (argc == 3 && !std::strcmp(argv[1], child.option)) return child.run(argv[2]);
   if (argc < 2)
-    return std::fprintf(stderr, "usage: outboard_bench BUILD [DEVICE [memory|unix|tcp|tls|clients|far|start]...]\n"), 2;
+    return std::fprintf(stderr,
+                        "usage: outboard_bench BUILD [DEVICE [PART]...]; parts: memory unix tcp tls connections "
+                        "clients far start\n"),
+           2;
   build = fs::absolute(argv[1]);
   const std::string self = fs::read_symlink("/proc/self/exe");
   if (argc == 6 && !std::strcmp(argv[2], "--over")) return measure_over(self, argv[3], argv[4], argv[5]);

@@ -3,11 +3,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
+#include "cli/reach.h"
 #include "cli/run.h"
+#include "cli/run_in_place.h"
 #include "cli/targets.h"
+#include "client/target.h"
 #include "exec/far/supervisor.h"
 #include "exec/near/ship.h"
 #include "link/address.h"
@@ -20,13 +24,34 @@ struct Options {
   std::string keep, grace;
 };
 
+// A job is submitted for who asks for one.
+bool can_be_chosen(const Target& target) { return target.works && !target.queued; }
+
 // What `auto` means where the program itself goes: a server that was named, this user's own, the host, servers that
 // were joined. Never this process: then nothing would travel.
 std::string choose_host() {
   if (const char* named = std::getenv("OUTBOARD_TARGET"); named && *named) return named;
   for (const std::string& name : automatic_targets())
-    if (name != "local" && name != "cpu" && probe(name, 3000).works) return name;
+    if (name != "local" && name != "cpu" && can_be_chosen(probe(name, 3000))) return name;
   return "";
+}
+
+// One job holds the place for all connections of the run, which goes on there no longer than we are here.
+int ship_to_cluster(exec::Request& request, const links::Address& address) {
+  if (request.detach)
+    return exec::complain(2,
+                          "--detach needs a host that stays, and a place on a cluster is given back when its client "
+                          "leaves; leave without it: nohup outboard exec ... >log 2>&1 &");
+  if (!links::in_query(address.query, "client").empty())
+    return exec::complain(2, "client=PARTITION is for outboard run; the program runs beside the device here");
+  constexpr uint64_t lease = reach::Place::lease_seconds;
+  request.grace = std::min(request.grace.value_or(lease), lease);
+  auto ship = [&request](const reach::Place& place) {
+    close_range(3, ~0u, 0);  // the place is held by our parent alone
+    request.target = "slurm://?job=" + std::to_string(place.job());
+    return exec::ship(request);
+  };
+  return run_in_place(address, {request.command, ship, true});
 }
 
 int run(Options& options) {
@@ -50,18 +75,31 @@ int run(Options& options) {
         2, "the program is on this machine already; outboard run --on " + request.target + " runs it here");
   if (request.target == "auto" && (request.target = choose_host()).empty())
     return exec::complain(2, "no host for the program was found; say which with --on, or start one: outboard serve");
+  if (auto door = client::find_door(request.target); door && door.value().address.kind == links::Address::Kind::slurm)
+    return ship_to_cluster(request, door.value().address);
   return exec::ship(request);
+}
+
+// What Slurm tells a job's processes: where they run, and, beside a GPU of the node's own, which of them are theirs.
+void add_allocation(std::vector<std::pair<std::string, std::string>>& to, bool own) {
+  for (char** each = environ; *each; ++each) {
+    const std::string_view line = *each;
+    const bool tells = line.starts_with("SLURM") || (own && line.starts_with("CUDA_VISIBLE_DEVICES="));
+    if (size_t equals = line.find('='); tells && equals != line.npos)
+      to.emplace_back(line.substr(0, equals), line.substr(equals + 1));
+  }
 }
 
 exec::HostGpu find_gpu(const std::string& vgpu) {
   exec::HostGpu gpu;
   const bool own = access("/dev/nvidiactl", F_OK) == 0 || access("/dev/dxg", F_OK) == 0;
+  add_allocation(gpu.environment, own);
   for (const char* name : {"remote", "software", "compilers"}) gpu.readable.push_back(library_folder(name));
   if (!vgpu.empty()) {
     gpu.in_front_of_library_path = {library_folder("remote")};
     const char* own_socket = std::getenv("OUTBOARD_OWN_SOCKET");
     const std::string server = own_socket ? own_socket : "unix:" + links::default_socket_path();
-    gpu.environment = {{"OUTBOARD_TARGET", server}, {"OUTBOARD_VGPU", vgpu}};
+    gpu.environment.insert(gpu.environment.end(), {{"OUTBOARD_TARGET", server}, {"OUTBOARD_VGPU", vgpu}});
     return gpu;
   }
   if (own) return gpu;
@@ -104,6 +142,7 @@ CLI::App* describe(CLI::App& app, Options& options) {
                    "End the program when we are gone for so long (default: it goes on as a job)");
   exec->add_flag("--overwrite", request.overwrite, "Replace files that were changed here while the program ran");
   exec->add_flag("-q,--quiet", request.quiet, "No progress, and no word about what was assumed");
+  add_bootstrap(*exec);
   exec->add_option("command", request.command, "The program and its arguments")->required();
   exec->positionals_at_end();
   return exec;
@@ -113,7 +152,11 @@ CLI::App* describe(CLI::App& app, Options& options) {
 
 void add_exec(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<Options>();
-  commands.emplace_back(describe(app, *options), [options] { return run(*options); });
+  auto* command = describe(app, *options);
+  commands.emplace_back(command, [options, command] {
+    note_bootstrap(*command);
+    return run(*options);
+  });
 }
 
 void add_supervise_job(CLI::App& app, Commands& commands) {

@@ -1,10 +1,13 @@
 #include "cli/jobs.h"
 
+#include <algorithm>
+#include <array>
 #include <ctime>
 #include <memory>
 #include <set>
 #include <nlohmann/json.hpp>
 
+#include "cli/slurm_jobs.h"
 #include "exec/near/attend.h"
 #include "exec/near/bring_back.h"
 #include "exec/near/input.h"
@@ -27,6 +30,9 @@ base::Result<exec::Record> record_of(const Options& options) {
   exec::Record record = known ? known.value() : exec::Record{options.job, options.target, "", 0, 0, false};
   if (!known && options.target.empty()) return base::Error{known.error()};
   if (!options.target.empty()) record.target = options.target;
+  if (is_cluster(record.target))
+    return base::Error{record.target + " is a whole cluster; a job that runs there is reached by its number, which " +
+                       "outboard jobs --on slurm:// shows: --on slurm://?job=NUMBER"};
   return record;
 }
 
@@ -35,16 +41,28 @@ std::string age_text(uint64_t seconds) {
   return seconds && seconds <= now ? duration_text(now - seconds) + " ago" : "-";
 }
 
+bool is_over(const std::string& state) {
+  constexpr std::array goes_on = {"preparing", "waiting", "running", "suspended", "ending"};
+  return std::ranges::find(goes_on, state) == goes_on.end();
+}
+
 void print_jobs(const std::string& target, const exec::Json& list) {
   for (const exec::Json& job : list) {
     if (!job.is_object()) continue;
     const std::string state = exec::text_in(job, "state"), why = exec::text_in(job, "why");
-    const std::string code =
-        state == "running" || state == "preparing" ? "-" : std::to_string(exec::number_in(job, "code"));
+    const std::string code = is_over(state) ? std::to_string(exec::number_in(job, "code")) : "-";
     std::printf("%-9s %-10s %4s %-14s %-20s %s%s\n", plain(exec::text_in(job, "job")).c_str(), plain(state).c_str(),
                 code.c_str(), age_text(exec::number_in(job, "created")).c_str(), plain(target).c_str(),
                 plain(exec::text_in(job, "command")).c_str(), why.empty() ? "" : (" (" + plain(why) + ")").c_str());
   }
+}
+
+base::Result<exec::Json> jobs_of(const std::string& target) {
+  if (is_cluster(target)) return jobs_of_cluster();
+  exec::Json facts;
+  auto host = TRY(exec::open_host(target, "", facts));
+  host->send(Kind::jobs);
+  return TRY(host->expect(Kind::jobs, target)).json().value("jobs", exec::Json::array());
 }
 
 int list(const Options& options) {
@@ -56,26 +74,19 @@ int list(const Options& options) {
   if (!options.json && !targets.empty())
     std::printf("%-9s %-10s %4s %-14s %-20s %s\n", "JOB", "STATE", "EXIT", "STARTED", "HOST", "COMMAND");
   for (const std::string& target : targets) {
-    exec::Json facts;
-    auto host = exec::open_host(target, "", facts);
-    if (host) host.value()->send(Kind::jobs);
-    auto jobs =
-        host ? host.value()->expect(Kind::jobs, target) : base::Result<exec::Message>(base::Error{host.error()});
-    if (!jobs) {
-      code = exec::complain(125, jobs.error());
-      continue;
-    }
-    const exec::Json found = jobs.value().json().value("jobs", exec::Json::array());
-    if (options.json)
-      for (exec::Json job : found) job["host"] = target, all.push_back(job);
+    auto found = jobs_of(target);
+    if (!found)
+      code = exec::complain(125, found.error());
+    else if (options.json)
+      for (exec::Json job : found.value()) job["host"] = target, all.push_back(job);
     else
-      print_jobs(target, found);
+      print_jobs(target, found.value());
   }
   if (options.json) std::printf("%s\n", all.dump(2).c_str());
   return code;
 }
 
-// Attached to a job's output. `hold`: as the one who started it.
+// Attached to a job's output; `once`: to what is there now, `from`: an offset in both streams.
 base::Result<exec::Ended> watch(const exec::Record& record, bool once, uint64_t from,
                                 std::unique_ptr<exec::Conversation>& host) {
   exec::Json facts;
@@ -122,6 +133,7 @@ int fetch(const Options& options) {
 }
 
 int cancel(const Options& options) {
+  if (is_cluster(options.target)) return cancel_in_cluster(options.job);
   auto record = record_of(options);
   if (!record) return exec::complain(2, record.error());
   exec::Json facts;

@@ -74,12 +74,21 @@ void stand_in(const RunOptions& options, const Target& target) {
   if (target.is_software_gpu()) ask_packages_for_ptx(driver);
 }
 
+std::vector<char*> as_arguments(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  return arguments;
+}
+
 // On the machine that this is, or, with client=PARTITION, on a node of the cluster beside the server's.
 int run_at_slurm(const RunOptions& options, const Target& target) {
   auto door = client::find_door(target.name);
   if (!door) return std::fprintf(stderr, "outboard: %s\n", door.error().c_str()), 2;
   if (!options.checks.empty()) return std::fprintf(stderr, "outboard: --check is not for slurm://\n"), 2;
-  return run_in_place(door.value().address, options.command);
+  const links::Address& address = door.value().address;
+  if (!links::in_query(address.query, "client").empty()) return run_in_client_half(address, options.command);
+  return run_in_place(address, {options.command, [&](const reach::Place&) { return become(options.command); }});
 }
 
 }  // namespace
@@ -89,6 +98,14 @@ std::string library_folder(const char* name) {
   fs::path lib = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib";
   fs::path installed = lib / "outboard" / name;
   return fs::exists(installed, error) ? installed : lib / name;
+}
+
+int become(const std::vector<std::string>& command) {
+  const std::vector<char*> arguments = as_arguments(command);
+  execvp(arguments[0], arguments.data());
+  const int reason = errno;
+  std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));
+  return reason == ENOENT ? 127 : 126;
 }
 
 int run(RunOptions options) {
@@ -113,17 +130,9 @@ int run(RunOptions options) {
                    each.detail.c_str());
   if (!target.local) stand_in(options, target);
   if (target.queued) return run_at_slurm(options, target);
-  std::vector<char*> arguments;
-  for (std::string& word : options.command) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  if (!options.checks.empty()) {
-    setenv("OUTBOARD_CHECK", options.checks.c_str(), 1);
-    return run_checked(arguments.data(), options.check_exit);
-  }
-  execvp(arguments[0], arguments.data());
-  int reason = errno;
-  std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));
-  return reason == ENOENT ? 127 : 126;
+  if (options.checks.empty()) return become(options.command);
+  setenv("OUTBOARD_CHECK", options.checks.c_str(), 1);
+  return run_checked(as_arguments(options.command).data(), options.check_exit);
 }
 
 namespace {

@@ -23,6 +23,10 @@ struct RunOptions {
   std::vector<std::string> command;
 };
 
+// This process becomes the command. The exit code of a shell, after saying why it cannot: 126, or 127 when it is not
+// there.
+int become(const std::vector<std::string>& command);
+
 // Returns on failure, with the exit code (2: no target, 126: cannot be executed, 127: not found) after saying why on
 // standard error, and after a program whose kernels were checked.
 int run(RunOptions options);

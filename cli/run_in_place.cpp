@@ -16,8 +16,8 @@
 #include <optional>
 
 #include "base/fd.h"
+#include "cli/run.h"
 #include "link/helper.h"
-#include "reach/slurm/place.h"
 #include "reach/slurm/shared.h"
 
 namespace cli {
@@ -35,8 +35,8 @@ int complain(const std::string& text) {
 // The program, while it runs.
 class Running {
  public:
-  explicit Running(const std::vector<std::string>& command) : pid_(fork()) {
-    if (pid_ == 0) become(command);
+  explicit Running(const std::function<int()>& body) : pid_(fork()) {
+    if (pid_ == 0) _exit((take_signals_back(), body()));
   }
   std::optional<int> ended() {
     int status = 0;
@@ -53,18 +53,11 @@ class Running {
   }
 
  private:
-  [[noreturn]] static void become(const std::vector<std::string>& command) {
+  static void take_signals_back() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     for (int signal : {SIGINT, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_DFL);
-    std::vector<char*> arguments;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    execvp(arguments[0], arguments.data());
-    const int reason = errno;
-    std::fprintf(stderr, "outboard: cannot run %s: %s\n", arguments[0], std::strerror(reason));
-    _exit(reason == ENOENT ? 127 : 126);
   }
 
   pid_t pid_;
@@ -95,14 +88,14 @@ void pass_signals_on(int signals, Running& program) {
     if (info.ssi_signo != SIGCHLD) program.pass_on(static_cast<int>(info.ssi_signo));
 }
 
-// Until the program has ended, or, where it shall run again then, the place is gone. Nothing: the latter.
-std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPlace& shared, int signals, bool again) {
+// Until the program has ended, or the place is gone and the program shall end with it. Nothing: the latter.
+std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPlace& shared, int signals, bool ends) {
   std::optional<std::chrono::steady_clock::time_point> failed;  // a program whose device is gone often ends before us
   for (bool stands = true;;) {
     if (auto code = program.ended()) {
       if (!stands || *code == 0) return code;
       if (!failed) failed = std::chrono::steady_clock::now();
-      if (std::chrono::steady_clock::now() > *failed + (again ? notice_again : notice)) return code;
+      if (std::chrono::steady_clock::now() > *failed + (ends ? notice_again : notice)) return code;
     }
     pollfd watched[] = {{signals, POLLIN, 0},
                         {stands ? place.descriptor() : -1, POLLIN, 0},
@@ -114,57 +107,72 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
     std::fprintf(stderr, "outboard: %s\n", place.reason().c_str());
     shared.end();
     stands = false;
-    if (again) return std::nullopt;
+    if (ends) return std::nullopt;
   }
 }
 
-// With client=PARTITION: an `outboard run` in the job's other half, which takes the place by the job's number.
-int run_in_client_half(const reach::Place& place, const std::vector<std::string>& command) {
-  const std::string job = std::to_string(place.job());
-  std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",
-                                    "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),
-                                    "run",        "--on",           "slurm://?job=" + job, "--"};
-  words.insert(words.end(), command.begin(), command.end());
-  setenv(reach::place_name_variable, place.name().c_str(), 1);
-  base::Fd signals = take_signals();
-  Running program(words);
-  for (;;) {
-    if (auto code = program.ended()) return *code;
-    pollfd watched{signals.get(), POLLIN, 0};
-    poll(&watched, 1, -1);
-    pass_signals_on(signals.get(), program);
-  }
+// Waits for a place; whoever stops us meanwhile has left. `program`: nobody waits for this place but we.
+base::Result<std::unique_ptr<reach::Place>> take_place(const links::Address& address, reach::Program& program,
+                                                       const std::vector<std::string>& command, bool keep) {
+  std::signal(SIGPIPE, SIG_IGN);
+  for (int signal : {SIGTERM, SIGHUP, SIGINT}) std::signal(signal, close_door);
+  return reach::Place::take(address, program, command, keep);
+}
+
+// A program's end of a socket whose other end is the door.
+base::Result<reach::Program> open_door() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return base::Error{std::strerror(errno)};
+  door = ends[1];
+  return reach::Program{base::Fd(ends[0])};
 }
 
 }  // namespace
 
-int run_in_place(const links::Address& address, const std::vector<std::string>& command) {
+int run_in_place(const links::Address& address, const Guest& guest) {
   const bool again = links::in_query(address.query, "requeue") == "1";
-  std::signal(SIGPIPE, SIG_IGN);
-  int ends[2];  // nobody waits for this place but we
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return complain(std::strerror(errno));
-  reach::Program nobody{base::Fd(ends[0])};
-  base::Fd other(ends[1]);
-  door = other.get();
-  for (int signal : {SIGTERM, SIGHUP, SIGINT}) std::signal(signal, close_door);
-  const bool elsewhere = !links::in_query(address.query, "client").empty();
-  if (elsewhere && again)
-    return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
-  auto place = reach::Place::take(address, nobody, !elsewhere);
+  auto nobody = open_door();
+  if (!nobody) return complain(nobody.error());
+  auto place = take_place(address, nobody.value(), guest.command, true);
   if (!place) return complain(place.error());
-  if (elsewhere) return run_in_client_half(*place.value(), command);
   base::Fd signals = take_signals();
   for (;;) {
     auto shared = reach::SharedPlace::open(*place.value());
     if (!shared) return complain(shared.error());
     setenv(reach::place_variable, shared.value().path().c_str(), 1);
-    Running program(command);
-    if (auto code = watch(program, *place.value(), shared.value(), signals.get(), again)) return *code;
+    Running program([&] { return guest.body(*place.value()); });
+    const bool ends = again || guest.goes_with_place;
+    if (auto code = watch(program, *place.value(), shared.value(), signals.get(), ends)) return *code;
     program.end();
-    base::Status back = place.value()->take_again(nobody);
+    if (!again) return 125;
+    base::Status back = place.value()->take_again(nobody.value());
     if (!back) return complain(back.error());
     std::fprintf(stderr, "outboard: job %llu runs again, on %s; the program starts from the beginning\n",
                  static_cast<unsigned long long>(place.value()->job()), place.value()->nodes().c_str());
+  }
+}
+
+// An `outboard run` there takes the place by the job's number.
+int run_in_client_half(const links::Address& address, const std::vector<std::string>& command) {
+  if (links::in_query(address.query, "requeue") == "1")
+    return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
+  auto nobody = open_door();
+  if (!nobody) return complain(nobody.error());
+  auto place = take_place(address, nobody.value(), command, false);
+  if (!place) return complain(place.error());
+  const std::string job = std::to_string(place.value()->job());
+  std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",
+                                    "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),
+                                    "run",        "--on",           "slurm://?job=" + job, "--"};
+  words.insert(words.end(), command.begin(), command.end());
+  setenv(reach::place_name_variable, place.value()->name().c_str(), 1);
+  base::Fd signals = take_signals();
+  Running program([&] { return become(words); });
+  for (;;) {
+    if (auto code = program.ended()) return *code;
+    pollfd watched{signals.get(), POLLIN, 0};
+    poll(&watched, 1, -1);
+    pass_signals_on(signals.get(), program);
   }
 }
 

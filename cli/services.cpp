@@ -14,7 +14,7 @@ std::span<const server::Service> services() {
       {"doctor", true, serve_doctor},
       {"desktop", true,
        [](links::Link stream, const server::ServiceRequest&) { return desktop::offer_session(std::move(stream)); }},
-      {"exec", true, exec::serve}};
+      {"exec", true, exec::serve, exec::tend}};
   return all;
 }
 

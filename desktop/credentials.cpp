@@ -96,10 +96,9 @@ void Credentials::refused() {
   locked_until_ = Clock::now() + std::min(Seconds(30), Seconds(1 << doublings));
 }
 
-std::optional<Clock::time_point> Credentials::locked_until() const {
+bool Credentials::locked() const {
   std::lock_guard lock(mutex_);
-  if (Clock::now() >= locked_until_) return std::nullopt;
-  return locked_until_;
+  return Clock::now() < locked_until_;
 }
 
 uint64_t Credentials::wrong() const {

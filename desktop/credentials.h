@@ -34,8 +34,8 @@ class Credentials {
   bool use(const std::string& user);
   void refused();
 
-  // Nobody is listened to before this time: after five wrong passwords a second each, doubling to thirty.
-  std::optional<Clock::time_point> locked_until() const;
+  // Nobody is listened to now: after five wrong passwords in a row for a second, doubling to thirty.
+  bool locked() const;
   uint64_t wrong() const;
 
  private:

@@ -29,7 +29,7 @@ struct EncoderSettings {
   int frames_per_second = 60;  // a hint; pictures come when they come
   int quality = 23;            // H.264 quantiser: 0 is best, 51 worst
   int references = 1;          // 2: two views take turns (AVC444)
-  int threads = 2;
+  int threads = 1;
 };
 
 struct Encoded {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace desktop {
@@ -15,6 +16,8 @@ struct Size {
   int width = 0, height = 0;
   bool operator==(const Size&) const = default;
 };
+// "1280x720"
+inline std::string to_text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 // What a client may ask for; RDPEDISP (MS-RDPEDISP 2.2.2.2.1) allows 200 to 8192 in each direction.
 inline constexpr int least_extent = 200, most_extent = 8192;
 inline bool sensible(Size size) {

@@ -81,17 +81,6 @@ std::string content(const std::string& path) {
   return text.str();
 }
 
-base::Result<base::Fd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return base::Error{"no control socket"};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  base::Fd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket_fd.valid() || connect(socket_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return failed("the session does not answer");
-  return socket_fd;
-}
-
 }  // namespace
 
 std::string to_json(const Entry& entry) {
@@ -197,6 +186,17 @@ base::Result<Entry> find(const std::string& id) {
     return base::Error{id.empty() ? "no desktop session runs here; outboard desktop serve starts one"
                                   : "there is no desktop session '" + id + "'; outboard desktop list shows them"};
   return base::Error{"more than one desktop session is meant; outboard desktop list shows them"};
+}
+
+base::Result<base::Fd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return base::Error{"the session has no such socket"};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  base::Fd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket_fd.valid() || connect(socket_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return failed("the session does not answer");
+  return socket_fd;
 }
 
 base::Result<std::string> ask(const Entry& entry, const std::string& line) {

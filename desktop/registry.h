@@ -72,6 +72,8 @@ class Place {
 base::Result<std::vector<Entry>> list();
 // By id, or by a part of it that is one's alone; "" is the only session.
 base::Result<Entry> find(const std::string& id);
+// To one of a session's unix sockets.
+base::Result<base::Fd> connect_to(const std::string& path);
 // Asks a session's control socket; an answer with "error" is an error.
 base::Result<std::string> ask(const Entry& entry, const std::string& line);
 // Asks it to end and waits until its folder is gone.

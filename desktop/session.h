@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -72,7 +73,8 @@ class Screen {
   bool look(Watcher& watcher, const std::function<void(const Frame&, const Damage&)>& use);
   // The watcher has seen nothing yet.
   void forget(Watcher& watcher);
-  Cursor cursor(Watcher& watcher);
+  // The pointer, if this watcher has not seen it as it is.
+  std::optional<Cursor> new_cursor(Watcher& watcher);
   Size size() const { return source_.size(); }
   bool gone() const;
 

@@ -182,6 +182,12 @@ TEST(Frames, PiecesWithAnotherContentAreRefused) {
   EXPECT_FALSE(decode_numbers(encode(std::vector<uint32_t>{0, 0}), 2).ok());
 }
 
+TEST(Jobs, HaveNamesThatAreNoPaths) {
+  EXPECT_TRUE(is_job_name("k3f9x2ab"));
+  for (const char* bad : {"", ".", "..", "../x", "a/b", "A", "a b", "\x1b[2J"}) EXPECT_FALSE(is_job_name(bad)) << bad;
+  EXPECT_FALSE(is_job_name(std::string(33, 'a')));
+}
+
 TEST(Specs, AreChecked) {
   Spec good;
   good.command = "/bin/true";

@@ -1,10 +1,16 @@
 #include "exec/spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "exec/manifest.h"
 
 namespace exec {
+
+bool is_job_name(std::string_view name) {
+  auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= 32 && std::ranges::all_of(name, fits);
+}
 
 Json to_json(const Spec& spec) {
   Json environment = Json::object();

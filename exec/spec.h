@@ -1,6 +1,7 @@
 // What shall run and how: made by the client, kept beside the job, obeyed by its supervisor.
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct Spec {
   uint64_t keep = 7 * 86400;  // seconds
   int64_t grace = -1;         // seconds that it goes on without its client; -1: as long as it likes
 };
+
+// What a job may be called: letters and digits, for it becomes a part of file names on both sides.
+bool is_job_name(std::string_view name);
 
 Json to_json(const Spec& spec);
 // From untrusted text; an error says what is not right.

@@ -50,6 +50,11 @@ class Choice {
   Clock::time_point began_ = Clock::now();
 };
 
+// A thread costs more than a small piece does.
+std::launch way_for(const PiecePlace& place) {
+  return place.size < (64 << 10) ? std::launch::deferred : std::launch::async;
+}
+
 Packed read_and_pack(const ReadPiece& read, const PiecePlace& place, bool compress) {
   auto bytes = TRY(read(place));
   return pack(bytes, compress);
@@ -66,10 +71,9 @@ base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& plac
   for (size_t next = 0, sent = 0; sent < wanted.size(); ++sent) {
     for (; next < wanted.size() && packing.size() < ahead; ++next) {
       const PiecePlace& place = places[wanted[next]];
-      // A thread costs more than a small piece does.
-      auto how = place.size < (64 << 10) ? std::launch::deferred : std::launch::async;
-      packing.push_back(std::async(
-          how, [&read, &place, compress = choice.compress()] { return read_and_pack(read, place, compress); }));
+      packing.push_back(std::async(way_for(place), [&read, &place, compress = choice.compress()] {
+        return read_and_pack(read, place, compress);
+      }));
     }
     Packed packed = packing.front().get();
     packing.pop_front();
@@ -86,6 +90,8 @@ base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& plac
 base::Status receive_pieces(Conversation& peer, const std::vector<PiecePlace>& places,
                             const std::vector<uint32_t>& wanted, const TakePiece& take, const Progress& progress) {
   uint64_t done = 0, travelled = 0;
+  std::vector<std::byte> taken;
+  std::future<base::Status> taking;  // a piece is written while the next one comes
   for (uint32_t number : wanted) {
     Message message = TRY(peer.expect(Kind::piece, "the other side"));
     const PiecePlace& place = places[number];
@@ -93,12 +99,15 @@ base::Status receive_pieces(Conversation& peer, const std::vector<PiecePlace>& p
     auto bytes = unpack(message.bytes, place.size);
     if (!bytes) return base::Error{"a piece came damaged"};
     if (hash_of(*bytes) != *place.hash) return base::Error{"a file changed while it was sent"};
-    TRY(take(place, *bytes));
+    if (taking.valid()) TRY(taking.get());
+    taken = std::move(*bytes);
+    taking = std::async(way_for(place), [&] { return take(place, taken); });
+    if (taking.wait_for(std::chrono::seconds(0)) == std::future_status::deferred) TRY(taking.get());
     done += place.size;
     travelled += message.bytes.size();
     if (progress) progress(done, travelled);
   }
-  return base::Done{};
+  return taking.valid() ? taking.get() : base::Status(base::Done{});
 }
 
 std::vector<std::byte> encode(const std::vector<uint32_t>& numbers) {

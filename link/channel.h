@@ -37,6 +37,8 @@ class Channel {
   // still change them. They are good until release(), before which nothing may be read.
   virtual std::span<std::byte> view(size_t) { return {}; }
   virtual void release(size_t) {}
+  // True: bytes may have come that a poll of descriptor() does not show.
+  virtual bool holds_bytes() { return false; }
   // A descriptor whose hang-up is the end of the peer; -1: gone() tells.
   virtual int descriptor() const = 0;
   // We leave for good.

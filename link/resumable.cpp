@@ -249,7 +249,7 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
       in_lock_.unlock();
       if (ended_) continue;
     }
-    if (reading && (holds_ || has_read_ahead())) return {true, false};
+    if (reading && (holds_ || has_read_ahead(*channel))) return {true, false};
     if (writing && !is_full() && flushed()) return {false, true};
     auto left = std::max<Clock::duration>(until - Clock::now(), 0ms);
     auto part = std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, slice));
@@ -271,9 +271,9 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
 }
 
 // What came together with what was wanted shows in no poll.
-bool Resumable::has_read_ahead() {
+bool Resumable::has_read_ahead(Channel& channel) {
   std::unique_lock hold(in_lock_, std::try_to_lock);
-  return hold && raw_begin_ != raw_end_;
+  return hold && (raw_begin_ != raw_end_ || channel.holds_bytes());
 }
 
 bool Resumable::replace(const Meet& meet, std::string& refused) {

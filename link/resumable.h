@@ -77,7 +77,7 @@ class Resumable final : public Channel {
   ssize_t take(void* to, size_t room);
   bool begin_reading(const Head& head);
   void hold_what_is_there();
-  bool has_read_ahead();
+  bool has_read_ahead(Channel& channel);
   void consume(size_t size);
 
   const std::chrono::milliseconds grace_;

@@ -14,7 +14,8 @@
 namespace links {
 namespace {
 
-constexpr size_t record = size_t{16} << 10;  // the most that a TLS record holds (RFC 8446, 5.1)
+constexpr size_t record = size_t{16} << 10;       // the most that a TLS record holds (RFC 8446, 5.1)
+constexpr size_t read_ahead = size_t{128} << 10;  // bytes that one system call may bring; else it takes two a record
 
 // OpenSSL's own way of writing to a socket raises SIGPIPE, and a program that we live in may not survive that.
 int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio))); }
@@ -72,12 +73,15 @@ Tls::Tls(base::Fd socket, SSL_CTX* context) : socket_(std::move(socket)), ssl_(S
   }
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_set_read_ahead(ssl_.get(), 1);
+  SSL_set_default_read_buffer_len(ssl_.get(), read_ahead);
 }
 
 base::Result<std::unique_ptr<Channel>> Tls::accept(base::Fd socket, const ServerKey& key) {
   std::unique_ptr<Tls> made(new Tls(std::move(socket), key.context()));
   ERR_clear_error();
   if (!made->ssl_ || SSL_accept(made->ssl_.get()) != 1) return base::Error{"the client does not speak TLS 1.3"};
+  made->note_ahead(true);
   do_not_wait(made->descriptor());
   return std::unique_ptr<Channel>(std::move(made));
 }
@@ -93,6 +97,7 @@ base::Result<std::unique_ptr<Channel>> Tls::connect(base::Fd socket, const std::
     return base::Error{
         "the server's key is not the one of the join line: somebody may be in between, or the server was set up anew; "
         "ask for a new join line"};
+  made->note_ahead(true);
   do_not_wait(made->descriptor());
   return std::unique_ptr<Channel>(std::move(made));
 }
@@ -130,18 +135,24 @@ ssize_t Tls::write_now(std::span<iovec> pieces) {
   return done > 0 ? done : outcome(done) < 0 ? -1 : (errno = EPIPE, -1);
 }
 
+// A record that has come in part is pending, too, but only the socket can bring the rest of it.
+void Tls::note_ahead(bool came) { ahead_.store(came && SSL_has_pending(ssl_.get()), std::memory_order_release); }
+
 ssize_t Tls::read_now(void* to, size_t room) {
   std::lock_guard hold(lock_);
   ERR_clear_error();
-  int got = SSL_read(ssl_.get(), to, static_cast<int>(std::min<size_t>(room, 1 << 30)));
-  return got > 0 ? got : outcome(got);
+  auto* place = static_cast<std::byte*>(to);
+  int got = 0;
+  do {
+    got = SSL_read(ssl_.get(), place, static_cast<int>(std::min<size_t>(room, 1 << 30)));
+    if (got > 0) place += got, room -= static_cast<size_t>(got);
+  } while (got > 0 && room && SSL_has_pending(ssl_.get()));
+  note_ahead(got > 0);
+  return place != to ? place - static_cast<std::byte*>(to) : outcome(got);
 }
 
 Ready Tls::wait(bool reading, bool writing, int milliseconds) {
-  {
-    std::lock_guard hold(lock_);
-    if (reading && SSL_pending(ssl_.get()) > 0) return {true, false};
-  }
+  if (reading && holds_bytes()) return {true, false};
   pollfd both{socket_.get(), static_cast<short>((reading ? POLLIN : 0) | (writing ? POLLOUT : 0)), 0};
   if (poll(&both, 1, milliseconds) <= 0) return {};
   bool broken = both.revents & (POLLHUP | POLLERR);

@@ -1,6 +1,7 @@
 // An encrypted connection: TLS 1.3 over a socket. The server proves itself with its key, the client with a token in its
 // hello.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,14 +23,17 @@ class Tls final : public Channel {
   ssize_t write_now(std::span<iovec> pieces) override;
   ssize_t read_now(void* to, size_t room) override;
   Ready wait(bool reading, bool writing, int milliseconds) override;
+  bool holds_bytes() override { return ahead_.load(std::memory_order_acquire); }
   int descriptor() const override { return socket_.get(); }
 
  private:
   Tls(base::Fd socket, SSL_CTX* context);
   int outcome(int result);
+  void note_ahead(bool came);
 
   base::Fd socket_;
-  std::mutex lock_;  // an SSL object serves one thread at a time
+  std::mutex lock_;                 // an SSL object serves one thread at a time
+  std::atomic<bool> ahead_{false};  // OpenSSL may hold more than was asked for
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
 };
 

@@ -77,6 +77,39 @@ TEST(Tls, CarriesBytesBothWays) {
   EXPECT_EQ(sent, back);
 }
 
+// What one system call brought is there although no poll of the socket shows it; half a record is not there.
+TEST(Tls, WhatWasReadAheadShows) {
+  Folder folder;
+  auto key = links::ServerKey::load_or_create(folder.key());
+  ASSERT_TRUE(key.ok()) << key.error();
+  Sockets sockets;
+  const int socket = sockets.server.get();
+  std::unique_ptr<links::Channel> writing;
+  std::thread server([&] {
+    auto accepted = links::Tls::accept(std::move(sockets.server), key.value());
+    ASSERT_TRUE(accepted.ok()) << accepted.error();
+    writing = std::move(accepted.value());
+  });
+  auto connected = links::Tls::connect(std::move(sockets.client), key.value().fingerprint());
+  server.join();
+  ASSERT_TRUE(connected.ok() && writing);
+  links::Channel& reading = *connected.value();
+  char bytes[8] = {};
+  for (int record = 0; record < 3; ++record) {
+    iovec piece[] = {{bytes, sizeof bytes}};
+    ASSERT_EQ(writing->write_now(piece), 8);
+  }
+  for (int half = 0; half < 6; ++half) {
+    ASSERT_TRUE(reading.wait(true, false, 1000).reading) << half;
+    ASSERT_EQ(reading.read_now(bytes, 4), 4);
+  }
+  ASSERT_EQ(send(socket, "\x17\x03\x03", 3, 0), 3);  // the first bytes of a record
+  EXPECT_TRUE(reading.wait(true, false, 1000).reading);
+  EXPECT_EQ(reading.read_now(bytes, sizeof bytes), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_FALSE(reading.wait(true, false, 20).reading);
+}
+
 TEST(Tls, AnotherKeyIsRefusedByTheClient) {
   Folder folder;
   auto key = links::ServerKey::load_or_create(folder.key());

@@ -31,6 +31,7 @@ namespace server {
 namespace {
 
 constexpr int lease_look_ms = 50;
+constexpr int tend_every_ms = 60'000;
 
 // The machine at the other end, without its port.
 std::string host_of(const sockaddr_storage& from, socklen_t size) {
@@ -58,6 +59,7 @@ class Listener {
   [[noreturn]] void become_worker(base::Fd client, base::Fd monitor, int page, bool encrypted);
   void reap();
   void end_workers();
+  int tend(uint64_t now);  // milliseconds until the next time
 
   const ListenerOptions& options_;
   std::vector<base::Fd> sockets_;
@@ -65,6 +67,7 @@ class Listener {
   std::unique_ptr<Tenants> tenants_;
   Web web_;
   std::string control_;
+  uint64_t tend_at_ns_ = 0;
   bool ending_ = false;  // workers that end now do so at our word
   int outcome_ = 0;      // exit code
 };
@@ -124,7 +127,7 @@ int Listener::serve() {
   for (const links::Address& address : options_.addresses)
     base::log(base::Level::info, "listening", {{"on", address.text()}, {"device", options_.worker.device}});
   std::vector<pollfd> watched;
-  for (int patience = -1;;) {
+  for (int patience = 0;;) {
     watched.assign({{signals_.get(), POLLIN, 0}});
     for (const base::Fd& socket : sockets_) watched.push_back({socket.get(), POLLIN, 0});
     const size_t first_monitor = watched.size();
@@ -144,9 +147,10 @@ int Listener::serve() {
     for (size_t i = 0; i < sockets_.size(); ++i)
       if (watched[i + 1].revents) accept_client(sockets_[i].get(), options_.addresses[i]);
     web_.handle(watched, now_ns());
-    patience = tenants_->tick(now_ns());
     if (!may_serve()) break;
-    if (options_.worker.lease) patience = patience < 0 ? lease_look_ms : std::min(patience, lease_look_ms);
+    patience = tend(now_ns());
+    if (int tenants = tenants_->tick(now_ns()); tenants >= 0) patience = std::min(patience, tenants);
+    if (options_.worker.lease) patience = std::min(patience, lease_look_ms);
   }
   for (const links::Address& address : options_.addresses)
     if (address.kind == links::Address::Kind::unix_socket) unlink(address.where.c_str());
@@ -156,6 +160,15 @@ int Listener::serve() {
   end_workers();
   base::log(base::Level::info, "ended");
   return outcome_;
+}
+
+int Listener::tend(uint64_t now) {
+  constexpr uint64_t ms = 1'000'000;
+  if (now >= tend_at_ns_) {
+    tend_at_ns_ = now + tend_every_ms * ms;
+    tend_services(options_.tenants.services);
+  }
+  return static_cast<int>((tend_at_ns_ - now) / ms) + 1;
 }
 
 // Somebody else may be in our place from now on: nobody is served any more.

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -17,13 +18,18 @@ namespace {
 
 constexpr size_t piece_size = 256 << 10;
 
-[[noreturn]] void become_service(const Service& service, base::Fd stream, const ServiceRequest& request) {
+// What a child has of the server's that is not a descriptor.
+void leave_server() {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int signal : {SIGTERM, SIGINT, SIGCHLD}) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+[[noreturn]] void become_service(const Service& service, base::Fd stream, const ServiceRequest& request) {
+  leave_server();
   const int kept = stream.release();
   close_range(3, static_cast<unsigned>(kept) - 1, 0);
   close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
@@ -69,6 +75,15 @@ base::Result<base::Fd> start_service(const Service& service, const ServiceReques
   if (pid == 0) become_service(service, std::move(far), request);
   if (pid < 0) return base::Error{std::string("the server cannot start this service: ") + std::strerror(errno)};
   return near;
+}
+
+void tend_services(std::span<const Service> services) {
+  if (std::ranges::none_of(services, &Service::tend) || fork() != 0) return;
+  leave_server();
+  close_range(3, ~0u, 0);
+  for (const Service& service : services)
+    if (service.tend) service.tend();
+  _exit(0);
 }
 
 void relay(links::Link client, base::Fd service) {

@@ -23,6 +23,8 @@ struct Service {
   bool runs_programs;   // whoever has it can run any program as this user
   // Until the client has what it came for, or has gone (the stream ends). The exit code of the process.
   int (*run)(links::Link stream, const ServiceRequest& request);
+  // What is to be done without any client, now and then; nullptr: nothing.
+  void (*tend)() = nullptr;
 };
 
 // The error is for the client.
@@ -30,6 +32,9 @@ base::Result<const Service*> find_service(std::span<const Service> services, con
 
 // A new process runs it; the other end of its stream. Of this process's descriptors it keeps the standard three.
 base::Result<base::Fd> start_service(const Service& service, const ServiceRequest& request);
+
+// A new process does what its services have to do without clients, and ends. The listener reaps it.
+void tend_services(std::span<const Service> services);
 
 // Carries bytes between a client and its service until both have ended.
 [[noreturn]] void relay(links::Link client, base::Fd service);

@@ -1,6 +1,7 @@
 // A service runs in a process of its own and ends with its client.
 #include "server/services.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -45,6 +46,22 @@ TEST(services, a_process_of_its_own_that_ends_with_its_client) {
   int status = 0;
   ASSERT_GT(wait(&status), 0);
   EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST(services, are_tended_in_another_process) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  dup2(ends[1], 1000);  // a descriptor of the server's, which is not to be there
+  const server::Service tended[] = {
+      {"idle", false, echo},
+      {"busy", false, echo, [] { _exit(fcntl(1000, F_GETFD) < 0 && getppid() != getpid() ? 9 : 1); }}};
+  server::tend_services(std::span(tended).first(1));
+  int status = 0;
+  EXPECT_LT(wait(&status), 0) << "a process for nothing";
+  server::tend_services(tended);
+  ASSERT_GT(wait(&status), 0);
+  EXPECT_EQ(WEXITSTATUS(status), 9);
+  for (int each : {ends[0], ends[1], 1000}) close(each);
 }
 
 TEST(services, bytes_are_carried_both_ways_until_both_have_ended) {

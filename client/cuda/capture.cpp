@@ -1,72 +1,21 @@
-// What is being captured, and the rules about calls meanwhile.
+// The rules about calls while something is captured.
 #include "client/cuda/capture.h"
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
-#include <unordered_set>
 
+#include "client/cuda/capture_state.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
 #include "client/cuda/streams.h"
 
 namespace client {
+
+using namespace capture_state;
+using graph::Hold, graph::Work;
+
 namespace {
-
-using graph::Edge, graph::Graph, graph::Hold, graph::Node, graph::Work;
-
-// One capture sequence, from begin to end.
-struct Capture {
-  uint64_t id = 0;
-  Graph* graph = nullptr;
-  bool own_graph = false;  // made for it
-  bool invalid = false, ended = false;
-  CUstream origin = nullptr;
-  std::thread::id thread;
-  CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
-  const Context* context = nullptr;
-  std::vector<Edge> left;  // where streams stood that were destroyed meanwhile
-};
-
-// A stream in a capture, and what the next node in it comes after.
-struct CapturedStream {
-  std::shared_ptr<Capture> capture;
-  std::vector<Edge> frontier;
-  std::vector<CUgraphNode> shown_nodes;  // what cuStreamGetCaptureInfo last pointed at
-  std::vector<CUgraphEdgeData> shown_edges;
-};
-
-struct CapturedEvent {
-  std::shared_ptr<Capture> capture;
-  std::vector<Edge> frontier;
-};
-
-// Streams as the server knows them. Guarded by graph::Hold.
-struct Captures {
-  std::map<CUstream, CapturedStream> streams;
-  std::map<CUevent, CapturedEvent> events;
-  uint64_t last_id = 0;
-};
-Captures& captures() {
-  static auto* the = new Captures;
-  return *the;
-}
-
-CUstreamCaptureMode& thread_mode() {
-  thread_local CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
-  return mode;
-}
-
-CapturedStream* find_stream(CUstream own) {
-  auto found = captures().streams.find(own);
-  return found == captures().streams.end() ? nullptr : &found->second;
-}
-
-void merge(std::vector<Edge>& into, const std::vector<Edge>& from) {
-  for (const Edge& edge : from)
-    if (std::ranges::find(into, edge.before, &Edge::before) == into.end()) into.push_back(edge);
-}
 
 // Marks those captures that `chosen` says; true when there was one.
 template <class Chosen>
@@ -89,7 +38,30 @@ CUresult implicit_use() {
   return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
 }
 
-// Finds the capture that a call into `stream` belongs to.
+}  // namespace
+
+namespace capture_state {
+
+Captures& captures() {
+  static auto* the = new Captures;
+  return *the;
+}
+
+CUstreamCaptureMode& thread_mode() {
+  thread_local CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  return mode;
+}
+
+CapturedStream* find_stream(CUstream own) {
+  auto found = captures().streams.find(own);
+  return found == captures().streams.end() ? nullptr : &found->second;
+}
+
+void merge(std::vector<Edge>& into, const std::vector<Edge>& from) {
+  for (const Edge& edge : from)
+    if (std::ranges::find(into, edge.before, &Edge::before) == into.end()) into.push_back(edge);
+}
+
 CUresult enter(CUstream stream, CapturedStream*& found) {
   CUstream own = resolve(stream);
   if (!own) return implicit_use();
@@ -98,36 +70,6 @@ CUresult enter(CUstream stream, CapturedStream*& found) {
   return found->capture->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS;
 }
 
-CUresult fail(const std::shared_ptr<Capture>& capture, CUresult why) {
-  capture->invalid = true;
-  return why;
-}
-
-CUresult append(CapturedStream& stream, Work work) {
-  Node* node = nullptr;
-  if (CUresult result = add_node(*stream.capture->graph, stream.frontier, std::move(work), node)) return result;
-  stream.frontier = {{node, {}}};
-  return CUDA_SUCCESS;
-}
-
-// Every stream's work leads to the origin's (CUDA_ERROR_STREAM_CAPTURE_UNJOINED otherwise).
-bool is_joined(const Capture& capture) {
-  std::vector<const Node*> look;
-  for (const Edge& edge : find_stream(capture.origin)->frontier) look.push_back(edge.before);
-  std::unordered_set<const Node*> seen(look.begin(), look.end());
-  while (!look.empty()) {
-    const Node* node = look.back();
-    look.pop_back();
-    for (const Edge& edge : node->dependencies)
-      if (seen.insert(edge.before).second) look.push_back(edge.before);
-  }
-  auto joined = [&](const Edge& edge) { return seen.contains(edge.before); };
-  return std::ranges::all_of(capture.left, joined) && std::ranges::all_of(captures().streams, [&](const auto& entry) {
-           return entry.second.capture.get() != &capture || std::ranges::all_of(entry.second.frontier, joined);
-         });
-}
-
-// Its streams are ordinary ones again. Its events stay unusable until they are recorded anew.
 void end(const std::shared_ptr<Capture>& capture) {
   capture->ended = true;
   --capture->graph->captures;
@@ -137,44 +79,15 @@ void end(const std::shared_ptr<Capture>& capture) {
     if (captured.capture == capture) captured.frontier.clear();
 }
 
-CUresult begin(CUstream stream, CUstreamCaptureMode mode, Graph* graph, std::vector<Edge> frontier) {
-  CUstream own = resolve(stream);
-  if (!own) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  if (!is_stream(own)) return CUDA_ERROR_INVALID_HANDLE;
-  if (mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;
-  if (find_stream(own)) return CUDA_ERROR_ILLEGAL_STATE;
-  auto capture = std::make_shared<Capture>();
-  capture->id = ++captures().last_id;
-  capture->own_graph = !graph;
-  capture->graph = graph ? graph : graph::create();
-  ++capture->graph->captures;
-  capture->origin = own;
-  capture->thread = std::this_thread::get_id();
-  capture->mode = mode;
-  capture->context = current();
-  captures().streams[own] = {std::move(capture), std::move(frontier), {}, {}};
-  captures_under_way.fetch_add(1);
-  return CUDA_SUCCESS;
-}
+}  // namespace capture_state
 
-CUresult finish(CUstream stream, CUgraph* graph) {
-  *graph = nullptr;
-  CUstream own = resolve(stream);
-  CapturedStream* found = own ? find_stream(own) : nullptr;
-  if (!found) return CUDA_ERROR_ILLEGAL_STATE;
-  std::shared_ptr<Capture> capture = found->capture;
-  if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id())
-    return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
-  if (capture->origin != own) return fail(capture, CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
-  CUresult result = capture->invalid       ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
-                    : !is_joined(*capture) ? CUDA_ERROR_STREAM_CAPTURE_UNJOINED
-                                           : CUDA_SUCCESS;
-  end(capture);
-  if (result == CUDA_SUCCESS)
-    *graph = handle_of(capture->graph);
-  else if (capture->own_graph)
-    withdraw(capture->graph);
-  return result;
+namespace {
+
+CUresult append(CapturedStream& stream, Work work) {
+  Node* node = nullptr;
+  if (CUresult result = add_node(*stream.capture->graph, stream.frontier, std::move(work), node)) return result;
+  stream.frontier = {{node, {}}};
+  return CUDA_SUCCESS;
 }
 
 bool is_prohibited(const Capture& capture) {
@@ -342,110 +255,3 @@ void forget_captured(const Node& node) {
 }
 
 }  // namespace client
-
-using namespace client;
-
-// --- the driver API
-
-OUTBOARD_EXPORT CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
-  if (!mode || *mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;
-  std::swap(thread_mode(), *mode);
-  return CUDA_SUCCESS;
-}
-
-OUTBOARD_EXPORT CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
-  if (CUresult result = require_context()) return result;
-  Hold hold;
-  return begin(hStream, mode, nullptr, {});
-}
-
-OUTBOARD_EXPORT CUresult cuStreamBeginCapture(CUstream hStream) {
-  return cuStreamBeginCapture_v2(hStream, CU_STREAM_CAPTURE_MODE_GLOBAL);
-}
-
-OUTBOARD_EXPORT CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode* dependencies,
-                                                     const CUgraphEdgeData* dependencyData, size_t numDependencies,
-                                                     CUstreamCaptureMode mode) {
-  if (CUresult result = require_context()) return result;
-  Hold hold;
-  Graph* graph = graph::find(hGraph);
-  std::vector<Edge> frontier;
-  if (!graph) return CUDA_ERROR_INVALID_VALUE;
-  if (CUresult result = read_edges(*graph, dependencies, dependencyData, numDependencies, frontier)) return result;
-  return begin(hStream, mode, graph, std::move(frontier));
-}
-
-OUTBOARD_EXPORT CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
-  if (CUresult result = require_context()) return result;
-  Hold hold;
-  CUgraph unread;  // who captures into a graph of its own may not want it
-  return finish(hStream, phGraph ? phGraph : &unread);
-}
-
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                                   cuuint64_t* id_out, CUgraph* graph_out,
-                                                   const CUgraphNode** dependencies_out,
-                                                   const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
-  if (CUresult result = require_context()) return result;
-  if (!captureStatus_out) return CUDA_ERROR_INVALID_VALUE;
-  *captureStatus_out = CU_STREAM_CAPTURE_STATUS_NONE;
-  if (!capturing(hStream)) return is_stream(resolve(hStream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-  Hold hold;
-  CUstream own = resolve(hStream);
-  if (!own) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
-  CapturedStream& found = *find_stream(own);
-  const Capture& capture = *found.capture;
-  *captureStatus_out = capture.invalid ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE;
-  if (id_out) *id_out = capture.id;
-  if (capture.invalid) return CUDA_SUCCESS;
-  found.shown_nodes.clear(), found.shown_edges.clear();
-  static constexpr CUgraphEdgeData plain{};
-  for (const Edge& edge : found.frontier) {
-    if (dependencies_out && !edgeData_out && std::memcmp(&edge.data, &plain, sizeof plain) != 0)
-      return CUDA_ERROR_LOSSY_QUERY;
-    found.shown_nodes.push_back(handle_of(edge.before));
-    found.shown_edges.push_back(edge.data);
-  }
-  if (graph_out) *graph_out = handle_of(capture.graph);
-  if (dependencies_out) *dependencies_out = found.shown_nodes.data();
-  if (edgeData_out) *edgeData_out = found.shown_edges.data();
-  if (numDependencies_out) *numDependencies_out = found.frontier.size();
-  return CUDA_SUCCESS;
-}
-
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                                   cuuint64_t* id_out, CUgraph* graph_out,
-                                                   const CUgraphNode** dependencies_out, size_t* numDependencies_out) {
-  return cuStreamGetCaptureInfo_v3(hStream, captureStatus_out, id_out, graph_out, dependencies_out, nullptr,
-                                   numDependencies_out);
-}
-
-OUTBOARD_EXPORT CUresult cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                                cuuint64_t* id_out) {
-  return cuStreamGetCaptureInfo_v3(hStream, captureStatus_out, id_out, nullptr, nullptr, nullptr, nullptr);
-}
-
-OUTBOARD_EXPORT CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {
-  return cuStreamGetCaptureInfo(hStream, captureStatus, nullptr);
-}
-
-OUTBOARD_EXPORT CUresult cuStreamUpdateCaptureDependencies_v2(CUstream hStream, CUgraphNode* dependencies,
-                                                              const CUgraphEdgeData* dependencyData,
-                                                              size_t numDependencies, unsigned int flags) {
-  if (CUresult result = require_context()) return result;
-  if (flags > CU_STREAM_SET_CAPTURE_DEPENDENCIES) return CUDA_ERROR_INVALID_VALUE;
-  Hold hold;
-  CapturedStream* found = nullptr;
-  if (CUresult result = enter(hStream, found)) return result;
-  std::vector<Edge> edges;
-  Graph& graph = *found->capture->graph;
-  if (CUresult result = read_edges(graph, dependencies, dependencyData, numDependencies, edges)) return result;
-  if (flags == CU_STREAM_SET_CAPTURE_DEPENDENCIES) found->frontier.clear();
-  merge(found->frontier, edges);
-  return CUDA_SUCCESS;
-}
-
-OUTBOARD_EXPORT CUresult cuStreamUpdateCaptureDependencies(CUstream hStream, CUgraphNode* dependencies,
-                                                           size_t numDependencies, unsigned int flags) {
-  return cuStreamUpdateCaptureDependencies_v2(hStream, dependencies, nullptr, numDependencies, flags);
-}

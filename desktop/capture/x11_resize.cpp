@@ -31,7 +31,7 @@ xcb_randr_mode_t find_mode(const xcb_randr_get_screen_resources_current_reply_t&
 }
 
 xcb_randr_mode_t make_mode(const Connection& connection, Size wanted) {
-  const std::string name = std::to_string(wanted.width) + "x" + std::to_string(wanted.height) + "-outboard";
+  const std::string name = to_text(wanted) + "-outboard";
   xcb_randr_mode_info_t mode{};
   mode.width = mode.hsync_start = mode.hsync_end = static_cast<uint16_t>(wanted.width);
   mode.height = mode.vsync_start = mode.vsync_end = static_cast<uint16_t>(wanted.height);

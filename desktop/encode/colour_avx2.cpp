@@ -13,27 +13,34 @@ using namespace bt709;
 __m256i load(const uint8_t* at) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)); }
 void store(uint8_t* at, __m256i value) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), value); }
 
-__m256i coefficients(int16_t blue, int16_t green, int16_t red) {
-  return _mm256_setr_epi16(blue, green, red, 0, blue, green, red, 0, blue, green, red, 0, blue, green, red, 0);
-}
-
-// Eight pixels as 16-bit numbers: the halves of each 128 bits.
-struct Wide {
-  __m256i low, high;
+// A pixel's blue and red, and its green, as 16-bit numbers side by side: what one multiply-and-add takes.
+struct Parts {
+  __m256i blue_red, green;
 };
-Wide widen(__m256i pixels) {
-  const __m256i zero = _mm256_setzero_si256();
-  return {_mm256_unpacklo_epi8(pixels, zero), _mm256_unpackhi_epi8(pixels, zero)};
+Parts take_apart(__m256i pixels) {
+  return {_mm256_and_si256(pixels, _mm256_set1_epi32(0x00ff00ff)), _mm256_srli_epi16(pixels, 8)};
 }
-Wide add(Wide a, Wide b) { return {_mm256_add_epi16(a.low, b.low), _mm256_add_epi16(a.high, b.high)}; }
-
-// Eight weighted sums, 32 bits each, in order.
-__m256i weigh(Wide pixels, __m256i weights) {
-  return _mm256_hadd_epi32(_mm256_madd_epi16(pixels.low, weights), _mm256_madd_epi16(pixels.high, weights));
+Parts add(const Parts& a, const Parts& b) {
+  return {_mm256_add_epi16(a.blue_red, b.blue_red), _mm256_add_epi16(a.green, b.green)};
+}
+// Neighbours of 16 pixels; no 16-bit number of four pixels overflows into the next. The halves of 128 bits stay apart:
+// pairs 0 1 4 5 | 2 3 6 7.
+Parts add_neighbours(const Parts& a, const Parts& b) {
+  return {_mm256_hadd_epi32(a.blue_red, b.blue_red), _mm256_hadd_epi32(a.green, b.green)};
 }
 
+// What lies above green is never looked at: its weight is zero.
+struct Weights {
+  Weights(int blue, int green, int red)
+      : blue_red(_mm256_set1_epi32(red * 65536 + (blue & 0xffff))), green(_mm256_set1_epi32(green & 0xffff)) {}
+  __m256i blue_red, green;
+};
+
+// Eight weighted sums, 32 bits each, rounded.
 template <int shift>
-__m256i round(__m256i sums, __m256i bias) {
+__m256i weigh(const Parts& pixels, const Weights& weights, __m256i bias) {
+  const __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(pixels.blue_red, weights.blue_red),
+                                        _mm256_madd_epi16(pixels.green, weights.green));
   return _mm256_srai_epi32(_mm256_add_epi32(sums, bias), shift);
 }
 
@@ -50,42 +57,42 @@ __m256i chroma_bias() {
 }
 
 template <int shift>
-__m256i component(const Wide (&p)[4], __m256i weights, __m256i bias) {
-  return pack(round<shift>(weigh(p[0], weights), bias), round<shift>(weigh(p[1], weights), bias),
-              round<shift>(weigh(p[2], weights), bias), round<shift>(weigh(p[3], weights), bias));
+__m256i component(const Parts (&p)[4], const Weights& weights, __m256i bias) {
+  return pack(weigh<shift>(p[0], weights, bias), weigh<shift>(p[1], weights, bias), weigh<shift>(p[2], weights, bias),
+              weigh<shift>(p[3], weights, bias));
 }
 
-void load_32(const uint8_t* pixels, Wide (&wide)[4]) {
-  for (int i = 0; i < 4; ++i) wide[i] = widen(load(pixels + 32 * i));
+void load_32(const uint8_t* pixels, Parts (&parts)[4]) {
+  for (int i = 0; i < 4; ++i) parts[i] = take_apart(load(pixels + 32 * i));
 }
 
-// Sums of two rows to 16 bytes of chroma: neighbours are added, then rounded.
-__m128i chroma_of(const Wide (&sums)[4], __m256i weights) {
+// Two times eight sums of four pixels, as add_neighbours leaves them, to 16 bytes of chroma.
+void store_chroma(const Parts& first, const Parts& second, const Weights& weights, uint8_t* to) {
   constexpr int shift = bits + 2;
-  // hadd leaves the halves of 128 bits apart: pairs 0 1 4 5 | 2 3 6 7 of two vectors.
-  const __m256i first =
-      round<shift>(_mm256_hadd_epi32(weigh(sums[0], weights), weigh(sums[1], weights)), chroma_bias<shift>());
-  const __m256i second =
-      round<shift>(_mm256_hadd_epi32(weigh(sums[2], weights), weigh(sums[3], weights)), chroma_bias<shift>());
-  const __m256i a = _mm256_permute4x64_epi64(first, 0xd8), b = _mm256_permute4x64_epi64(second, 0xd8);
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8);
-  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  const __m256i a = weigh<shift>(first, weights, chroma_bias<shift>()),
+                b = weigh<shift>(second, weights, chroma_bias<shift>());
+  const __m256i words = _mm256_packus_epi32(a, b);  // 0 1 4 5, 8 9 12 13 | 2 3 6 7, 10 11 14 15
+  const __m256i bytes = _mm256_packus_epi16(words, words);
+  const __m256i in_order = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(bytes, 0xd8),
+                                               _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0,
+                                                                1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(in_order));
 }
 
 void convert_420(const uint8_t* upper, const uint8_t* lower, size_t count, uint8_t* luma_upper, uint8_t* luma_lower,
                  uint8_t* u, uint8_t* v) {
-  const __m256i for_y = coefficients(y_blue, y_green, y_red), for_u = coefficients(u_blue, u_green, u_red),
-                for_v = coefficients(v_blue, v_green, v_red);
+  const Weights for_y(y_blue, y_green, y_red), for_u(u_blue, u_green, u_red), for_v(v_blue, v_green, v_red);
   size_t x = 0;
   for (; x + 32 <= count; x += 32) {
-    Wide above[4], below[4], sums[4];
+    Parts above[4], below[4];
     load_32(upper + 4 * x, above);
     load_32(lower + 4 * x, below);
     store(luma_upper + x, component<bits>(above, for_y, luma_bias()));
     store(luma_lower + x, component<bits>(below, for_y, luma_bias()));
-    for (int i = 0; i < 4; ++i) sums[i] = add(above[i], below[i]);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(u + x / 2), chroma_of(sums, for_u));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(v + x / 2), chroma_of(sums, for_v));
+    const Parts first = add_neighbours(add(above[0], below[0]), add(above[1], below[1]));
+    const Parts second = add_neighbours(add(above[2], below[2]), add(above[3], below[3]));
+    store_chroma(first, second, for_u, u + x / 2);
+    store_chroma(first, second, for_v, v + x / 2);
   }
   if (x < count)
     plain_rows.convert_420(upper + 4 * x, lower + 4 * x, count - x, luma_upper + x, luma_lower + x, u + x / 2,
@@ -93,15 +100,14 @@ void convert_420(const uint8_t* upper, const uint8_t* lower, size_t count, uint8
 }
 
 void convert_444(const uint8_t* pixels, size_t count, uint8_t* luma, uint8_t* u, uint8_t* v) {
-  const __m256i for_y = coefficients(y_blue, y_green, y_red), for_u = coefficients(u_blue, u_green, u_red),
-                for_v = coefficients(v_blue, v_green, v_red);
+  const Weights for_y(y_blue, y_green, y_red), for_u(u_blue, u_green, u_red), for_v(v_blue, v_green, v_red);
   size_t x = 0;
   for (; x + 32 <= count; x += 32) {
-    Wide wide[4];
-    load_32(pixels + 4 * x, wide);
-    store(luma + x, component<bits>(wide, for_y, luma_bias()));
-    store(u + x, component<bits>(wide, for_u, chroma_bias<bits>()));
-    store(v + x, component<bits>(wide, for_v, chroma_bias<bits>()));
+    Parts parts[4];
+    load_32(pixels + 4 * x, parts);
+    store(luma + x, component<bits>(parts, for_y, luma_bias()));
+    store(u + x, component<bits>(parts, for_u, chroma_bias<bits>()));
+    store(v + x, component<bits>(parts, for_v, chroma_bias<bits>()));
   }
   if (x < count) plain_rows.convert_444(pixels + 4 * x, count - x, luma + x, u + x, v + x);
 }

@@ -24,7 +24,7 @@ struct Kind {
 
 // Neither listens on TCP. Xvnc's own protocol is left without a port; its socket lies in the session's private folder.
 std::vector<Kind> kinds(const ServeOptions& options, const std::string& folder) {
-  const std::string size = std::to_string(options.size.width) + "x" + std::to_string(options.size.height);
+  const std::string size = to_text(options.size);
   std::vector<std::string> vnc = {"-geometry",
                                   size,
                                   "-depth",

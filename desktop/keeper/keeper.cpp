@@ -19,10 +19,10 @@
 #include "desktop/keeper/child.h"
 #include "desktop/keeper/desktops.h"
 #include "desktop/keeper/display.h"
-#include "desktop/keeper/listening.h"
 #include "desktop/keeper/render.h"
 #include "desktop/keeper/sound_server.h"
 #include "desktop/keeper/worker.h"
+#include "desktop/listening.h"
 #include "desktop/registry.h"
 
 namespace desktop {
@@ -43,8 +43,9 @@ class Keeper {
   base::Status start_program();
   base::Status watch();
   base::Result<bool> reap();  // whether the session goes on
-  base::Result<bool> hear_worker();
+  base::Status hear_worker();
   base::Status handle(const std::string& line);
+  void set_keymap(const std::string& name);
   void say_ready();
 
   const ServeOptions& options_;
@@ -57,6 +58,7 @@ class Keeper {
   base::Fd rdp_port_, rdp_socket_, control_, web_port_, worker_end_, signals_;
   std::string heard_;
   pid_t worker_ = 0, program_ = 0;
+  Clock::time_point program_started_{};
   int falls_ = 0;
   bool ready_ = false;
 };
@@ -104,7 +106,7 @@ base::Status Keeper::make_everything() {
   entry_.display = display_.number;
   entry_.source = display_.description;
   entry_.program = options_.program;
-  entry_.size = std::to_string(options_.size.width) + "x" + std::to_string(options_.size.height);
+  entry_.size = to_text(options_.size);
   entry_.render = render_.description;
   entry_.sound = options_.no_sound ? "none (not wanted)" : sound_.description;
   entry_.certificate = task_.certificate.fingerprint;
@@ -145,6 +147,7 @@ base::Status Keeper::start_program() {
   program.environment["XDG_SESSION_TYPE"] = "x11";
   program.log = place_->path() + "/program.log";
   program_ = TRY(spawn(program));
+  program_started_ = Clock::now();
   return base::Done{};
 }
 
@@ -160,31 +163,33 @@ void Keeper::say_ready() {
                 entry_.user.c_str(), entry_.password.c_str(), entry_.certificate.c_str());
     if (entry_.rdp_port)
       std::printf(
-          "  xfreerdp /v:127.0.0.1:%d /u:%s /p:%s /cert:fingerprint:sha256:%s /gfx:AVC444 /dynamic-resolution "
-          "+clipboard /sound\n",
-          entry_.rdp_port, entry_.user.c_str(), entry_.password.c_str(), entry_.certificate.c_str());
+          "  xfreerdp /v:127.0.0.1:%d /u:%s /cert:fingerprint:sha256:%s /gfx:AVC444 /dynamic-resolution +clipboard "
+          "/sound\n",
+          entry_.rdp_port, entry_.user.c_str(), entry_.certificate.c_str());  // it asks for the password
   }
   std::fflush(stdout);
+}
+
+// "ch(fr)": a layout and its variant. The worker may have fallen to its client: only names of layouts pass.
+void Keeper::set_keymap(const std::string& name) {
+  const size_t bracket = std::min(name.find('('), name.size());
+  const std::string layout = name.substr(0, bracket), variant = name.substr(bracket);
+  if (layout.find_first_not_of("abcdefghijklmnopqrstuvwxyz") != layout.npos || layout.empty()) return;
+  if (variant.find_first_not_of("()abcdefghijklmnopqrstuvwxyz-") != variant.npos) return;
+  ChildOptions setter;
+  setter.command = {"setxkbmap", "-rules", "evdev", "-model", "pc105", "-layout", layout};
+  if (variant.size() > 2)
+    setter.command.insert(setter.command.end(), {"-variant", variant.substr(1, variant.size() - 2)});
+  setter.environment = {{"DISPLAY", display_.number}, {"XAUTHORITY", display_.authority}};
+  auto set = ask_program(setter, std::chrono::seconds(3));
+  if (!set) base::log(base::Level::warn, "keymap", {{"name", name}, {"why", set.error()}});
 }
 
 base::Status Keeper::handle(const std::string& line) {
   const std::string word = line.substr(0, line.find(' ')), rest = line.substr(std::min(line.size(), word.size() + 1));
   if (word == "failed") return base::Error{rest};
   if (word == "encode") entry_.encode = rest;
-  if (word == "keymap") {
-    // "ch(fr)": a layout and its variant. The worker may have fallen to its client: only names of layouts pass.
-    const size_t bracket = std::min(rest.find('('), rest.size());
-    const std::string layout = rest.substr(0, bracket), variant = rest.substr(bracket, rest.size() - bracket);
-    if (layout.find_first_not_of("abcdefghijklmnopqrstuvwxyz") != layout.npos || layout.empty()) return base::Done{};
-    if (variant.find_first_not_of("()abcdefghijklmnopqrstuvwxyz-") != variant.npos) return base::Done{};
-    ChildOptions setter;
-    setter.command = {"setxkbmap", "-rules", "evdev", "-model", "pc105", "-layout", layout};
-    if (variant.size() > 2)
-      setter.command.insert(setter.command.end(), {"-variant", variant.substr(1, variant.size() - 2)});
-    setter.environment = {{"DISPLAY", display_.number}, {"XAUTHORITY", display_.authority}};
-    auto set = ask_program(setter, std::chrono::seconds(3));
-    if (!set) base::log(base::Level::warn, "keymap", {{"name", rest}, {"why", set.error()}});
-  }
+  if (word == "keymap") set_keymap(rest);
   if (word == "ready" && !ready_) {
     ready_ = true;
     TRY(start_program());
@@ -194,17 +199,17 @@ base::Status Keeper::handle(const std::string& line) {
   return base::Done{};
 }
 
-base::Result<bool> Keeper::hear_worker() {
+base::Status Keeper::hear_worker() {
   char bytes[1024];
   const ssize_t got = recv(worker_end_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
   if (got <= 0) {
     if (got == 0 || errno != EAGAIN) worker_end_.close();  // its end is told by wait()
-    return true;
+    return base::Done{};
   }
   heard_.append(bytes, static_cast<size_t>(got));
   for (size_t end; (end = heard_.find('\n')) != heard_.npos; heard_.erase(0, end + 1))
     TRY(handle(heard_.substr(0, end)));
-  return true;
+  return base::Done{};
 }
 
 std::string how(int status) {
@@ -231,7 +236,7 @@ base::Result<bool> Keeper::reap() {
     } else if (gone == display_.server) {
       return base::Error{"the session's X server ended (" + how(status) + ")"};
     } else if (gone == program_) {
-      const bool at_once = std::time(nullptr) - entry_.started < 5;
+      const bool at_once = Clock::now() - program_started_ < std::chrono::seconds(5);
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !at_once) return false;
       const std::string words = last_words(place_->path() + "/program.log");
       return base::Error{"the program ended" + std::string(at_once ? " at once" : "") + " (" + how(status) + ")" +
@@ -246,7 +251,7 @@ base::Status Keeper::watch() {
     pollfd ready[] = {
         {signals_.get(), POLLIN, 0}, {worker_end_.get(), POLLIN, 0}, {options_.until_end_of_input ? 0 : -1, POLLIN, 0}};
     poll(ready, 3, 1000);
-    if (ready[1].revents && !TRY(hear_worker())) return base::Done{};
+    if (ready[1].revents) TRY(hear_worker());
     signalfd_siginfo signal_info;
     while (read(signals_.get(), &signal_info, sizeof signal_info) == sizeof signal_info)
       if (signal_info.ssi_signo != SIGCHLD) return base::Done{};

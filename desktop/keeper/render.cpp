@@ -52,9 +52,10 @@ base::Result<std::string> try_way(const Way& way, const Display& display) {
   if (!way.possible()) return base::Error{way.impossible};
   ChildOptions probe;
   probe.command = way.prefix;
-  probe.command.insert(probe.command.end(), {"/proc/self/exe", "--probe-render"});
   std::error_code error;
-  probe.command[way.prefix.size()] = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  // By its path: to vglrun /proc/self/exe is vglrun.
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  probe.command.insert(probe.command.end(), {self, "--probe-render"});
   probe.environment = way.environment;
   probe.environment["DISPLAY"] = display.number;
   if (!display.authority.empty()) probe.environment["XAUTHORITY"] = display.authority;

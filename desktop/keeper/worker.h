@@ -17,7 +17,8 @@ struct WorkerTask {
   Credential credential;
   rdp::Certificate certificate;
   int rdp_port = -1, rdp_socket = -1, control = -1, web_port = -1, sound = -1;  // descriptors; shared with the keeper
-  int keeper = -1;  // a socket: lines "ready TEXT", "failed WHY", "keymap NAME" go out; its end ends the worker
+  // A socket: lines "encode WHICH", "ready", "failed WHY", "keymap NAME" go out; its end ends the worker.
+  int keeper = -1;
 };
 
 // What the exit codes say to the keeper; every other end is a fall.

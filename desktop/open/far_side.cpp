@@ -3,27 +3,20 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "desktop/open/tunnel.h"
 #include "desktop/registry.h"
-
-extern "C" {
-#include <sys/pidfd.h>  // glibc 2.36 forgets to say that it is C
-}
-
-extern char** environ;
+#include "reach/child.h"
 
 namespace desktop {
 
@@ -47,17 +40,10 @@ class Keeper {
     base::Fd its_input(in[0]), its_output(out[1]);
     input_ = base::Fd(in[1]);
     output_ = base::Fd(out[0]);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, its_input.get(), 0);
-    posix_spawn_file_actions_adddup2(&actions, its_output.get(), 1);
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    const int error = posix_spawn(&process_, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) return base::Error{std::string("the session cannot be started: ") + std::strerror(error)};
-    exit_ = base::Fd(pidfd_open(process_, 0));
+    auto child = reach::Child::start(words, {its_input.get(), its_output.get()});
+    if (!child) return base::Error{"the session cannot be started: " + child.error()};
+    child_.emplace(std::move(child.value()));
+    exit_ = child_->descriptor();
     return base::Done{};
   }
 
@@ -76,35 +62,25 @@ class Keeper {
     return line.substr(0, line.find('\n'));
   }
 
-  bool started() const { return process_ > 0; }
-  int exit() const { return exit_.get(); }  // readable when it has ended
+  bool started() const { return child_.has_value(); }
+  int exit() const { return exit_; }  // readable when it has ended
 
  private:
+  // It takes down all that it started, which may take a while; what the child's destructor does is the last resort.
   void end() {
-    if (process_ <= 0) return;
     input_.close();
-    for (int signal : {0, SIGTERM, SIGKILL}) {
-      if (signal) kill(process_, signal);
-      pollfd gone{exit_.get(), POLLIN, 0};
-      if (poll(&gone, 1, end_ms) > 0) break;
+    for (int signal : {0, SIGTERM}) {
+      if (!child_ || child_->ended()) return;
+      if (signal) kill(child_->pid(), signal);
+      pollfd gone{child_->descriptor(), POLLIN, 0};
+      poll(&gone, 1, end_ms);
     }
-    waitpid(process_, nullptr, 0);
   }
 
-  pid_t process_ = -1;
-  base::Fd input_, output_, exit_;
+  std::optional<reach::Child> child_;
+  std::atomic<int> exit_{-1};  // waited for by another thread
+  base::Fd input_, output_;
 };
-
-base::Result<base::Fd> connect_unix(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return base::Error{"the session has no such socket"};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  base::Fd made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (connect(made.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return base::Error{"the session does not answer"};
-  return made;
-}
 
 base::Result<base::Fd> connect_port(int port) {
   sockaddr_in address{};
@@ -131,7 +107,7 @@ class FarSide {
   }
 
   base::Result<base::Fd> open(const std::string& way) {
-    if (way == "rdp") return connect_unix(entry_.rdp_socket);
+    if (way == "rdp") return registry::connect_to(entry_.rdp_socket);
     return way == "web" ? connect_port(entry_.web_port) : base::Error{"there is no such way"};
   }
 
@@ -140,7 +116,7 @@ class FarSide {
  private:
   std::string start(const Json& asked) {
     if (keeper_.started()) return as_error("a session was started already");
-    std::vector<std::string> words = {"outboard", "desktop", "serve", "--json", "--until-eof", "--no-port"};
+    std::vector<std::string> words = {"/proc/self/exe", "desktop", "serve", "--json", "--until-eof", "--no-port"};
     for (const char* option : {"program", "size"}) {
       auto found = asked.find(option);
       if (found == asked.end()) continue;

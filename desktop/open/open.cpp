@@ -1,6 +1,5 @@
 #include "desktop/open/open.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "client/service.h"
+#include "desktop/listening.h"
 #include "desktop/open/far_side.h"
 #include "desktop/open/tunnel.h"
 #include "desktop/open/viewer.h"
@@ -58,19 +58,6 @@ base::Result<links::Link> open_here(pid_t& process) {
     _exit(offer_session(links::Link(std::move(far))));
   }
   return links::Link(std::move(near));
-}
-
-base::Result<base::Fd> listen_here(int& port) {
-  base::Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener.get(), 16) != 0 ||
-      getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return base::Error{std::string("no port for the viewer: ") + std::strerror(errno)};
-  port = ntohs(address.sin_port);
-  return listener;
 }
 
 // A program with an input of its own, in a group of its own: Ctrl-C comes to us, and we end it.
@@ -186,7 +173,8 @@ base::Status open(const OpenOptions& options) {
   const Surroundings here = Surroundings::here();
   const Viewer viewer = TRY(choose_viewer(options.client, here));
   int port = 0;
-  base::Fd listener = TRY(listen_here(port));
+  base::Fd listener = TRY(listen_on_loopback(port));
+  fcntl(listener.get(), F_SETFL, O_NONBLOCK);  // who came may have left before it is accepted
   std::signal(SIGPIPE, SIG_IGN);
   FarProcess far;
   links::Link link =

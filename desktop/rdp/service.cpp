@@ -67,7 +67,7 @@ void RdpService::run() {
 
 void RdpService::admit(base::Fd socket) {
   sweep();
-  if (shared_.session.credentials().locked_until()) {
+  if (shared_.session.credentials().locked()) {
     base::log(base::Level::warn, "turned-away", {{"why", "too many wrong passwords; try again in a moment"}});
     return;
   }

@@ -185,35 +185,46 @@ void RdpViewer::open_channels() {
   sound_ = std::move(sound);
 }
 
+bool RdpViewer::open_graphics() {
+  auto ready = [this](const GraphicsCapabilities& chosen) {
+    std::lock_guard lock(mutex_);
+    capabilities_ = chosen;
+    graphics_ready_ = true;
+    SetEvent(news_);
+  };
+  auto acknowledged = [this](UINT32 frame, UINT32 queue_depth) {
+    std::lock_guard lock(mutex_);
+    if (!stream_) return;
+    if (queue_depth == SUSPEND_FRAME_ACKNOWLEDGEMENT) stream_->acknowledge_no_more();
+    stream_->acknowledge(frame);
+  };
+  graphics_ = std::make_unique<Graphics>(peer_->context, channels_, Graphics::Callbacks{ready, acknowledged});
+  return graphics_->open();
+}
+
+// A client without it keeps the size that it came with.
+void RdpViewer::open_display_control() {
+  display_control_.reset(disp_server_context_new(channels_));
+  if (!display_control_) return;
+  display_control_->custom = this;
+  display_control_->rdpcontext = peer_->context;
+  display_control_->MaxNumMonitors = 1;
+  display_control_->MaxMonitorAreaFactorA = most_extent;
+  display_control_->MaxMonitorAreaFactorB = most_extent;
+  display_control_->DispMonitorLayout = on_layout;
+  if (display_control_->Open(display_control_.get()) != CHANNEL_RC_OK) display_control_.reset();
+  if (display_control_) display_control_->DisplayControlCaps(display_control_.get());
+}
+
+// Called until the client has said what it takes.
 bool RdpViewer::begin_graphics() {
   if (WTSVirtualChannelManagerGetDrdynvcState(channels_) != DRDYNVC_STATE_READY) {
     if (Clock::now() - activated_at_ < 5s) return true;
     return begin_bitmaps();
   }
   if (!graphics_) {
-    auto ready = [this](const GraphicsCapabilities& chosen) {
-      std::lock_guard lock(mutex_);
-      capabilities_ = chosen;
-      graphics_ready_ = true;
-      SetEvent(news_);
-    };
-    auto acknowledged = [this](UINT32 frame, UINT32 queue_depth) {
-      std::lock_guard lock(mutex_);
-      if (!stream_) return;
-      if (queue_depth == SUSPEND_FRAME_ACKNOWLEDGEMENT) stream_->acknowledge_no_more();
-      stream_->acknowledge(frame);
-    };
-    graphics_ = std::make_unique<Graphics>(peer_->context, channels_, Graphics::Callbacks{ready, acknowledged});
-    if (!graphics_->open()) return begin_bitmaps();
-    display_control_.reset(disp_server_context_new(channels_));
-    display_control_->custom = this;
-    display_control_->rdpcontext = peer_->context;
-    display_control_->MaxNumMonitors = 1;
-    display_control_->MaxMonitorAreaFactorA = most_extent;
-    display_control_->MaxMonitorAreaFactorB = most_extent;
-    display_control_->DispMonitorLayout = on_layout;
-    if (display_control_->Open(display_control_.get()) != CHANNEL_RC_OK) display_control_.reset();
-    if (display_control_) display_control_->DisplayControlCaps(display_control_.get());
+    if (!open_graphics()) return begin_bitmaps();
+    open_display_control();
   }
   GraphicsCapabilities chosen;
   {

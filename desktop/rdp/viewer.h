@@ -53,6 +53,8 @@ class RdpViewer : public Viewer {
   bool tend();
   void open_channels();
   bool begin_graphics();
+  bool open_graphics();
+  void open_display_control();
   bool begin_bitmaps();
   void begin_stream(PictureSink& sink, Codec codec);
   bool negotiate_size(Size size);

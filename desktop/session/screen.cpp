@@ -60,10 +60,10 @@ void Screen::forget(Watcher& watcher) {
   watcher.unseen.add_all(source_.size());
 }
 
-Cursor Screen::cursor(Watcher& watcher) {
+std::optional<Cursor> Screen::new_cursor(Watcher& watcher) {
   {
     std::lock_guard lock(state_mutex_);
-    watcher.cursor = false;
+    if (!std::exchange(watcher.cursor, false)) return std::nullopt;
   }
   return source_.cursor();
 }

@@ -127,10 +127,9 @@ Json json_of(uint64_t id, const ViewerStatistics& viewer) {
 }  // namespace
 
 std::string Session::status_json() const {
-  const Size size = parts_.source->size();
   Json json{{"render", parts_.render},
             {"source", parts_.source->name()},
-            {"size", std::to_string(size.width) + "x" + std::to_string(size.height)},
+            {"size", to_text(parts_.source->size())},
             {"sound", parts_.audio ? parts_.audio->name() : "none"},
             {"clipboard", parts_.clipboard != nullptr},
             {"wrong_passwords", credentials_.wrong()},

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "base/log.h"
-#include "desktop/encode/colour.h"
 #include "desktop/session.h"
+#include "desktop/session/coder.h"
 #include "desktop/session/flow.h"
 
 namespace desktop {
@@ -25,108 +25,6 @@ const char* name_of(Codec codec) {
 namespace {
 
 constexpr int refining_step = 6;
-
-using Milliseconds = std::chrono::duration<double, std::milli>;
-
-// Codes what changed; remembers what a viewer has not got in full colour.
-class Coder {
- public:
-  Coder(Session& session, const StreamOptions& options) : session_(session), options_(options), codec_(options.codec) {}
-
-  Codec codec() const { return codec_; }
-  const char* encoder_name() const { return encoder_ ? encoder_->name() : "none"; }
-  // For this size, from nothing. An error: there is no encoder, and no way without one.
-  base::Status open(Size size);
-  void convert(const Frame& frame, const Damage& damage);
-  // Codes into `picture`. `all_colour`: both views, whatever it costs.
-  base::Status encode(Picture& picture, int quality, bool key, bool all_colour);
-  const Damage& owed_colour() const { return owed_colour_; }
-  double encode_ms() const { return encode_ms_; }
-
- private:
-  // Half of a frame's time: the rest is for the way, and for a client on the same machine.
-  bool affords_both() const { return both_ms_ < 500.0 / options_.frames_per_second; }
-  base::Status encode_view(PlaneBuffer& planes, bool key, std::vector<uint8_t>& bytes, bool& is_key);
-
-  Session& session_;
-  const StreamOptions options_;
-  Codec codec_;
-  Size size_;
-  std::unique_ptr<Encoder> encoder_;
-  PlaneBuffer main_, auxiliary_;
-  std::vector<uint8_t> main_bytes_, auxiliary_bytes_;
-  Damage owed_colour_;
-  double encode_ms_ = 0, both_ms_ = 0, convert_ms_ = 0;
-};
-
-base::Status Coder::open(Size size) {
-  size_ = size;
-  encoder_.reset();
-  owed_colour_.clear();
-  if (codec_ == Codec::bitmap) return base::Done{};
-  EncoderSettings settings;
-  settings.size = coded_size(size);
-  settings.frames_per_second = options_.frames_per_second;
-  settings.quality = options_.quality;
-  settings.references = codec_ == Codec::avc444 ? 2 : 1;
-  auto opened = session_.open_encoder(settings);
-  if (!opened) {
-    if (!options_.may_fall_back) return base::Error{opened.error()};
-    base::log(base::Level::warn, "stream-without-encoder", {{"why", opened.error()}});
-    codec_ = Codec::bitmap;
-    return base::Done{};
-  }
-  encoder_ = std::move(opened.value());
-  main_.reshape(size, encoder_->layout());
-  if (codec_ == Codec::avc444) auxiliary_.reshape(size, encoder_->layout());
-  return base::Done{};
-}
-
-void Coder::convert(const Frame& frame, const Damage& damage) {
-  const auto begin = Clock::now();
-  for (const Rectangle& each : damage.rectangles()) {
-    if (codec_ == Codec::avc444)
-      convert_444v2(frame, each, main_, auxiliary_);
-    else
-      convert_420(frame, each, main_);
-  }
-  convert_ms_ = Milliseconds(Clock::now() - begin).count();
-}
-
-base::Status Coder::encode_view(PlaneBuffer& planes, bool key, std::vector<uint8_t>& bytes, bool& is_key) {
-  Encoded made = TRY(encoder_->encode(planes.planes(), key));
-  bytes.assign(made.bytes.begin(), made.bytes.end());
-  is_key = made.key;
-  return base::Done{};
-}
-
-// Two views of one picture go through one encoder, as the client has one decoder for both (MS-RDPEGFX 3.3.8.3.2). The
-// second may follow later: until then the client shows the colour of the first, at half its resolution.
-base::Status Coder::encode(Picture& picture, int quality, bool key, bool all_colour) {
-  const auto begin = Clock::now();
-  bool unused = false;
-  encoder_->set_quality(quality);
-  TRY(encode_view(main_, key, main_bytes_, picture.key));
-  picture.main = main_bytes_;
-  picture.quality = quality;
-  const double main_ms = Milliseconds(Clock::now() - begin).count();
-  encode_ms_ = encode_ms_ * 0.9 + main_ms * 0.1;
-  if (codec_ != Codec::avc444) return base::Done{};
-  owed_colour_.add(picture.damage);
-  // A key frame of the first view would be the last thing the second refers to; both begin together.
-  if (!key && !all_colour && !affords_both()) {
-    both_ms_ *= 0.997;  // the next try comes in its time
-    return base::Done{};
-  }
-  TRY(encode_view(auxiliary_, false, auxiliary_bytes_, unused));
-  picture.auxiliary = auxiliary_bytes_;
-  // All of it: FreeRDP's clients put the views together in wrong rows where a part begins below the top.
-  picture.damage.add_all(size_);
-  owed_colour_.clear();
-  const double both = convert_ms_ + Milliseconds(Clock::now() - begin).count();
-  both_ms_ = both_ms_ == 0 ? both : both_ms_ * 0.8 + both * 0.2;
-  return base::Done{};
-}
 
 }  // namespace
 
@@ -241,8 +139,8 @@ int Stream::State::present_quality() {
 }
 
 bool Stream::State::send_cursor() {
-  if (!watcher.cursor) return true;
-  return sink.cursor(session.screen().cursor(watcher));
+  const auto cursor = session.screen().new_cursor(watcher);
+  return !cursor || sink.cursor(*cursor);
 }
 
 bool Stream::State::begin_size(Size now) {

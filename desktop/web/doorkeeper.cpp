@@ -39,7 +39,7 @@ bool Doorkeeper::is_ours(const std::string& host, const std::string& origin) {
 }
 
 Doorkeeper::Answer Doorkeeper::enter(const std::string& token, std::string& cookie) {
-  if (auto until = credentials_.locked_until(); until && *until > Clock::now()) return Answer::later;
+  if (credentials_.locked()) return Answer::later;
   if (token.empty() || token.size() > longest_token || !credentials_.enter(token)) return Answer::wrong;
   values_.push_back(random_text(16));
   if (values_.size() > most_cookies) values_.pop_front();

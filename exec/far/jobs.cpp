@@ -16,6 +16,10 @@ namespace {
 constexpr const char* columns =
     "id, owner, command, client, state, code, why, created, ended, expires, keep, boot, process, process_start";
 
+bool is_gone(const Job& job) {
+  return !job.over() && (job.boot != boot_id() || start_of(job.process) != job.process_start);
+}
+
 std::string select(const char* where) { return std::string("SELECT ") + columns + " FROM jobs WHERE " + where; }
 
 }  // namespace
@@ -86,24 +90,26 @@ base::Status Jobs::remove(const std::string& id) {
 }
 
 base::Status Jobs::look_after() {
-  const int64_t now = std::time(nullptr);
-  for (Job& job : TRY(all(""))) {
-    const bool restarted = job.boot != boot_id();
-    if (!job.over() && (restarted || start_of(job.process) != job.process_start)) {
-      if (!restarted) end_remains(job.id, SIGKILL);
-      if (job.state == "preparing") {
-        TRY(remove(job.id));
-        continue;
-      }
-      job.state = "lost";
-      job.why = restarted ? "the host restarted while it ran" : "its supervisor was killed while it ran";
-      job.ended = now;
-      job.expires = now + static_cast<int64_t>(job.keep);
-      TRY(update(job));
+  for (const Job& job : TRY(all(""))) {
+    if (is_gone(job)) {
+      // Who ended in the meantime has said how before that.
+      if (auto now = find(job.id, ""); now && is_gone(now.value())) TRY(bury(std::move(now.value())));
+    } else if (job.over() && job.expires && job.expires <= std::time(nullptr)) {
+      TRY(remove(job.id));
     }
-    if (job.over() && job.expires && job.expires <= now) TRY(remove(job.id));
   }
   return base::Done{};
+}
+
+base::Status Jobs::bury(Job job) {
+  const bool restarted = job.boot != boot_id();
+  if (!restarted) end_remains(job.id, SIGKILL);
+  if (job.state == "preparing") return remove(job.id);
+  job.state = "lost";
+  job.why = restarted ? "the host restarted while it ran" : "its supervisor was killed while it ran";
+  job.ended = std::time(nullptr);
+  job.expires = job.ended + static_cast<int64_t>(job.keep);
+  return update(job);
 }
 
 std::string new_job_id() {

@@ -45,6 +45,7 @@ class Jobs {
   Jobs(Place place, server::Database database) : place_(std::move(place)), database_(std::move(database)) {}
   base::Result<std::vector<Job>> rows(server::Statement statement);
   base::Status finish(server::Statement& statement);
+  base::Status bury(Job job);  // one that nobody looks after any more
 
   Place place_;
   server::Database database_;

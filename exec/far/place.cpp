@@ -10,8 +10,19 @@
 
 namespace exec {
 
+namespace {
+
+Place usual_place() { return {server::state_folder() + "/exec"}; }
+
+}  // namespace
+
+bool Place::is_there() {
+  std::error_code error;
+  return std::filesystem::exists(usual_place().database(), error);
+}
+
 base::Result<Place> Place::open() {
-  Place place{server::state_folder() + "/exec"};
+  Place place = usual_place();
   std::error_code error;
   std::filesystem::create_directories(server::state_folder(), error);
   for (const std::string& path : {place.folder, place.store(), place.jobs(), place.kernels(), place.environments()}) {

@@ -15,6 +15,8 @@ struct Place {
   std::string environments() const { return folder + "/environments"; }
   std::string database() const { return folder + "/jobs.db"; }
 
+  // Whether anything was ever brought here.
+  static bool is_there();
   // Makes the folders.
   static base::Result<Place> open();
 };

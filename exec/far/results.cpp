@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "exec/glob.h"
 #include "exec/hash_files.h"
@@ -81,11 +82,13 @@ class Search {
 
   // Those without anything in them; the others come with their files.
   void add_folders() {
+    std::set<std::string> names;  // a folder's content comes right behind its name and a slash
+    for (const auto* entries : {&found_.manifest, &folders_})
+      for (const Entry& entry : *entries) names.insert(entry.path);
     for (Entry& folder : folders_) {
-      const std::string below = folder.path + "/";
-      auto inside = [&](const Entry& entry) { return entry.path.starts_with(below); };
-      if (std::ranges::none_of(found_.manifest, inside) && std::ranges::none_of(folders_, inside))
-        found_.manifest.push_back(folder);
+      auto content = names.lower_bound(folder.path + "/");
+      if (content == names.end() || !content->starts_with(folder.path + "/"))
+        found_.manifest.push_back(std::move(folder));
     }
   }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "exec/far/attachment.h"
 #include "exec/far/bundle.h"
 #include "exec/far/finish.h"
@@ -231,7 +232,6 @@ base::Status Session::list_jobs() {
   Json list = Json::array();
   for (const Job& job : TRY(jobs_.all(request_.token))) list.push_back(to_json(job));
   client_.send(Kind::jobs, Json{{"jobs", list}});
-  store_.clean(store_most);
   return base::Done{};
 }
 
@@ -257,7 +257,18 @@ int serve(links::Link stream, const server::ServiceRequest& request) {
     return 1;
   }
   Session(std::move(stream), request, place.value(), std::move(jobs.value())).run();
+  tend();  // a server over pipes has no other time for it
   return 0;
+}
+
+void tend() {
+  if (!Place::is_there()) return;
+  auto place = Place::open();
+  auto jobs = place ? Jobs::open(place.value()) : base::Result<Jobs>(base::Error{place.error()});
+  if (!jobs) return;
+  if (base::Status done = jobs.value().look_after(); !done)
+    base::log(base::Level::warn, "jobs-not-tended", {{"reason", done.error()}});
+  Store(place.value().store()).clean(store_most);
 }
 
 }  // namespace exec

@@ -7,4 +7,8 @@ namespace exec {
 
 int serve(links::Link stream, const server::ServiceRequest& request);
 
+// Forgets jobs that have expired and pieces that nobody used for long; notices jobs that were lost. Nothing where exec
+// was never used.
+void tend();
+
 }  // namespace exec

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "exec/far/clock.h"
 #include "exec/far/finish.h"
 #include "exec/far/jobs.h"
 #include "exec/far/preparation.h"
@@ -32,13 +33,8 @@ namespace exec {
 namespace {
 
 constexpr int64_t kill_after_ms = 5000;  // between SIGTERM and SIGKILL
+constexpr int64_t disk_look_ms = 100;
 constexpr uint64_t no_limit = std::numeric_limits<uint64_t>::max();
-
-int64_t now_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 // Somebody who reads the output.
 struct Reader {
@@ -188,7 +184,7 @@ void Supervisor::limits(uint64_t (&limit)[2]) const {
 }
 
 int Supervisor::patience() const {
-  int64_t next = no_limit >> 1;
+  int64_t next = watched_.waits_for_disk() ? now_ms() + disk_look_ms : no_limit >> 1;
   for (int64_t at : {hold_ends_ms_, grace_ends_ms_, kill_at_ms_})
     if (at) next = std::min(next, at);
   if (next == static_cast<int64_t>(no_limit >> 1)) return -1;

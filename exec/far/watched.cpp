@@ -7,13 +7,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "exec/far/clock.h"
 #include "exec/far/supervision.h"
 
 namespace exec {
 namespace {
 
 constexpr size_t read_size = 256 << 10;
-constexpr char end_of_transmission = 4;  // what a terminal's line discipline takes for the end (termios(3), VEOF)
+constexpr int64_t disk_patience_ms = 3000;  // a program that filled the disk may make room by itself
+constexpr char end_of_transmission = 4;     // what a terminal's line discipline takes for the end (termios(3), VEOF)
 
 }  // namespace
 
@@ -23,7 +25,8 @@ void Watched::adopt(Running running, bool merged) {
 }
 
 void Watched::watch(std::vector<pollfd>& watched, const uint64_t (&limit)[2]) const {
-  const bool out = logs_[merged_].size() < limit[merged_], err = logs_[1].size() < limit[1];
+  const bool out = logs_[merged_].size() < limit[merged_] && !waits_for_disk();
+  const bool err = logs_[1].size() < limit[1] && !waits_for_disk();
   watched.push_back({out ? running_.out.get() : -1, POLLIN, 0});
   watched.push_back({err ? running_.err.get() : -1, POLLIN, 0});
   watched.push_back({input_.empty() ? -1 : running_.input.get(), POLLOUT, 0});
@@ -32,6 +35,7 @@ void Watched::watch(std::vector<pollfd>& watched, const uint64_t (&limit)[2]) co
 base::Status Watched::move(const std::vector<pollfd>& watched) {
   const pollfd* ours = &watched[watched.size() - 3];
   if (ours[2].revents) write_input();
+  TRY(write_unwritten());
   if (ours[0].revents) TRY(read_stream(running_.out, merged_));
   if (ours[1].revents) TRY(read_stream(running_.err, 1));
   return base::Done{};
@@ -45,7 +49,27 @@ base::Status Watched::read_stream(base::Fd& from, int stream) {
     from.close();
     return base::Done{};
   }
-  return logs_[stream].append({bytes, static_cast<size_t>(got)});
+  unwritten_[stream].insert(unwritten_[stream].end(), bytes, bytes + got);
+  return write_unwritten();
+}
+
+base::Status Watched::write_unwritten() {
+  for (int stream : {0, 1}) {
+    if (unwritten_[stream].empty()) continue;
+    base::Status written = logs_[stream].append(unwritten_[stream]);
+    if (!written) {
+      if (!disk_full_since_ms_) disk_full_since_ms_ = now_ms();
+      if (now_ms() - disk_full_since_ms_ >= disk_patience_ms) return written;
+      return base::Done{};
+    }
+    unwritten_[stream].clear();
+  }
+  disk_full_since_ms_ = 0;
+  return base::Done{};
+}
+
+bool Watched::silent() const {
+  return !running_.out.valid() && !running_.err.valid() && unwritten_[0].empty() && unwritten_[1].empty();
 }
 
 void Watched::close_streams() {

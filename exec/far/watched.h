@@ -21,10 +21,12 @@ class Watched {
 
   // What to wait for; `ahead`: of both streams, up to where the program may write.
   void watch(std::vector<pollfd>& watched, const uint64_t (&limit)[2]) const;
-  // Moves what can be moved. An error: the disk is full.
+  // Moves what can be moved. An error: the disk is full and stays so.
   base::Status move(const std::vector<pollfd>& watched);
-  // Both streams have ended.
-  bool silent() const { return !running_.out.valid() && !running_.err.valid(); }
+  // The disk is full, but that may pass: the program is held back, and move() is to be called again soon.
+  bool waits_for_disk() const { return disk_full_since_ms_ != 0; }
+  // Both streams have ended, and are on the disk.
+  bool silent() const;
   void close_streams();
   // What is still in the pipes of a program that is no more.
   void drain();
@@ -42,9 +44,12 @@ class Watched {
 
  private:
   base::Status read_stream(base::Fd& from, int stream);
+  base::Status write_unwritten();
   void write_input();
 
   OutputLog logs_[2];
+  std::vector<std::byte> unwritten_[2];  // what the disk had no room for
+  int64_t disk_full_since_ms_ = 0;
   Running running_;
   bool merged_ = false, terminal_ = false, input_ends_ = false;
   std::vector<std::byte> input_;  // on its way into the program

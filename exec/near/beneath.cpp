@@ -74,6 +74,12 @@ base::Result<base::Fd> Beneath::open_file(const std::string& name, int flags, mo
   return file;
 }
 
+void Beneath::remove(const std::string& name) const {
+  const std::string folder = name.substr(0, name.size() - last_part(name).size());
+  base::Fd at(open_beneath(root_.get(), folder.empty() ? "." : folder, O_PATH | O_DIRECTORY));
+  if (at.valid()) unlinkat(at.get(), last_part(name).c_str(), 0);
+}
+
 void Beneath::unmake() {
   for (auto each = made_.rbegin(); each != made_.rend(); ++each) unlinkat(root_.get(), each->c_str(), AT_REMOVEDIR);
   made_.clear();

@@ -20,6 +20,8 @@ class Beneath {
   // What is there under this name, a link as itself. False: nothing.
   base::Result<bool> look(const std::string& name, struct stat& status) const;
   base::Result<base::Fd> open_file(const std::string& name, int flags, mode_t mode = 0) const;
+  // Removes a file or a link; nothing if it is not there, or not below.
+  void remove(const std::string& name) const;
   // Removes the folders again that folder_of() made and that are empty.
   void unmake();
   int descriptor() const { return root_.get(); }

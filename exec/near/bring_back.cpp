@@ -52,7 +52,7 @@ class Homecoming {
   const BringOptions& options_;
   Beneath folder_;
   Manifest manifest_;
-  std::vector<size_t> coming_;  // entries
+  std::vector<size_t> coming_;  // entries, ascending
   size_t open_entry_ = SIZE_MAX;
   base::Fd open_;
   Brought brought_;
@@ -168,8 +168,7 @@ base::Status Homecoming::give_names() {
     const Entry& entry = manifest_[number];
     base::Fd folder = TRY(folder_.folder_of(entry.path));
     const std::string name = last_part(entry.path), other = last_part(other_name(entry.path));
-    const bool still = std::find(coming_.begin(), coming_.end(), number) != coming_.end();
-    if (!still) {
+    if (!std::ranges::binary_search(coming_, number)) {
       unlinkat(folder.get(), other.c_str(), 0);
       continue;
     }
@@ -184,7 +183,7 @@ base::Status Homecoming::give_names() {
 }
 
 void Homecoming::undo() {
-  for (const Entry& entry : manifest_) unlinkat(folder_.descriptor(), other_name(entry.path).c_str(), 0);
+  for (const Entry& entry : manifest_) folder_.remove(other_name(entry.path));
   folder_.unmake();
 }
 

@@ -21,6 +21,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of other tools than pip, and how those write a list for it, hashes and all.
+struct LockFile {
+  const char *name, *exporting;
+};
+constexpr LockFile other_lock_files[] = {{"uv.lock", "uv export --frozen --no-emit-project -o"},
+                                         {"poetry.lock", "poetry export -f requirements.txt -o"},
+                                         {"pdm.lock", "pdm export -f requirements -o"}};
+
 class Planner {
  public:
   Planner(const Request& request, Refusal& refusal) : request_(request), refusal_(refusal) {}
@@ -164,10 +172,10 @@ base::Status Planner::find_environment() {
     shipped_.push_back(lock);
     return base::Done{};
   }
-  if (fs::exists(beside.parent_path() / "uv.lock"))
-    return refuse(2, "beside " + request_.venv +
-                         " is uv.lock alone; write the list that pip reads: uv export --frozen "
-                         "--no-hashes --no-emit-project -o requirements.txt");
+  for (const auto& [name, exporting] : other_lock_files)
+    if (fs::exists(beside.parent_path() / name))
+      return refuse(2, "beside " + request_.venv + " is " + name +
+                           " alone; write the list that pip reads: " + exporting + " requirements.txt");
   return refuse(2, "beside " + request_.venv + " is no requirements.txt; write one: " + request_.venv +
                        "/bin/python -m pip freeze > requirements.txt");
 }

@@ -41,12 +41,12 @@ base::Result<std::string> send_bundle(Conversation& host, const Plan& plan, cons
       [&](const PiecePlace& place) { return read_part(plan.cargo.sources[place.entry], place.offset, place.size); },
       [&](uint64_t done, uint64_t travelled) { meter.moved(done, travelled); });
   meter.finish();
+  if (!sent && !host.broken()) return base::Error{sent.error()};  // a file here; the host waits for it
   if (sent) host.send(Kind::start);
-  // Where the host ended it, it says why.
-  auto started = host.expect(Kind::started, request.target);
-  if (!started)
-    return base::Error{sent || started.error().find("broke") == std::string::npos ? started.error() : sent.error()};
-  return text_in(started.value().json(), "job");
+  const Message started = TRY(host.expect(Kind::started, request.target));  // where the host ended it, it says why
+  const std::string job = text_in(started.json(), "job");
+  if (!is_job_name(job)) return base::Error{request.target + " gives the job a name that is refused"};
+  return job;
 }
 
 void tell(const std::vector<std::string>& sentences, bool quiet) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int command_seconds = 20;
 constexpr int looking_seconds = 5;
+constexpr const char* job_name = "outboard";
 
 // What a query may hold, and sbatch's option for it.
 constexpr std::pair<const char*, const char*> options[] = {{"gres", "--gres"},       {"mem", "--mem"},
@@ -29,6 +30,16 @@ base::Result<std::string> answer(const Words& words, const std::string& input = 
   return said.out;
 }
 
+// As a field of squeue's lines, which have `|` between them.
+std::string in_one_field(const Words& words) {
+  constexpr size_t longest = 200;
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  for (char& each : text)
+    if (each == '|' || static_cast<unsigned char>(each) < ' ') each = ' ';
+  return text.substr(0, longest);
+}
+
 // The value of KEY=VALUE among words; empty: it is not there.
 std::string value_of(const std::string& text, const std::string& key) {
   std::istringstream words(text);
@@ -45,12 +56,13 @@ bool JobState::over() const {
   return std::ranges::find(ends, state) != ends.end();
 }
 
-base::Result<uint64_t> submit(const links::Address& address, const std::string& script) {
+base::Result<uint64_t> submit(const links::Address& address, const std::string& script, const Words& command) {
   const std::string& query = address.query;
   const bool again = links::in_query(query, "requeue") == "1";
   Words words = {"sbatch",
                  "--parsable",
-                 "--job-name=outboard",
+                 std::string("--job-name=") + job_name,
+                 "--comment=" + in_one_field(command),
                  "--output=/dev/null",
                  "--error=/dev/null",
                  "--ntasks=1",
@@ -82,9 +94,34 @@ base::Result<JobState> look_at_job(uint64_t job, int seconds) {
   return state;
 }
 
-void cancel(uint64_t job) { (void)ask({"scancel", "--quiet", std::to_string(job)}, command_seconds).ok(); }
+base::Status cancel(uint64_t job) {
+  TRY(answer({"scancel", "--quiet", std::to_string(job)}));
+  return base::Done{};
+}
 
 void requeue(uint64_t job) { (void)ask({"scontrol", "requeue", std::to_string(job)}, command_seconds).ok(); }
+
+base::Result<std::vector<OwnJob>> own_jobs() {
+  // squeue(1), --Format: a field's width is what follows its colon.
+  const std::string fields = "JobID:32|,State:24|,Reason:64|,NodeList:256|,SubmitTime:32|,exit_code:16|,Comment:256";
+  std::istringstream lines(TRY(answer(
+      {"squeue", "--me", "--noheader", "--states=all", std::string("--name=") + job_name, "--Format=" + fields})));
+  std::vector<OwnJob> all;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream rest(line);
+    auto next = [&rest] {
+      std::string field;
+      std::getline(rest, field, '|');
+      field.erase(field.find_last_not_of(' ') + 1);
+      return field == "(null)" || field == "N/A" ? "" : field;
+    };
+    OwnJob job{next(), next(), next(), next(), next(), 0, {}};
+    job.exit_code = std::strtoull(next().c_str(), nullptr, 10);
+    job.command = next();
+    all.push_back(std::move(job));
+  }
+  return all;
+}
 
 base::Result<std::string> look_at_partition(const std::string& partition) {
   Words words = {"sinfo", "--noheader", "--format=%R|%A|%D|%G"};  // sinfo(1): name, allocated/idle, all, gres

@@ -66,21 +66,35 @@ class Waiting {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program, bool keep) {
+base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program, const Words& command,
+                                                 bool keep) {
+  std::unique_ptr<Place> place(new Place(address, command, new_name()));
   const std::string given = links::in_query(address.query, "job");
-  const std::string name = new_name();
-  const uint64_t job =
-      given.empty() ? TRY(submit(address, job_script(name))) : std::strtoull(given.c_str(), nullptr, 10);
-  std::unique_ptr<Place> place(new Place(address, job, given.empty(), name));
+  if (given.empty())
+    TRY(place->submit_job());
+  else
+    place->job_ = std::strtoull(given.c_str(), nullptr, 10);
   TRY(place->await_start(program, 0));
   if (keep) TRY(place->start_keeper(program));
   return place;
 }
 
+// A keeper that ends well has given the lease back, and the job's script ends by itself: Slurm shall call that done.
+bool Place::give_back() {
+  pulse_.close();
+  if (!keeper_) return false;
+  if (!reason_.empty()) return keeper_->child().end(), false;
+  return keeper_->finish() == 0 && !heterogeneous_;
+}
+
 Place::~Place() {
-  pulse_.close();  // the lease ends with it
-  if (keeper_) keeper_->child().end();
-  if (ours_) cancel(job_);
+  if (!give_back() && ours_) (void)cancel(job_).ok();  // it ends with its lease, too
+}
+
+base::Status Place::submit_job() {
+  job_ = TRY(submit(address_, job_script(name_), command_));
+  ours_ = true;
+  return base::Done{};
 }
 
 base::Status Place::await_start(Program& program, uint64_t restarts_before) {
@@ -93,6 +107,7 @@ base::Status Place::await_start(Program& program, uint64_t restarts_before) {
       heterogeneous_ = now.heterogeneous;
       return base::Done{};
     }
+    if (now.over() && !ours_) return base::Error{"job " + number(job_) + " is over (" + now.state + ")"};
     if (now.over())
       return base::Error{"job " + number(job_) + " ended before it could be used (" + now.state + ", exit code " +
                          now.exit_code + "); is outboard installed on the cluster's nodes?"};
@@ -148,7 +163,7 @@ base::Status Place::take_again(Program& program) {
   for (const auto patience = Clock::now() + slurm_may_see;; poll(nullptr, 0, 500)) {
     auto now = look_at_job(job_);
     if (now && now.value().over() && ours_) {  // its script has ended with the lease; a later job is a later generation
-      job_ = TRY(submit(address_, job_script(name_)));
+      TRY(submit_job());
       wanted = 0;
       break;
     }

@@ -30,11 +30,13 @@ class Place final : public Allocation {
   // Submits a job, or takes the one that the address names, and waits until it runs; standard error says what it waits
   // for. `program`: for whom; when it leaves, the job is cancelled.
   // `keep`: servers will be started there by us; otherwise somebody in the job takes the place again by its number.
-  static base::Result<std::unique_ptr<Place>> take(const links::Address& address, Program& program, bool keep = true);
+  // `command`: what it is for, which Slurm's lists show.
+  static base::Result<std::unique_ptr<Place>> take(const links::Address& address, Program& program,
+                                                   const Words& command = {}, bool keep = true);
   // After the node has failed: waits until no server can run under the old lease, and until Slurm has started the job
   // again.
   base::Status take_again(Program& program);
-  // Cancels the job, if it is ours.
+  // Ends the job, if it is ours.
   ~Place() override;
 
   Words server_words() const override;
@@ -49,12 +51,14 @@ class Place final : public Allocation {
   const std::string& name() const { return name_; }
 
  private:
-  Place(const links::Address& address, uint64_t job, bool ours, std::string name)
-      : address_(address), job_(job), ours_(ours), name_(std::move(name)) {}
+  Place(const links::Address& address, const Words& command, std::string name)
+      : address_(address), command_(command), name_(std::move(name)) {}
+  base::Status submit_job();
   base::Status await_start(Program& program, uint64_t restarts_before);
   base::Status start_keeper(Program& program);
   Words step_words(const std::string& arguments) const;
   std::string lease_file() const;
+  bool give_back();
   bool hear();
   void send_back();
   // Looks now and then whether Slurm has given the node up, whose agent may have died beside a server that lives.
@@ -62,8 +66,9 @@ class Place final : public Allocation {
   std::string explain_silence(bool broke) const;
 
   const links::Address address_;
-  uint64_t job_;
-  const bool ours_;
+  const Words command_;
+  uint64_t job_ = 0;
+  bool ours_ = false;
   const std::string name_;  // of its lease's files: nobody else's on a node, whatever the clusters that it is in
   uint64_t restarts_ = 0;
   bool heterogeneous_ = false;

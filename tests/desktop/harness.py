@@ -2,6 +2,7 @@
 import atexit, json, os, re, select, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 KEEPER, PATTERN, PROBE = (sys.argv + [""] * 3)[1:4]
+RESIZER = os.path.join(os.path.dirname(PROBE), "desktop_resizer")
 SCRATCH = tempfile.mkdtemp(prefix="outboard-desktop-test-")
 RUNTIME = os.path.join(SCRATCH, "runtime")
 os.mkdir(RUNTIME, 0o700)
@@ -77,6 +78,11 @@ def probe(environment, *arguments, timeout=60):
     done = subprocess.run([PROBE, *map(str, arguments)], env={**ENVIRONMENT, **environment}, capture_output=True, text=True,
                           timeout=timeout)
     return done.returncode, done.stdout.strip() or done.stderr.strip()
+
+
+def log_of(name):
+    with open(os.path.join(SCRATCH, name + ".log"), errors="replace") as file:
+        return file.read()
 
 
 class Session:
@@ -172,6 +178,18 @@ def descendants(process):
             found.append(child)
             waiting.append(child)
     return found
+
+
+def worker_of(session):
+    """The process that talks to clients."""
+    found = [each for each in descendants(session.process.pid) if open(f"/proc/{each}/comm").read().strip() == "outboard-worker"]
+    check(len(found) == 1, "there is one worker")
+    return found[0]
+
+
+def held_by(process):
+    """How many descriptors and threads a process has."""
+    return len(os.listdir(f"/proc/{process}/fd")), len(os.listdir(f"/proc/{process}/task"))
 
 
 def alive(numbers):

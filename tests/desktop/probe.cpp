@@ -84,49 +84,73 @@ double at(std::vector<double> values, double part) {
   return values[std::min(values.size() - 1, static_cast<size_t>(part * static_cast<double>(values.size())))];
 }
 
-// A key four times a second, as somebody types; half a second later it counts as lost.
-int watch(Display& display, int seconds, int keys) {
+// What is seen of the pattern, and how soon keys are: one four times a second, as somebody types; half a second later
+// it counts as lost.
+struct Watch {
+  void see(const std::optional<barcode::Mark>& mark, uint32_t now);
+  void type(Display& display, uint32_t now);
+  void print(int seconds) const;
+
+  int keys = 0;  // still to be pressed
+  uint32_t next_key = 0;
   std::vector<double> lags, inputs;
   int frames = 0, errors = 0, backwards = 0, lost = 0;
   std::optional<barcode::Mark> last;
-  const uint32_t begin = tenths(), end = begin + static_cast<uint32_t>(seconds) * 10000;
-  uint32_t pressed = 0, next_key = begin + 2500;
+  uint32_t pressed = 0;
   uint16_t before = 0;
-  while (static_cast<int32_t>(end - tenths()) > 0) {
-    const auto mark = display.mark();
-    const uint32_t now = tenths();
-    if (!mark) {
-      ++errors;
-    } else if (!last || mark->frame != last->frame) {
-      if (last && static_cast<int16_t>(mark->frame - last->frame) < 0) ++backwards;
-      if (last) {
-        ++frames;
-        lags.push_back((now - mark->time) / 10.0);
-      }
-      last = mark;
+};
+
+void Watch::see(const std::optional<barcode::Mark>& mark, uint32_t now) {
+  if (!mark) {
+    ++errors;
+  } else if (!last || mark->frame != last->frame) {
+    if (last) {
+      if (static_cast<int16_t>(mark->frame - last->frame) < 0) ++backwards;
+      ++frames;
+      lags.push_back((now - mark->time) / 10.0);
     }
-    if (pressed && last && last->input != before) {
-      inputs.push_back((now - pressed) / 10.0);
-      pressed = 0;
-    } else if (pressed && now - pressed > 5000) {
-      ++lost;
-      pressed = 0;
-    }
-    if (keys > 0 && !pressed && last && static_cast<int32_t>(now - next_key) >= 0) {
-      before = last->input;
-      pressed = tenths();
-      next_key = now + 2370;
-      --keys;
-      display.tap(38);
-    }
-    usleep(500);
+    last = mark;
   }
+}
+
+void Watch::type(Display& display, uint32_t now) {
+  if (pressed && last->input != before) {
+    inputs.push_back((now - pressed) / 10.0);
+    pressed = 0;
+  } else if (pressed && now - pressed > 5000) {
+    ++lost;
+    pressed = 0;
+  }
+  if (keys == 0 || pressed || !last || static_cast<int32_t>(now - next_key) < 0) return;
+  before = last->input;
+  pressed = tenths();
+  next_key = now + 2370;
+  --keys;
+  display.tap(38);
+}
+
+void Watch::print(int seconds) const {
   std::printf(
       "{\"fps\":%.1f,\"lag_ms\":%.1f,\"lag_p95_ms\":%.1f,\"input_ms\":%.1f,\"input_p95_ms\":%.1f,\"inputs\":%zu,"
       "\"inputs_lost\":%d,"
       "\"errors\":%d,\"backwards\":%d,\"frames\":%d}\n",
       frames / static_cast<double>(seconds), at(lags, 0.5), at(lags, 0.95), at(inputs, 0.5), at(inputs, 0.95),
       inputs.size(), lost, errors, backwards, frames);
+}
+
+int watch(Display& display, int seconds, int keys) {
+  const uint32_t begin = tenths(), end = begin + static_cast<uint32_t>(seconds) * 10000;
+  Watch watch;
+  watch.keys = keys;
+  watch.next_key = begin + 2500;
+  while (static_cast<int32_t>(end - tenths()) > 0) {
+    const auto mark = display.mark();
+    const uint32_t now = tenths();
+    watch.see(mark, now);
+    watch.type(display, now);
+    usleep(500);
+  }
+  watch.print(seconds);
   return 0;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One stage of the desktop's tests: stages.py KEEPER PATTERN PROBE STAGE. Nothing is timed; everything has a limit."""
-import json, os, socket, subprocess, sys, time
+import concurrent.futures, json, os, socket, subprocess, sys, time
 
 from harness import *
 
@@ -63,11 +63,94 @@ def password():
     check(knock(session), "the session's own still does")
     for _ in range(7):
         knock(session, password="wrong")
-    with open(os.path.join(SCRATCH, "session.log")) as log:
-        check("turned-away" in log.read(), "after many wrong ones nobody is listened to for a while")
+    check("turned-away" in log_of("session"), "after many wrong ones nobody is listened to for a while")
     check(until(lambda: knock(session), 40, 1), "and then again")
     check(session.ask(do="status")["wrong_passwords"] >= 7, "status counts them")
     session.stop()
+
+
+def guesses():
+    session = Session(program=PATTERN + " idle")
+    check(knock(session), "the right password lets in")
+    check(until(lambda: not session.viewers()), "and leaves")
+    time.sleep(1)
+    worker = worker_of(session)
+    before = held_by(worker)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        entered = list(pool.map(lambda i: knock(session, password=f"wrong{i}"), range(100)))
+    check(not any(entered), "none of 100 wrong ones does")
+    status, log = session.ask(do="status"), log_of("session")
+    check(5 <= status["wrong_passwords"] < 50, f"{status['wrong_passwords']} of them were listened to")
+    check("why=\"too many wrong passwords; try again in a moment\"" in log, "and the log says why the others were not")
+    check(log.count("wrong-password") == status["wrong_passwords"], "each that was is in the log")
+    check(until(lambda: knock(session), 45, 1), "the right one lets in again")
+    check(worker_of(session) == worker and until(lambda: held_by(worker) <= before),
+          f"the worker is the same, with the descriptors and threads it had: {before}, {held_by(worker)}")
+    session.stop()
+
+
+def reconnect():
+    """What a sanitizer finds ends the worker, and another takes its place: the worker must stay the same."""
+    session, screen = Session(program=PATTERN + " scroll", size="640x480"), Screen("800x600")
+    worker, before = worker_of(session), None
+    kinds = (["/gfx:AVC444", "+clipboard", "/sound:sys:fake"], ["/gfx:AVC420", "/dynamic-resolution"], ["/gfx:RFX", "+clipboard"], ["/rfx"], [])
+    for i in range(50):
+        client = Client(session, *kinds[i % len(kinds)], screen=screen)
+        if not until(lambda: session.viewers() and session.viewers()[0]["frames"] > 2, 30):
+            check(False, f"connection {i} is shown pictures")
+        if i % 2:
+            client.process.kill()
+        client.stop()
+        if not until(lambda: not session.viewers(), 30):
+            check(False, f"connection {i} is gone with its client")
+        if i == 9:
+            time.sleep(1)
+            before = held_by(worker)
+    check(worker_of(session) == worker, "fifty clients come and go, every other one killed, and the worker stays")
+    check(until(lambda: held_by(worker) <= before), f"with the descriptors and threads it had after ten: {before}, {held_by(worker)}")
+    check("Sanitizer" not in log_of("session") and "runtime error" not in log_of("session"), "a sanitizer has nothing to say")
+    session.stop()
+
+
+def full_disk():
+    """The session's folder on a file system of 64 KiB, in a mount namespace of this test's own."""
+    if not os.environ.get("IN_NAMESPACE"):
+        shutil.rmtree(SCRATCH)
+        rights = [] if os.getuid() == 0 else ["--map-root-user"]
+        os.execvpe("unshare", ["unshare", *rights, "--mount", *sys.argv], {**os.environ, "IN_NAMESPACE": "1"})
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "full", RUNTIME], check=True)
+    waste = os.path.join(RUNTIME, "waste")
+
+    def fill(pages):
+        """So that this many are left."""
+        with open(waste, "wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)) == 4096:
+                    pass
+            except OSError as error:
+                check(error.errno == 28, "the disk is full")  # ENOSPC
+        os.truncate(waste, os.path.getsize(waste) - 4096 * pages)
+
+    for pages in (0, 1):
+        fill(pages)
+        done = subprocess.run([KEEPER, "--program", PATTERN + " idle"], env={**ENVIRONMENT, "OUTBOARD_LOG": "error"}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        check(done.returncode == 1 and "cannot write" in done.stderr, f"with {pages} pages left it says so: {done.stderr.strip()}")
+        check(not os.listdir(os.path.join(RUNTIME, "outboard", "desktop")), "and leaves no folder")
+    os.unlink(waste)
+    session = Session(program=PATTERN + " scroll")
+    fill(0)
+    client = Client(session, "/gfx:AVC420", "/sound:sys:fake", "+clipboard")
+    check(client.screen.probe("wait", 30)[0] == 0, "a disk that fills up later does not matter: a picture arrives")
+    check(json.loads(client.screen.probe("watch", 3, 4)[1])["inputs"] > 0, "keys are answered")
+    os.kill(worker_of(session), signal.SIGKILL)
+    check(until(lambda: client.process.poll() is not None, 20), "its worker is killed")
+    client = Client(session, "/gfx:AVC420", screen=client.screen)
+    check(until(lambda: session.viewers() and session.viewers()[0]["frames"] > 5, 30), "the next one needs no disk either")
+    below = descendants(session.process.pid)
+    session.stop()
+    check(session.process.returncode == 0 and not alive(below), "it ends as always")
+    check(not os.path.exists(session.entry["folder"]), "and leaves no folder")
 
 
 def codecs():
@@ -114,16 +197,29 @@ def resize():
         check(until(lambda: session.viewers() and f'{session.viewers()[0]["width"]}x{session.viewers()[0]["height"]}' == size),
               "and the stream")
         check(client.screen.probe("wait", 20)[0] == 0, "and is seen")
-    for i in range(300):
+    for i in range(1000):
         client.screen.probe("window", 800 + i % 50 * 2, 600 + i % 40)
     time.sleep(1)
     client.screen.probe("window", 1280, 720)
-    check(until(lambda: probe(session.environment, "size")[1] == "1280x720"), "after 300 sizes it has the last")
+    check(until(lambda: probe(session.environment, "size")[1] == "1280x720"), "after 1,000 sizes of its window it has the last")
     check(client.screen.probe("wait", 20)[0] == 0, "and is seen")
     check(len(session.viewers()) == 1 and client.process.poll() is None, "in one connection")
     client.stop()
     small = Client(session, "/gfx:AVC420", screen=client.screen, size="1024x768")
     check(until(lambda: probe(session.environment, "size")[1] == "1024x768"), "a client's size is taken when it comes")
+
+
+def thousand_sizes():
+    session = Session(program=PATTERN + " scroll")
+    worker, entry = worker_of(session), session.entry
+    done = subprocess.run([RESIZER, str(entry["rdp_port"]), entry["user"], entry["password"], "1000", "700"], env=ENVIRONMENT,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=130)
+    check(done.returncode == 0, "a client asks for 1,000 sizes and is given the last: " + done.stderr[-1000:])
+    check(probe(session.environment, "size")[1] == "1000x700", "the display has it")
+    client = Client(session, "/gfx:AVC420", size="1280x720")
+    check(client.screen.probe("wait", 30)[0] == 0, "the next client sees a picture")
+    check(worker_of(session) == worker, "of the same worker")
+    session.stop()
 
 
 def paste(environment):
@@ -248,9 +344,7 @@ def unruly():
     check(session.viewers()[0]["frames"] <= frames + 2, "a client that acknowledges nothing is sent nothing")
     client.process.send_signal(signal.SIGCONT)
     check(until(lambda: session.viewers()[0]["frames"] > frames + 10), "until it does again")
-    worker = [each for each in descendants(session.process.pid) if open(f"/proc/{each}/comm").read().strip() == "outboard-worker"]
-    check(len(worker) == 1, "one worker")
-    os.kill(worker[0], signal.SIGKILL)
+    os.kill(worker_of(session), signal.SIGKILL)
     check(until(lambda: client.process.poll() is not None, 20), "a killed worker ends its clients")
     client = Client(session, "/gfx:AVC420", screen=client.screen)
     check(until(lambda: session.viewers() and session.viewers()[0]["frames"] > 5, 30), "the session goes on with another")
@@ -259,18 +353,33 @@ def unruly():
     check(until(lambda: not alive(below)), "a killed keeper leaves no process")
 
 
+def turns(screen):
+    """Whether what is drawn at the client's changes."""
+    pictures = set()
+
+    def moves():
+        path = os.path.join(SCRATCH, "picture")
+        screen.probe("shot", path, "600x450+0+60")
+        pictures.add(open(path, "rb").read())
+        return len(pictures) > 3
+    return until(moves, 60, 0.3)
+
+
+def glmark2():
+    session = Session(program="glmark2 --size 640x520 --run-forever --benchmark build:duration=2 --benchmark shading:duration=2",
+                      size="640x520")
+    client = Client(session, "/gfx:AVC420", screen=Screen("640x520"), size="640x520")
+    check(turns(client.screen), "glmark2's scenes move at the client's")
+    log = os.path.join(session.entry["folder"], "program.log")
+    check(until(lambda: "llvmpipe" in open(log).read(), 60, 1), "and llvmpipe draws them")
+    session.stop()
+
+
 def glx():
     session = Session(program="glxgears -geometry 600x500+0+0", size="640x520")
     check("software" in session.entry["render"] or "(" in session.entry["render"], "it says what draws: " + session.entry["render"])
     client = Client(session, "/gfx:AVC420", screen=Screen("640x520"), size="640x520")
-    pictures = []
-
-    def moves():
-        path = os.path.join(SCRATCH, f"gears{len(pictures)}")
-        client.screen.probe("shot", path, "600x450+0+60")
-        pictures.append(open(path, "rb").read())
-        return len(set(pictures)) > 3
-    check(until(moves, 30, 0.3), "the gears turn at the client's")
+    check(turns(client.screen), "the gears turn at the client's")
 
 
 globals()[sys.argv[4]]()

@@ -1,5 +1,5 @@
 """A headless Chromium, driven by the Chrome DevTools Protocol over two pipes: messages are JSON, ended by a zero byte."""
-import json, os, select, shutil, subprocess, tempfile, time
+import json, os, select, shutil, subprocess, sys, tempfile, time
 
 
 class Browser:
@@ -106,4 +106,8 @@ class Browser:
 
 
 def find():
-    return next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if not found:
+        sys.exit("FAILED: no browser is installed (looked for %s); tools/setup installs chromium" % ", ".join(names))
+    return found

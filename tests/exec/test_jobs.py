@@ -97,6 +97,15 @@ class Jobs(Exec):
         self.assertIsNone(self.state(job))
         self.assertEqual(self.job_folders(), [])
 
+    def test_what_expires_goes_while_nobody_asks(self):
+        job = self.job("--keep", "1s", "--", "true")
+        self.ask("wait", job)
+        self.stop_server()
+        time.sleep(2)
+        self.assertEqual(self.job_folders(), [job])
+        self.start_server()  # which tends its jobs at once, and every minute
+        self.assertTrue(wait_for(lambda: self.job_folders() == []))
+
     def test_unknown_ones(self):
         code, _, err = self.ask("wait", "none")
         self.assertEqual(code, 2)

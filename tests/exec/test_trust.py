@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from host import OUTBOARD, Exec, free_port
+from host import OUTBOARD, Exec, free_port, wait_for
 
 
 class Elsewhere(Exec):
@@ -51,6 +51,11 @@ class Elsewhere(Exec):
         code, _, err = self.exec("-q", "--in", "input", "--", "cp", "input", "output", on="lab")
         self.assertEqual(code, 0, err)
         self.assertEqual((self.here / "output").read_bytes(), (self.here / "input").read_bytes())
+        # Nothing waits there for a client that has left for good.
+        sessions = lambda: subprocess.run([OUTBOARD, "ps"], env=self.environment, capture_output=True, text=True).stdout
+        self.assertTrue(wait_for(lambda: "exec" not in sessions(), 10), sessions())
+        children = lambda: subprocess.run(["pgrep", "-P", str(self.server.pid)], capture_output=True, text=True).stdout
+        self.assertTrue(wait_for(lambda: not children(), 10), children())
 
     def test_jobs_are_their_owners(self):
         self.stop_server()

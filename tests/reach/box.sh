@@ -26,7 +26,7 @@ AuthorizedKeysFile $work/authorized_keys
 PidFile $work/pid
 UsePAM no
 StrictModes no
-PasswordAuthentication no
+PasswordAuthentication ${passwords:-no}
 KbdInteractiveAuthentication no
 SetEnv HOME=$far XDG_CACHE_HOME=$far/.cache OUTBOARD_CACHE=$OUTBOARD_CACHE PATH=$1
 END

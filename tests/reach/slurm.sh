@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d /tmp/outboard-slurm.XXXXXX) && chmod 700 "$work"
 export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache OUTBOARD_CACHE=$work/kernels
 mkdir -p "$XDG_RUNTIME_DIR"
+export OUTBOARD_STATE=$work/state XDG_STATE_HOME=$work/state
 unset OUTBOARD_TARGET OUTBOARD_DIRECT OUTBOARD_VERBOSE OUTBOARD_PLACE
 . "$here/cluster.sh"
 clean() { stop_cluster; rm -rf "$work"; }
@@ -61,6 +62,44 @@ places() {
   run --on cluster -- "$session" 1 >/dev/null 2>&1 || fail "by its name"
   "$outboard" doctor --on cluster --quiet >/dev/null 2>"$work/error"; [ $? -ne 4 ] || fail "the doctor of a node: $(cat "$work/error")"
   no_jobs
+}
+
+# Programs that are sent to a node.
+shipping() {
+  mkdir "$work/here"; cd "$work/here" || exit 1
+  ship() { timeout 60 "$outboard" exec -q --on 'slurm://gpu?gres=vgpu:1' "$@"; }
+  cat >counts <<'END'
+#!/bin/sh
+trap 'echo interrupted; exit 5' INT
+echo "on $SLURMD_NODENAME, given $1"
+cat >copy
+[ "$1" = stays ] && while sleep 0.1; do :; done
+exit "$1"
+END
+  chmod +x counts
+  said=$(echo carried | ship -- ./counts 7 2>"$work/error"); code=$?
+  [ $code -eq 7 ] || fail "the program's exit code is $code: $(cat "$work/error")"
+  has "$said" 'on n[12], given 7' "what it wrote"
+  [ "$(cat copy)" = carried ] || fail "its input, and its results: $(cat copy)"
+  no_jobs
+  # An interrupt is the program's; its end is the job's.
+  ship -- ./counts stays >"$work/said" 2>&1 </dev/null & program=$!
+  wait_for 'grep -q "given stays" "$work/said"' || fail "a program that stays: $(cat "$work/said")"
+  has "$("$outboard" jobs --on slurm://)" 'running .*counts stays (RUNNING on n[12]' "outboard jobs"
+  kill -INT "$(pgrep -P $program)"
+  wait $program; [ $? -eq 5 ] || fail "an interrupt: $(cat "$work/said")"
+  has "$(cat "$work/said")" interrupted "an interrupt"
+  no_jobs
+  wait_for '"$outboard" jobs --on slurm:// | grep -q "[0-9]  *done  *0 .*counts 7 (COMPLETED on n"' || fail "a job that is over is listed: $("$outboard" jobs --on slurm://)"
+  # Slurm's own cancelling is told, and nothing is left on the node.
+  ship -- ./counts stays >"$work/said" 2>&1 </dev/null & program=$!
+  wait_for 'grep -q "given stays" "$work/said"' || fail "a program that stays: $(cat "$work/said")"
+  number=$("$outboard" jobs --on slurm:// --json | python3 -c 'import json,sys; print(next(job["job"] for job in json.load(sys.stdin) if job["state"] == "running"))')
+  has "$("$outboard" cancel --on slurm:// "$number")" "$number is cancelled" "outboard cancel"
+  wait $program; [ $? -eq 125 ] || fail "a job that is cancelled: $(cat "$work/said")"
+  has "$(cat "$work/said")" 'was cancelled\|has failed' "a job that is cancelled"
+  wait_for '! pgrep -f "counts stays" >/dev/null' 200 || fail "a program goes on without its job"
+  cd "$here" || exit 1
 }
 
 failures() {

@@ -44,6 +44,78 @@ sessions() {
   has "$said" 'good 3' "a passphrase on the terminal"
 }
 
+# What the user's own configuration says of ways, keys and connections.
+ways() {
+  install_there
+  local near_port=$port
+  port=$(free_port) start_sshd "$work/far:/usr/bin:/bin"
+  jump_port=$(sed -n 's/^Port //p' "$work/sshd_config")
+  ssh-agent -D -a "$work/agent" >/dev/null & daemons+=($!)
+  wait_for '[ -S "$work/agent" ]' || fail "no agent"
+  SSH_AUTH_SOCK=$work/agent ssh-add -q "$work/id" || fail "no key for the agent"
+  local common="HostName 127.0.0.1
+  UserKnownHostsFile $work/known
+  StrictHostKeyChecking accept-new"
+  cat >>"$work/ssh_config" <<END
+Host jump
+  $common
+  Port $jump_port
+  IdentityFile $work/id
+Host inner
+  $common
+  Port $near_port
+  IdentityFile $work/id
+  ProxyJump jump
+Host agent
+  $common
+  Port $near_port
+  IdentityFile $work/none
+  IdentityAgent $work/agent
+Host own
+  $common
+  Port $near_port
+  IdentityFile $work/id
+  ControlMaster auto
+  ControlPath $work/own
+END
+  # Two signings in, one at the host between; what the two have between them is a pipe, and what is reached is told.
+  said=$(OUTBOARD_DIRECT=off run -v --on ssh://inner -- "$session" 20 2>&1) || fail "a host behind another: $said"
+  has "$said" 'good 20' "a host behind another"
+  [ "$(sign_ins)" -eq 2 ] || fail "signed in $(sign_ins) times for a host behind another"
+  grep -q "127.0.0.1 port $jump_port\|Accepted" "$work/log" || fail "the host between was not asked"
+  said=$(run --on ssh://agent -- "$session" 3 2>&1) || fail "a key that an agent has: $said"
+  SSH_AUTH_SOCK=$work/agent ssh-add -q -D
+  forget_connections; for master in "$XDG_RUNTIME_DIR"/ssh-*; do [ -S "$master" ] && /usr/bin/ssh -o ControlPath="$master" -O exit agent 2>/dev/null; done
+  has "$(run --on ssh://agent -- true 2>&1)" 'Permission denied' "the agent was needed"
+  # A connection that the user shares by himself is used, and none of ours made.
+  /usr/bin/ssh -F "$work/ssh_config" -o ControlMaster=yes -fN own || fail "the user's own connection"
+  before=$(sign_ins)
+  run --on ssh://own -- "$session" 3 >/dev/null 2>&1 || fail "over the user's own connection"
+  [ "$(sign_ins)" -eq "$before" ] || fail "signed in beside the user's own connection"
+  /usr/bin/ssh -F "$work/ssh_config" -O exit own 2>/dev/null
+  for master in "$XDG_RUNTIME_DIR"/ssh-*; do [ -S "$master" ] && /usr/bin/ssh -o ControlPath="$master" -O exit own 2>/dev/null; done
+  nothing_left
+}
+
+# By a password, which ssh asks for on the terminal; other_users.sh has whose it is.
+password() {
+  install_there
+  chmod 755 "$work"; chown -R tester "$far"; install -d -o tester "$OUTBOARD_CACHE"
+  cat >>"$work/ssh_config" <<END
+Host person
+  HostName 127.0.0.1
+  Port $port
+  User tester
+  PreferredAuthentications password
+  UserKnownHostsFile $work/known
+  StrictHostKeyChecking accept-new
+END
+  said=$("$here/type_in.py" "'s password:" secret timeout 60 "$outboard" run --on ssh://person -- "$session" 3) || fail "a password on the terminal: $said"
+  has "$said" 'good 3' "a password on the terminal"
+  for master in "$XDG_RUNTIME_DIR"/ssh-*; do [ -S "$master" ] && /usr/bin/ssh -o ControlPath="$master" -O exit person 2>/dev/null; done
+  has "$(setsid -w "$outboard" run --on ssh://person -- true 2>&1 </dev/null)" 'Permission denied' "nobody there who could be asked"
+}
+
 # What goes wrong, at each stage; each has one sentence, and ssh's own words.
 failures() {
   install_there
@@ -158,6 +230,7 @@ doctor() {
   nothing_left
 }
 
+[ "$part" != password ] || passwords=yes
 start_sshd "$work/far:/usr/bin:/bin"
 $part
 exit 0

@@ -1,4 +1,4 @@
-#include "desktop/keeper/listening.h"
+#include "desktop/listening.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
