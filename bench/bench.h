@@ -32,7 +32,7 @@ double bare_tls_stream_gb_per_s(int connections = 1);
 class Launcher {
  public:
   explicit Launcher(const std::string& library);
-  void launch();
+  void launch(unsigned turn = 0);  // all parameters are other ones in each turn
   void wait();
 
  private:
@@ -55,6 +55,9 @@ double command_stream_gb_per_s(const std::string& prefix);
 int measure_driver(const std::string& library);
 // The same for a step of a training.
 int measure_step(const std::string& library);
+// A hundred thousand launches, so that what else is sent does not count.
+constexpr int often = 100'000;
+int launch_often(const std::string& library);
 // Only starts the driver, as a trivial program does.
 int start_driver(const std::string& library);
 

@@ -24,13 +24,13 @@ struct Way {
   std::deque<Piece> pieces;
 };
 
-void take(int from, Way& way, std::chrono::microseconds delay) {
+void take(int from, Way& way, std::chrono::microseconds delay, std::atomic<uint64_t>& count) {
   std::vector<char> room(256 << 10);
   for (bool open = true; open;) {
     ssize_t got = recv(from, room.data(), room.size(), 0);
     open = got > 0;
     Way::Piece piece{Clock::now() + delay, {}};
-    if (open) piece.bytes.assign(room.begin(), room.begin() + got);
+    if (open) piece.bytes.assign(room.begin(), room.begin() + got), count += static_cast<uint64_t>(got);
     std::lock_guard hold(way.lock);
     way.pieces.push_back(std::move(piece));
     way.more.notify_one();
@@ -51,10 +51,12 @@ void give(int to, Way& way) {
   shutdown(to, SHUT_WR);
 }
 
-void pass_on(int client, int server, std::chrono::microseconds delay) {
+void pass_on(int client, int server, std::chrono::microseconds delay, std::atomic<uint64_t>& sent) {
   Way out, back;
-  std::thread threads[] = {std::thread([&] { take(client, out, delay); }), std::thread([&] { give(server, out); }),
-                           std::thread([&] { take(server, back, delay); }), std::thread([&] { give(client, back); })};
+  std::atomic<uint64_t> received{0};
+  std::thread threads[] = {
+      std::thread([&] { take(client, out, delay, sent); }), std::thread([&] { give(server, out); }),
+      std::thread([&] { take(server, back, delay, received); }), std::thread([&] { give(client, back); })};
   for (std::thread& thread : threads) thread.join();
 }
 
@@ -73,8 +75,8 @@ void Delay::accept_all(std::chrono::microseconds one_way) {
   while (!door_.closed()) {
     auto passage = door_.accept();
     if (!passage) continue;
-    std::thread([passage = std::move(*passage), one_way] {
-      pass_on(passage.client.get(), passage.server.get(), one_way);
+    std::thread([sent = sent_, passage = std::move(*passage), one_way] {
+      pass_on(passage.client.get(), passage.server.get(), one_way, *sent);
     }).detach();
   }
 }

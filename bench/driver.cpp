@@ -23,23 +23,34 @@ int call(const char* name, A... arguments) {
 }
 
 constexpr const char* kernel =
-    ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing(.param .u64 a, .param .u64 b, .param .u32 "
-    "n)\n{\nret;\n}\n";
+    ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry nothing(.param .u64 a, .param .u64 b, .param .u64 "
+    "c, .param .u32 n)\n{\nret;\n}\n";
 
 using Launch = int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**,
                        void**);
 
+// What the kernel takes: addresses and a count.
+class Parameters {
+ public:
+  explicit Parameters(uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, unsigned count = 0)
+      : addresses_{a, b, c}, count_(count) {}
+  void** list() { return list_; }
+
+ private:
+  uint64_t addresses_[3];
+  unsigned count_;
+  void* list_[4] = {&addresses_[0], &addresses_[1], &addresses_[2], &count_};
+};
+
 // Batches that the device finishes between two measurements, so that the client's own cost is seen and not the queue.
 double launch_us(void* function) {
   auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
-  uint64_t a = 0, b = 0;
-  unsigned n = 0;
-  void* parameters[] = {&a, &b, &n};
+  Parameters parameters;
   std::vector<double> times;
   for (int batch = 0; batch < 60; ++batch) {
     constexpr int launches = 300;
     double start = seconds();
-    for (int i = 0; i < launches; ++i) launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+    for (int i = 0; i < launches; ++i) launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters.list(), nullptr);
     times.push_back((seconds() - start) * 1e6 / launches);
     call("cuCtxSynchronize");
   }
@@ -92,7 +103,6 @@ double step_ms(void* function) {
   void *stream = nullptr, *event = nullptr;
   uint64_t batch = 0;
   std::vector<char> host(64 << 10, 1);
-  unsigned n = 0;
   float loss = 0;
   call("cuStreamCreate", &stream, 0u);
   call("cuEventCreate", &event, 2u);
@@ -104,8 +114,8 @@ double step_ms(void* function) {
     for (int quarter = 0; quarter < 4; ++quarter) {
       uint64_t workspace = 0;
       call("cuMemAlloc_v2", &workspace, size_t{1} << 20);
-      void* parameters[] = {&batch, &workspace, &n};
-      for (int i = 0; i < 75; ++i) launch(function, 1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr);
+      Parameters parameters(batch, workspace);
+      for (int i = 0; i < 75; ++i) launch(function, 1, 1, 1, 32, 1, 1, 0, stream, parameters.list(), nullptr);
       if (quarter == 0) call("cuEventRecord", event, stream), call("cuEventSynchronize", event);
       if (quarter == 1) call("cuStreamSynchronize", stream);
       if (quarter >= 2) call("cuMemcpyDtoH_v2", static_cast<void*>(&loss), batch, sizeof loss);
@@ -150,14 +160,19 @@ Launcher::Launcher(const std::string& path) {
   wait_ = dlsym(library, "cuCtxSynchronize");
 }
 
-void Launcher::launch() {
-  uint64_t a = 0, b = 0;
-  unsigned n = 0;
-  void* parameters[] = {&a, &b, &n};
-  reinterpret_cast<Launch>(launch_)(function_, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+void Launcher::launch(unsigned turn) {
+  Parameters parameters(turn, turn, turn, turn);
+  reinterpret_cast<Launch>(launch_)(function_, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters.list(), nullptr);
 }
 
 void Launcher::wait() { reinterpret_cast<int (*)()>(wait_)(); }
+
+int launch_often(const std::string& path) {
+  Launcher launcher(path);
+  for (unsigned i = 0; i < often; ++i) launcher.launch(i);
+  launcher.wait();
+  return 0;
+}
 
 int start_driver(const std::string& path) {
   open(path);
@@ -193,9 +208,8 @@ int measure_driver(const std::string& path) {
   std::printf("allocate %.3f\n", allocate_us(3000, [](uint64_t) {}));
   auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
   std::printf("allocate_used %.3f\n", allocate_us(1000, [&](uint64_t address) {
-                unsigned n = 0;
-                void* parameters[] = {&address, &address, &n};
-                launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters, nullptr);
+                Parameters parameters(address, address);
+                launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters.list(), nullptr);
               }));
   return 0;
 }

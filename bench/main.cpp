@@ -174,6 +174,13 @@ void far_figure(std::vector<Figure>& figures, const std::string& self, int port)
       {"far.step", step, "ms", waits * trip_ms, "4 x 30 ms", "<= limit + 5", step <= waits * trip_ms + 5});
 }
 
+void size_figure(std::vector<Figure>& figures, const std::string& self, int port) {
+  bench::Delay passage(port, {});
+  measure(self, "tcp:127.0.0.1:" + std::to_string(passage.port()), "--launches");
+  const double bytes = static_cast<double>(passage.sent()) / bench::often;
+  figures.push_back({"tcp.launch_size", bytes, "bytes", 64, "goal", "<= 64", bytes <= 64});
+}
+
 void start_figure(std::vector<Figure>& figures, const std::string& self, const std::string& target) {
   setenv("OUTBOARD_TARGET", target.c_str(), 1);
   std::vector<double> through, direct;
@@ -283,6 +290,7 @@ int measure_links(const std::string& self, const std::string& device, const std:
       idle_figure(figures, self, link, server.target(link), server.process());
   }
   if (wants("start") && fs::exists(software_library())) start_figure(figures, self, server.target("memory"));
+  if (wants("size")) size_figure(figures, self, Server::port());
   if (wants("far")) far_figure(figures, self, Server::port());
   print(figures);
   return write_results(figures) ? 0 : 1;
@@ -292,11 +300,9 @@ int measure_links(const std::string& self, const std::string& device, const std:
 constexpr struct {
   const char* option;
   int (*run)(const std::string& library);
-} children[] = {{"--driver", bench::measure_driver},
-                {"--step", bench::measure_step},
-                {"--start", bench::start_driver},
-                {"--busy", bench::be_busy},
-                {"--idle", bench::be_idle}};
+} children[] = {{"--driver", bench::measure_driver}, {"--step", bench::measure_step},
+                {"--launches", bench::launch_often}, {"--start", bench::start_driver},
+                {"--busy", bench::be_busy},          {"--idle", bench::be_idle}};
 
 }  // namespace
 
@@ -306,7 +312,7 @@ int main(int argc, char** argv) {
   if (argc < 2)
     return std::fprintf(stderr,
                         "usage: outboard_bench BUILD [DEVICE [PART]...]; parts: memory unix tcp tls connections "
-                        "clients far start\n"),
+                        "clients size far start\n"),
            2;
   build = fs::absolute(argv[1]);
   const std::string self = fs::read_symlink("/proc/self/exe");

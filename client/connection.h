@@ -14,6 +14,7 @@
 #include "client/session.h"
 #include "link/link.h"
 #include "wire/message.h"
+#include "wire/posts.h"
 
 namespace client {
 
@@ -56,6 +57,7 @@ class Connection {
   };
 
   // sending
+  void shorten(size_t start);
   void append(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles, Bulk* bulk);
   CUresult sticky_error() const;
   bool send_now(const Row& row, wire::Kind kind, uint64_t number, std::span<const api::Role> roles);
@@ -98,8 +100,9 @@ class Connection {
   std::atomic<int> sticky_{0};  // the error that made sticky_context_ unusable
   std::atomic<uint64_t> sticky_context_{0};
 
-  std::mutex queue_lock_;  // queue_
+  std::mutex queue_lock_;  // queue_, posts_
   wire::Writer queue_;     // frames not sent yet
+  wire::Posts posts_;      // in the order of the queue
   std::mutex send_lock_;   // the link's writing side, sending_
   wire::Writer sending_;
   std::atomic<uint32_t> flusher_awake_{0};

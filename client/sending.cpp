@@ -29,6 +29,17 @@ void Connection::append(const Row& row, Kind kind, uint64_t number, std::span<co
   size_t size = queue_.bytes().size() - start - sizeof(wire::FrameHead) + (bulk ? wire::padded(bulk->size) : 0);
   auto narrow = static_cast<uint32_t>(size);
   std::memcpy(queue_.bytes().data() + start, &narrow, sizeof narrow);
+  if (kind == Kind::post && (!bulk || !bulk->size)) shorten(start);
+}
+
+// The post that begins there, if only some words of it need to be said.
+void Connection::shorten(size_t start) {
+  wire::Posts::Difference difference;
+  if (!posts_.differ(queue_.bytes().subspan(start + sizeof(wire::FrameHead)), difference)) return;
+  const size_t size = difference.count * sizeof difference.words[0];
+  queue_.shrink(start);
+  queue_.put(wire::FrameHead{static_cast<uint32_t>(size), Kind::again, difference.number});
+  queue_.put(difference.words.data(), size);
 }
 
 // Sends what is queued, then one more frame whose bulk goes from where it lies. Order of locks: send, then queue.

@@ -163,7 +163,18 @@ ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   if (frame.in_place) return frame;
   frame.payload = buffer.room(frame.head.size);
   if (!input_.read(frame.payload.data(), frame.payload.size())) end("the client closed in the middle of a frame", true);
+  if (frame.head.kind == Kind::post) posts_.keep(frame.payload);
+  if (frame.head.kind == Kind::again) restore(frame, buffer);
   return frame;
+}
+
+// A post again becomes the post that it stands for, in memory of its own: a call may change what it is given.
+void ClientSession::restore(Frame& frame, Buffer& buffer) {
+  std::span<const std::byte> payload = posts_.restore(frame.head.number, frame.payload);
+  if (payload.empty()) end("a post resembles none that came before", true);
+  frame.head.kind = Kind::post;
+  frame.payload = buffer.room(payload.size());
+  std::ranges::copy(payload, frame.payload.begin());
 }
 
 // --- calls

@@ -21,6 +21,7 @@
 #include "server/objects.h"
 #include "server/output.h"
 #include "wire/message.h"
+#include "wire/posts.h"
 
 namespace server {
 
@@ -62,6 +63,7 @@ class ClientSession final : public worker::Session {
   void follow();  // a thread's life
   void lead(Buffer& buffer);
   Frame read_frame(Buffer& buffer);
+  void restore(Frame& frame, Buffer& buffer);
   void run_call(const Frame& frame, bool replies);
   void run_alone(const Frame& frame);
   void note_error(CUresult result);
@@ -77,6 +79,7 @@ class ClientSession final : public worker::Session {
 
   links::Link link_;
   links::Input input_;
+  wire::Posts posts_;  // the leader's
   const device::Driver& driver_;
   const device::Checks* const checks_;
   const device::Leases* const leases_;

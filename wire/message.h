@@ -21,6 +21,7 @@ enum class Kind : uint32_t {
   waiting = 12,  // server, before the welcome: the client is in the queue; number: its position, 1 is next
   reached = 13,  // server: a place that the client watches was reached, or failed; number: the watch's
   way = 14,  // client: right after a welcome with an offer; number 1: it goes on over that connection, 0: it stays here
+  again = 15,  // client: a post that resembles an earlier one; number: which and where it differs (posts.h)
 };
 
 struct FrameHead {
@@ -52,7 +53,7 @@ struct ReachedHead {
 };
 
 // Versions of the protocol that this build speaks. A change of a row's roles or of anything here is a new one.
-inline constexpr uint32_t oldest_version = 2, newest_version = 2;
+inline constexpr uint32_t oldest_version = 3, newest_version = 3;
 
 // Bulk data travels in pieces of at most 16 MiB; a module may be larger. Nothing legal exceeds this.
 inline constexpr size_t max_request = size_t{1} << 30;

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <random>
+#include <vector>
 
 #include "wire/hello.h"
 #include "wire/offer.h"
+#include "wire/posts.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -76,6 +79,63 @@ TEST(Offer, IsReadBackAndNothingElseIsOne) {
   wire::Offer bounded;
   ASSERT_TRUE(wire::parse(many, bounded));
   EXPECT_EQ(bounded.hosts.size(), 8u);
+}
+
+// A sender and a receiver that see the same posts hold the same in all places, whatever is sent whole.
+TEST(Posts, AreRestoredWordForWord) {
+  wire::Posts sender, receiver;
+  std::mt19937_64 random(20261126);
+  std::vector<std::vector<uint64_t>> posts(40);
+  for (auto& post : posts)
+    for (size_t i = 0, count = random() % 60; i < count; ++i) post.push_back(random());
+  size_t whole = 0, again = 0;
+  for (int turn = 0; turn < 20'000; ++turn) {
+    auto& post = posts[random() % posts.size()];
+    for (size_t changes = random() % 6; changes && !post.empty(); --changes)
+      post[random() % post.size()] = random() % 3 ? random() : 0;
+    const auto payload = std::as_bytes(std::span(post));
+    wire::Posts::Difference difference;
+    if (!sender.differ(payload, difference)) {
+      receiver.keep(payload);
+      ++whole;
+      continue;
+    }
+    const auto words = std::as_bytes(std::span(difference.words).first(difference.count));
+    const auto restored = receiver.restore(difference.number, words);
+    ASSERT_EQ(std::vector(restored.begin(), restored.end()), std::vector(payload.begin(), payload.end())) << turn;
+    ++again;
+  }
+  EXPECT_GT(whole, 1000u);
+  EXPECT_GT(again, 1000u);
+}
+
+TEST(Posts, ALaunchWithOtherParametersIsThoseParameters) {
+  wire::Posts sender;
+  wire::Posts::Difference difference;
+  std::vector<uint64_t> launch(15, 7);
+  EXPECT_FALSE(sender.differ(std::as_bytes(std::span(launch)), difference));
+  ASSERT_TRUE(sender.differ(std::as_bytes(std::span(launch)), difference));
+  EXPECT_EQ(difference.count, 0u);
+  launch[11] = 1, launch[13] = 2;
+  ASSERT_TRUE(sender.differ(std::as_bytes(std::span(launch)), difference));
+  EXPECT_EQ(difference.count, 2u);
+  EXPECT_EQ(difference.number & 0xffffffffffff, uint64_t{1} << 11 | uint64_t{1} << 13);
+}
+
+TEST(Posts, WhatStandsForNoneIsRefused) {
+  wire::Posts receiver;
+  const std::vector<uint64_t> post{1, 2, 3, 4};
+  const auto bytes = std::as_bytes(std::span(post));
+  const uint64_t place = uint64_t{4} << 48;  // (1 + 3) % 32
+  EXPECT_TRUE(receiver.restore(place, {}).empty()) << "nothing is kept there";
+  receiver.keep(bytes);
+  EXPECT_EQ(receiver.restore(place, {}).size(), bytes.size());
+  EXPECT_EQ(receiver.restore(place | 0b1010, bytes.first(16)).size(), bytes.size());
+  EXPECT_TRUE(receiver.restore(place | 0b1010, bytes.first(8)).empty()) << "a word is missing";
+  EXPECT_TRUE(receiver.restore(place | 0b1010, bytes.first(24)).empty()) << "a word too many";
+  EXPECT_TRUE(receiver.restore(place | 0b10000, bytes.first(8)).empty()) << "behind its end";
+  EXPECT_TRUE(receiver.restore(uint64_t{5} << 48, {}).empty()) << "another place";
+  EXPECT_TRUE(receiver.restore(~uint64_t{0}, bytes).empty()) << "no place at all";
 }
 
 }  // namespace

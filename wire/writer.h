@@ -21,6 +21,8 @@ class Writer {
   // Zeros up to the next multiple of 8.
   void align() { extend(0); }
   void clear() { size_ = 0; }
+  // Takes back what was put behind the first `size` bytes.
+  void shrink(size_t size) { size_ = size; }
   std::span<std::byte> bytes() { return {room_.data(), size_}; }
 
  private:

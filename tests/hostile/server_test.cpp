@@ -229,6 +229,27 @@ TEST_F(Server, DropsCallsThatDoNotFitTheirFunction) {
   expect_served();
 }
 
+TEST_F(Server, DropsPostsThatResembleNone) {
+  links::Link link = greeted();
+  ASSERT_TRUE(send(link, Kind::again, 0, {}));
+  EXPECT_TRUE(closes(link));
+  EXPECT_NE(log().find("a post resembles none that came before"), std::string::npos) << log();
+  std::mt19937_64 random(20261126);
+  for (int session = 0; session < 6; ++session) {
+    links::Link other = greeted();
+    for (int i = 0; i < 200; ++i) {
+      auto call = call_of(api::opcode("obLaunch"), random() % 24 * 8);
+      for (size_t at = sizeof(wire::CallHead); at < call.size(); ++at) call[at] = static_cast<std::byte>(random());
+      const uint64_t words = random() % 3;
+      if (!send(other, Kind::post, 0, call) ||
+          !send(other, Kind::again, (random() % 40) << 48 | ((uint64_t{1} << words) - 1), {call.data(), words * 8}))
+        break;
+    }
+  }
+  EXPECT_TRUE(all_workers_gone());
+  expect_served();
+}
+
 TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
   constexpr const char* names[] = {"cuMemAlloc_v2",
                                    "cuMemFree_v2",
