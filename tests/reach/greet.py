@@ -11,7 +11,7 @@ def text(words):
 
 
 window_base, window_size = 0x7E8000000000, 0x4000000000  # api/window.h
-hello = b"OUTBOARD" + struct.pack("<I4xI4xQQ", 2, 2, window_base, window_size)
+hello = b"OUTBOARD" + struct.pack("<I4xI4xQQ", 1, 1 << 20, window_base, window_size)
 hello += text("outboard test") + text("greet.py") + text("") + text("") + text("")
 hello += struct.pack("<Q", 8) + text("") + text("") + struct.pack("<Q", int(sys.argv[2]))
 link = socket.socket(socket.AF_UNIX)
