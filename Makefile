@@ -48,7 +48,7 @@ bench-kernels: build
 	ninja -C $(BUILD)
 	$(BUILD)/bin/outboard_bench_kernels $(BUILD)
 
-# The desktop's figures; freerdp2-shadow beside them.
+# The desktop's figures; freerdp2-shadow beside them, and xrdp where it is installed (xrdp, xorgxrdp) and this is root.
 .PHONY: bench-desktop
 bench-desktop: build
 	tools/setup freerdp2-shadow-x11 iproute2

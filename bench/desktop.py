@@ -9,6 +9,7 @@ import json, os, shutil, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "desktop"))
 from harness import *
+from desktop_xrdp import Xrdp, missing
 
 SECONDS = int(sys.argv[4]) if len(sys.argv) > 4 else 8
 WANTED = sys.argv[5:]
@@ -79,6 +80,22 @@ def shadow(name, options, size):
     server.terminate()
 
 
+def xrdp(name, options, size):
+    if WANTED and not any(each in name for each in WANTED):
+        return
+    if why := missing():
+        return print(f"| {name} | {why} |")
+    server, screen = Xrdp(size), Screen(size)
+    viewer = start(["xfreerdp", f"/v:127.0.0.1:{server.port}", "/u:a", "/p:b", "/sec:tls", "/cert:ignore", f"/size:{size}", "/bpp:32",
+                    "/log-level:ERROR", *options], "client", screen.environment)
+    time.sleep(5)  # it gives its display the client's size
+    pattern = start([PATTERN, "scroll"], "pattern", server.environment)
+    row(f"{name}, {server.back_end}", "", screen, lambda: [server.process.pid], server.port, 40)
+    for each in (pattern, viewer, server.process, server.display):
+        each.terminate()
+        each.wait(20)
+
+
 print(f"{SECONDS} seconds each, {os.cpu_count()} processors, {note}; load {os.getloadavg()[0]:.1f}\n")
 print("| server | fps | lag ms | key to pixel ms | % of a core | Mbit/s | limit (issue) |\n|---|---|---|---|---|---|---|")
 own("720p AVC420", ">= 60 fps, <= 13 ms, <= 35 %", ["/gfx:AVC420"], "1280x720")
@@ -95,3 +112,5 @@ own("720p, 40 ms, 5 Mbit/s", "", ["/gfx:AVC420"], "1280x720", proxy=(0.02, 5))
 own("720p progressive", "", ["/gfx:RFX"], "1280x720")
 shadow("freerdp2-shadow 720p AVC420", ["/gfx:AVC420"], "1280x720")
 shadow("freerdp2-shadow 1080p AVC420", ["/gfx:AVC420"], "1920x1080")
+xrdp("xrdp 720p RemoteFX", ["/rfx"], "1280x720")
+xrdp("xrdp 1080p RemoteFX", ["/rfx"], "1920x1080")

@@ -135,7 +135,8 @@ void RdpViewer::tear_down() {
   if (news_) CloseHandle(news_);
 }
 
-bool RdpViewer::turn() {
+// Until the client says something, or half a second.
+bool RdpViewer::listen() {
   HANDLE events[32];
   DWORD count = peer_->GetEventHandles(peer_, events, 28);
   if (count == 0) return false;
@@ -143,7 +144,11 @@ bool RdpViewer::turn() {
   events[count++] = WTSVirtualChannelManagerGetEventHandle(channels_);
   WaitForMultipleObjects(count, events, FALSE, 500);
   ResetEvent(news_);
-  if (!peer_->CheckFileDescriptor(peer_)) return false;
+  return peer_->CheckFileDescriptor(peer_);
+}
+
+bool RdpViewer::turn() {
+  if (!listen()) return false;
   // Before activation clients do not expect channels to speak.
   if (activated_ && !WTSVirtualChannelManagerCheckFileDescriptor(channels_)) return false;
   return !activated_ || tend();
@@ -243,10 +248,20 @@ bool RdpViewer::begin_graphics() {
   return true;
 }
 
+// The client shows its own sentence for it (MS-RDPBCGR 2.2.5.1.1) and leaves; who is cut off first may never read it.
+void RdpViewer::tell(UINT32 error) {
+  freerdp_set_error_info(peer_->context->rdp, error);
+  peer_->Close(peer_);
+  const auto end = Clock::now() + 5s;
+  while (!ending_ && Clock::now() < end && listen()) {
+  }
+}
+
 bool RdpViewer::begin_bitmaps() {
   base::Status suits = Bitmaps::suits(peer_->context->settings);
   if (!suits) {
     base::log(base::Level::warn, "no-codec", {{"why", suits.error()}});
+    tell(ERRINFO_GRAPHICS_MODE_NOT_SUPPORTED);
     std::lock_guard lock(mutex_);
     reason_ = suits.error();
     return false;

@@ -49,6 +49,7 @@ class RdpViewer : public Viewer {
   bool set_up();
   void set_settings(rdpSettings* settings);
   void tear_down();
+  bool listen();
   bool turn();
   bool tend();
   void open_channels();
@@ -56,6 +57,7 @@ class RdpViewer : public Viewer {
   bool open_graphics();
   void open_display_control();
   bool begin_bitmaps();
+  void tell(UINT32 error);
   void begin_stream(PictureSink& sink, Codec codec);
   bool negotiate_size(Size size);
   void refused_password();

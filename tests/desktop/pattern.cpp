@@ -1,5 +1,5 @@
 // Draws a picture on an X display at 60 frames a second, with the time, the frame's number and a count of keys and
-// clicks as a barcode. Usage: pattern scroll|quarter|idle|text [SECONDS]
+// clicks as a barcode; "keys" also says which. Usage: pattern scroll|quarter|idle|text|keys [SECONDS]
 #include <poll.h>
 #include <time.h>
 #include <xcb/xcb.h>
@@ -28,6 +28,7 @@ struct Pattern {
   void frame();
   void mark();
   bool take_events();  // whether something was pressed
+  void say(const xcb_key_press_event_t& press);
 
   std::string mode;
   xcb_connection_t* x;
@@ -136,11 +137,27 @@ void Pattern::frame() {
   }
 }
 
+// The number of a key and its first meaning in the layout of the moment, or a button and its place.
+void Pattern::say(const xcb_key_press_event_t& press) {
+  if ((press.response_type & 0x7f) == XCB_BUTTON_PRESS) {
+    std::printf("button %d at %d,%d\n", press.detail, press.event_x, press.event_y);
+  } else {
+    auto* mapping = xcb_get_keyboard_mapping_reply(x, xcb_get_keyboard_mapping(x, press.detail, 1), nullptr);
+    const bool known = mapping && mapping->keysyms_per_keycode > 0;
+    std::printf("key %d %#x\n", press.detail, known ? xcb_get_keyboard_mapping_keysyms(mapping)[0] : 0);
+    std::free(mapping);
+  }
+  std::fflush(stdout);
+}
+
 bool Pattern::take_events() {
   bool pressed = false;
   while (xcb_generic_event_t* event = xcb_poll_for_event(x)) {
     const uint8_t type = event->response_type & 0x7f;
-    if (type == XCB_KEY_PRESS || type == XCB_BUTTON_PRESS) pressed = true;
+    if (type == XCB_KEY_PRESS || type == XCB_BUTTON_PRESS) {
+      pressed = true;
+      if (mode == "keys") say(reinterpret_cast<xcb_key_press_event_t&>(*event));  // both have one form
+    }
     if (type == XCB_CONFIGURE_NOTIFY) {
       const auto& root = reinterpret_cast<xcb_configure_notify_event_t&>(*event);
       if (root.window == screen->root && (root.width != width || root.height != height)) {

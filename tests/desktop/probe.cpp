@@ -242,8 +242,9 @@ int main(int argc, char** argv) {
   if (what == "window") resize_largest(display, number(2, 640), number(3, 480));
   if (what == "click") {
     display.fake(XCB_MOTION_NOTIFY, 0, number(2, 0), number(3, 0));
-    display.fake(XCB_BUTTON_PRESS, 1);
-    display.fake(XCB_BUTTON_RELEASE, 1);
+    const auto button = static_cast<uint8_t>(number(4, 1));  // 4 to 7: the wheel
+    display.fake(XCB_BUTTON_PRESS, button);
+    display.fake(XCB_BUTTON_RELEASE, button);
   }
   const auto [width, height] = display.size();  // a round trip: what was sent is done
   if (what == "size") std::printf("%dx%d\n", width, height);

@@ -3,15 +3,8 @@
 import concurrent.futures, json, os, socket, subprocess, sys, time
 
 from harness import *
-
-
-def shots(session, client, name):
-    """The session's picture against the client's, in decibels, without the barcode."""
-    mine, theirs = os.path.join(SCRATCH, name + ".mine"), os.path.join(SCRATCH, name + ".theirs")
-    probe(session.environment, "shot", mine)
-    client.screen.probe("shot", theirs)
-    code, text = probe({}, "psnr", mine, theirs, 16)
-    return float(text) if code == 0 else text
+from input_stages import *
+from picture_stages import *
 
 
 def harness():
@@ -151,39 +144,6 @@ def full_disk():
     session.stop()
     check(session.process.returncode == 0 and not alive(below), "it ends as always")
     check(not os.path.exists(session.entry["folder"]), "and leaves no folder")
-
-
-def codecs():
-    screen = Screen()
-    # AVC444v2 is held to less than it gives: FreeRDP 2.11's vector code computes only every other one of the colours that
-    # the client derives (prim_YUV_ssse3.c, ssse3_ChromaFilter).
-    session = Session(program=PATTERN + " text")
-    for options, codec, least in ((["/gfx:AVC444"], "AVC444v2", 32), (["/gfx:AVC420"], "AVC420", 25),
-                                  (["/gfx:RFX"], "progressive", 28), (["/rfx"], "RemoteFX", 28)):
-        sees(session, screen, options, codec, least)
-    session.stop()
-    session = Session("--codecs", "planar", program=PATTERN + " text")
-    sees(session, screen, [], "planar", 40)
-    session.stop()
-    session = Session("--encoder", "none", program=PATTERN + " scroll")
-    Client(session, "/gfx:AVC444", screen=screen)
-    check(screen.probe("wait", 30)[0] == 0, "without an encoder a picture arrives, too")
-    check(session.viewers()[0]["codec"] == "progressive" and "none" in session.ask(do="status")["encode"], "and status says how")
-
-
-def sees(session, screen, options, codec, least):
-    client = Client(session, *options, screen=screen)
-    check(screen.probe("wait", 30)[0] == 0, codec + ": a picture arrives")
-    check(until(lambda: session.viewers() and session.viewers()[0]["codec"] == codec), codec + " is what status says")
-    quality = 0
-
-    def fine():
-        nonlocal quality
-        quality = shots(session, client, codec)
-        return isinstance(quality, float) and quality >= least
-    check(until(fine, 30, 0.5), f"{codec}: {quality} dB at rest, at least {least}")
-    client.stop()
-    check(until(lambda: not session.viewers()), codec + ": it left")
 
 
 def resize():
@@ -351,35 +311,6 @@ def unruly():
     below = descendants(session.process.pid)
     session.process.kill()
     check(until(lambda: not alive(below)), "a killed keeper leaves no process")
-
-
-def turns(screen):
-    """Whether what is drawn at the client's changes."""
-    pictures = set()
-
-    def moves():
-        path = os.path.join(SCRATCH, "picture")
-        screen.probe("shot", path, "600x450+0+60")
-        pictures.add(open(path, "rb").read())
-        return len(pictures) > 3
-    return until(moves, 60, 0.3)
-
-
-def glmark2():
-    session = Session(program="glmark2 --size 640x520 --run-forever --benchmark build:duration=2 --benchmark shading:duration=2",
-                      size="640x520")
-    client = Client(session, "/gfx:AVC420", screen=Screen("640x520"), size="640x520")
-    check(turns(client.screen), "glmark2's scenes move at the client's")
-    log = os.path.join(session.entry["folder"], "program.log")
-    check(until(lambda: "llvmpipe" in open(log).read(), 60, 1), "and llvmpipe draws them")
-    session.stop()
-
-
-def glx():
-    session = Session(program="glxgears -geometry 600x500+0+0", size="640x520")
-    check("software" in session.entry["render"] or "(" in session.entry["render"], "it says what draws: " + session.entry["render"])
-    client = Client(session, "/gfx:AVC420", screen=Screen("640x520"), size="640x520")
-    check(turns(client.screen), "the gears turn at the client's")
 
 
 globals()[sys.argv[4]]()

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The browser page in a headless Chromium: pictures arrive and are the host's, keys and pointer reach it, it takes the
-window's size; nobody gets in without the token. page_test.py OUTBOARD PAINT [--picture FILE]"""
-import json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time
+window's size; nobody gets in without the token. Last it takes the picture of the README, into the folder of the build;
+with --picture it does that alone, into a file of your choice. page_test.py OUTBOARD PAINT [--picture FILE]"""
+import collections, json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import browser as browsers
+import png
 
 outboard, paint = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 failures = []
@@ -220,30 +222,62 @@ def check_old_browser(session, browser):
     check("a browser without WebCodecs is told", browser.wait("document.getElementById('message')?.innerText.includes('no WebCodecs')"))
 
 
+def check_full_screen(browser):
+    """As far as a browser without a screen goes: its own idea of what is shown, after true clicks and keys."""
+    def press(button):
+        box = browser.value("(b => [b.left + b.width / 2, b.bottom - 2])(document.getElementById('%s').getBoundingClientRect())" % button)
+        browser.click(box[0], 2)  # the bar looks out a little, and comes down
+        box = browser.wait("(b => b.top >= 0 && [b.left + b.width / 2, b.top + b.height / 2])(document.getElementById('%s').getBoundingClientRect())" % button)
+        browser.click(*box)
+    check("no full screen without a click", browser.value(
+        "document.documentElement.requestFullscreen().then(() => 'granted', () => 'refused')") == "refused")
+    press("full")
+    check("a click fills the screen", browser.wait("document.fullscreenElement === document.documentElement"))
+    check("the desktop has the focus", browser.wait("document.activeElement.id === 'screen'"), browser.value("document.activeElement.id"))
+    browser.key("KeyB", "b", 66)
+    check("keys reach the host in full screen", browser.wait("(%s)?.key === 56" % read_cells), browser.value(read_cells))
+    before = browser.value("outboard.frames")
+    check("and pictures the page", browser.wait("outboard.frames > %d" % (before + 10)))
+    press("full")
+    check("another click ends it", browser.wait("!document.fullscreenElement"))
+
+
 def take_picture(file):
+    """glxgears in the page, with the statistics; the picture is looked at before it is called one."""
+    before = len(failures)
     session, browser = Session("glxgears -geometry 1280x720"), browsers.Browser()
     try:
         browser.go(session.address(session.ask("token")["token"]))
-        browser.wait("window.outboard?.frames > 60")
+        check("glxgears arrives", browser.wait("window.outboard?.frames > 60", 60))
         browser.value("document.getElementById('figures').click()")
         browser.wait("document.getElementById('statistics').innerText.includes('pictures/s')")
         time.sleep(3)
-        with open(file, "wb") as out:
-            out.write(browser.picture())
+        data = browser.picture()
     finally:
         browser.end(), session.end()
+    width, height, channels, rows = png.read(data)
+    check("a picture of 1280x720", (width, height) == (1280, 720), (width, height))
+    colours = collections.Counter(bytes(row[at:at + 3]) for row in rows for at in range(0, width * channels, channels))
+    for at, name in enumerate(("red", "green", "blue")):
+        area = sum(count for colour, count in colours.items() if colour[at] > 2 * max(40, *colour[:at], *colour[at + 1:]))
+        check("the %s gear is in it" % name, area > width * height // 50, area)
+    if len(failures) == before:
+        with open(file, "wb") as out:
+            out.write(data)
+        print("the picture:", file)
 
 
 def main():
     browsers.find()  # before anything is started
     if "--picture" in sys.argv:
         take_picture(sys.argv[sys.argv.index("--picture") + 1])
-        return 0
+        return 1 if failures else 0
     session = Session(paint)
     browser = browsers.Browser()
     try:
         cookie = check_door(session)
         check_page(session, browser)
+        check_full_screen(browser)
         check_clipboard(session, browser)
         check_slow(session, browser, cookie)
         ended = threading.Thread(target=session.end)
@@ -256,6 +290,7 @@ def main():
     finally:
         browser.end()
         session.end()
+    take_picture(os.path.join(os.path.dirname(os.path.dirname(paint)), "desktop.png"))
     return 1 if failures else 0
 
 
