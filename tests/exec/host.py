@@ -2,6 +2,7 @@
 what is left over."""
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ def wait_for(condition, seconds=20):
 
 class Exec(unittest.TestCase):
     serve_options = ()
+    without = []  # a command that takes something from the client
 
     def setUp(self):
         SCRATCH.mkdir(parents=True, exist_ok=True)
@@ -85,7 +87,7 @@ class Exec(unittest.TestCase):
         return self.write(name, "#!/bin/sh\n" + body + "\n", 0o755)
 
     def command(self, *words, on=None):
-        return [OUTBOARD, words[0], "--on", on or self.target, *words[1:]]
+        return [*self.without, OUTBOARD, words[0], "--on", on or self.target, *words[1:]]
 
     def outboard(self, *words, on=None, given=b"", seconds=120, **more):
         """Exit code, standard output, standard error."""
@@ -100,6 +102,14 @@ class Exec(unittest.TestCase):
         return subprocess.Popen(self.command("exec", *words, on=on), cwd=self.here, env=self.environment,
                                 stdin=more.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, **more)
+
+    def terminal(self, *words, on=None):
+        """Runs on a terminal of our own; the process and the terminal's other end."""
+        ours, theirs = pty.openpty()
+        running = subprocess.Popen(self.command("exec", *words, on=on), cwd=self.here, env=self.environment,
+                                   stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        return running, ours
 
     def names(self):
         return sorted(str(path.relative_to(self.here)) for path in self.here.rglob("*"))

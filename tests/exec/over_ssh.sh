@@ -88,6 +88,27 @@ cuts() {
   has "$codes" ' 125' "some cuts cannot be mended"
 }
 
+# By a password, which ssh asks for on the terminal; the terminal is the program's again afterwards.
+password() {
+  ln -sf "$outboard" "$work/far/outboard"
+  add_person
+  echo numbers >data
+  said=$("$here/../reach/type_in.py" "'s password:" secret timeout 60 \
+    "$outboard" exec -q -t --on ssh://person --in data -- sh -c 'tty >/dev/null && id -un && cat data && id -u >owner') \
+    || fail "a password on the terminal: $said"
+  has "$said" tester "who was let in"
+  has "$said" numbers "what it printed"
+  has "$said" "'s password:" "the question"
+  [ "$(cat owner)" = 12345 ] || fail "its result: $(cat owner)"
+  forget_person
+  said=$("$here/../reach/type_in.py" "'s password:" wrong timeout 60 "$outboard" exec -q --on ssh://person -- true); code=$?
+  [ $code -eq 125 ] || fail "exit code $code with a wrong password: $said"
+  forget_person
+  said=$(setsid -w timeout 60 "$outboard" exec -q --on ssh://person -- true 2>&1 </dev/null); code=$?
+  [ $code -eq 125 ] || fail "exit code $code where nobody can be asked: $said"
+  has "$said" 'Permission denied' "nobody there who could be asked"
+}
+
 # The command of docs/exec.md, as it is written there.
 as_written() {
   ln -sf "$outboard" "$work/far/outboard"
@@ -96,6 +117,7 @@ as_written() {
   run_as_written '--on ssh://lab ' "$gpu"
 }
 
+[ "$part" != password ] || passwords=yes
 start_sshd "$work/far:/usr/bin:/bin"
 mkdir "$work/here" && cd "$work/here" || exit 1
 $part

@@ -1,12 +1,13 @@
 """Streams, signals, exit codes, terminals."""
 import os
-import pty
+import pathlib
+import re
 import select
 import signal
 import subprocess
 import time
 
-from host import SCRATCH, Exec, wait_for
+from host import OUTBOARD, SCRATCH, Exec, wait_for
 
 
 class Run(Exec):
@@ -61,6 +62,36 @@ class Run(Exec):
         disk = sum(path.stat().st_blocks * 512 for path in state.rglob("*") if path.is_file())
         self.assertLess(disk, 100 << 20)
 
+    def peak_memory(self, running):
+        """The most that each process of a run had, by its part: the client, the server and its workers, the supervisor."""
+        peaks = {}
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                environment, command = (entry / "environ").read_bytes(), (entry / "cmdline").read_bytes().split(b"\0")
+                peak = re.search(r"VmHWM:\s+(\d+) kB", (entry / "status").read_text())
+            except OSError:
+                continue
+            ours = str(self.work).encode() in environment
+            if ours and (command[0] == OUTBOARD.encode() or b"supervise-job" in command):
+                part = "client" if entry.name == str(running.pid) else command[1].decode()
+                peaks[part] = max(peaks.get(part, 0), int(peak[1]) << 10)
+        return peaks
+
+    def test_a_flood_before_a_slow_reader_takes_no_memory(self):
+        running = self.start("-q", "--", "head", "-c", str(1 << 30), "/dev/zero")
+        taken = len(running.stdout.read(1 << 20))
+        time.sleep(2)  # nobody reads: whoever keeps what comes meanwhile shows now
+        while taken < 900 << 20:
+            taken += len(running.stdout.read(10 << 20))
+            time.sleep(0.01)
+        peaks = self.peak_memory(running)
+        self.assertEqual(sorted(peaks), ["client", "serve", "supervise-job"])
+        self.assertLess(max(peaks.values()), 200 << 20, peaks)
+        print(", ".join(f"{part} {peak / 1e6:.0f} MB" for part, peak in sorted(peaks.items())))
+        taken += len(running.stdout.read())
+        self.assertEqual((running.wait(60), taken), (0, 1 << 30))
+        running.communicate()
+
     def test_a_slow_reader_holds_the_program_back(self):
         self.script("app", "head -c 200000000 /dev/zero; touch finished")
         running = self.start("-q", "--", "./app")
@@ -84,14 +115,6 @@ class Run(Exec):
         code, out, err = self.exec("-q", "--", "sh", "-c", "echo x >/tmp/outboard-test-mine && ls /tmp && echo $TMPDIR")
         self.assertEqual(code, 0, err)
         self.assertFalse(os.path.exists("/tmp/outboard-test-mine"))
-
-    def terminal(self, *words):
-        """Runs on a terminal of our own; the process and the terminal's other end."""
-        ours, theirs = pty.openpty()
-        running = subprocess.Popen(self.command("exec", *words), cwd=self.here, env=self.environment, stdin=theirs,
-                                   stdout=theirs, stderr=theirs, start_new_session=True)
-        os.close(theirs)
-        return running, ours
 
     def read_until(self, terminal, text, seconds=30):
         seen, end = b"", time.monotonic() + seconds

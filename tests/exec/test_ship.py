@@ -1,13 +1,15 @@
 """What travels, and what is refused before anything does."""
+import contextlib
 import hashlib
 import os
 import pathlib
 import re
 import subprocess
+import sys
 import venv
 import zipfile
 
-from host import SCRATCH, Exec
+from host import OUTBOARD, SCRATCH, Exec
 
 
 class Ship(Exec):
@@ -64,6 +66,26 @@ class Ship(Exec):
         os.mkfifo(self.here / "pipe")
         self.refused(2, "is neither a file nor a folder", "--in", "pipe", "--", "./app")
 
+    def test_what_nobody_may_read(self):
+        """Root reads all files by two capabilities (capabilities(7)); without them the client is like everybody."""
+        self.without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+        self.script("app", "true")
+        self.write("secret", "x", 0)
+        self.write("data/secret", "x", 0)
+        self.write("closed/file", "x")
+        (self.here / "closed").chmod(0)
+        self.refused(2, "--in secret: ", "--in", "secret", "--", "./app")
+        self.refused(2, "secret cannot be read: Permission denied", "--in", "data", "--", "./app")
+        self.refused(2, "--in closed: ", "--in", "closed", "--", "./app")
+        self.refused(2, "--in closed/file: ", "--in", "closed/file", "--", "./app")
+        self.refused(2, "--cwd: ", "--cwd", "--", "./app")
+        (self.here / "app").chmod(0o111)
+        self.refused(126, "the program ./app cannot be read: Permission denied", "--", "./app")
+        self.refused(126, "the program closed/app cannot be read: Permission denied", "--", "closed/app")
+        self.write("script.py", "", 0)
+        self.refused(126, "script.py cannot be read: Permission denied", "--", "python3", "script.py")
+        (self.here / "closed").chmod(0o755)  # or it could not be removed
+
     def test_outputs_outside_are_refused(self):
         self.script("app", "true")
         for name in ("../x", "/tmp/x", "a/../../x"):
@@ -79,6 +101,53 @@ class Ship(Exec):
         code, out, err = self.exec("--", str(program))
         self.assertEqual((code, out), (0, "the answer is 42\n"), err)
         self.assertIn("lacks libexec_test_answer.so, which travels", err)
+
+    def test_neither_the_c_library_nor_the_driver_travels(self):
+        """The host keeps what came under the hash of its content: that is all that travelled."""
+        program, library = SCRATCH / "exec_test_uses_driver", SCRATCH / "away/libexec_test_answer.so"
+        self.environment["LD_LIBRARY_PATH"] = f"{SCRATCH / 'driver'}:{SCRATCH / 'away'}"
+        loaded = subprocess.run(["ldd", program], env=self.environment, capture_output=True, text=True).stdout
+        for name in (f"libcuda.so.1 => {SCRATCH}/driver/", "libc.so.6 => /", "libexec_test_answer.so => "):
+            self.assertIn(name, loaded)
+        code, out, err = self.exec("--", str(program))
+        self.assertEqual(code, 0, out + err)
+        got = dict(line.split() for line in out.splitlines())
+        self.assertNotIn("/exec/jobs/", got["libc"] + got["driver"])
+        self.assertIn("/software/libcuda.so", got["driver"])
+        self.assertIn("/exec/jobs/", got["library"])
+        self.assertIn("lacks libexec_test_answer.so, which travels", err)
+        kept = {path.name for path in (self.work / "state/exec/store").rglob("*") if path.is_file()}
+        self.assertEqual(kept, {hashlib.sha256(path.read_bytes()).hexdigest() for path in (program, library)})
+
+    def slowly(self):
+        return f"via:{sys.executable} -B {pathlib.Path(__file__).with_name('slow.py')} {OUTBOARD} serve --stdio --exec"
+
+    def shown_on_a_terminal(self, *words):
+        running, terminal = self.terminal(*words, on=self.slowly())
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody has its other end any more
+            while some := os.read(terminal, 4096):
+                shown += some
+        os.close(terminal)
+        self.assertEqual(running.wait(60), 0, shown)
+        return shown.decode()
+
+    def test_progress_is_shown_on_a_terminal_alone(self):
+        words = ("--in", "input", "--", "echo", "over")
+        self.write("input", os.urandom(12 << 20))
+        shown = self.shown_on_a_terminal(*words)
+        done = [int(percent) for percent in re.findall(r"\rsending \[#+ *\] +(\d+) %  \d+ MB/s ", shown)]
+        self.assertGreater(len(done), 1, shown)
+        self.assertEqual(done, sorted(done))
+        self.assertRegex(shown, r"\r\x1b\[Koutboard: sending 12.6 MB \(12.6 MB on the way\) in [\d.]+ s\r\nover\r\n$")
+        self.write("input", os.urandom(12 << 20))
+        self.assertEqual(self.shown_on_a_terminal("-q", *words), "over\r\n")
+        self.write("input", os.urandom(12 << 20))
+        code, out, err = self.exec(*words, on=self.slowly())
+        self.assertEqual((code, out), (0, "over\n"), err)
+        self.assertNotIn("\r", err)
+        self.assertNotIn("[#", err)
+        self.assertEqual(self.exec("-q", *words, on=self.slowly()), (0, "over\n", ""))
 
     def test_inputs_keep_their_places(self):
         run = self.here / "project/run"

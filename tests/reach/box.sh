@@ -55,3 +55,18 @@ printf 'Host locked\n  IdentityFile %s\n' "$work/locked" | cat - "$work/ssh_conf
 printf '#!/bin/sh\nexec /usr/bin/ssh -F "${TEST_SSH_CONFIG:-%s}" "$@"\n' "$work/ssh_config" >"$work/bin/ssh"
 chmod +x "$work/bin/ssh"
 export PATH=$work/bin:$PATH
+# The box lets in `tester` of other_users.sh, by a password that ssh asks for: ssh person.
+add_person() {
+  chmod 755 "$work"; chown -R tester "$far"; install -d -o tester "$OUTBOARD_CACHE"
+  cat >>"$work/ssh_config" <<END
+Host person
+  HostName 127.0.0.1
+  Port $port
+  User tester
+  PreferredAuthentications password
+  NumberOfPasswordPrompts 1
+  UserKnownHostsFile $work/known
+  StrictHostKeyChecking accept-new
+END
+}
+forget_person() { for master in "$XDG_RUNTIME_DIR"/ssh-*; do [ -S "$master" ] && /usr/bin/ssh -o ControlPath="$master" -O exit person 2>/dev/null; done; }

@@ -100,19 +100,10 @@ END
 # By a password, which ssh asks for on the terminal; other_users.sh has whose it is.
 password() {
   install_there
-  chmod 755 "$work"; chown -R tester "$far"; install -d -o tester "$OUTBOARD_CACHE"
-  cat >>"$work/ssh_config" <<END
-Host person
-  HostName 127.0.0.1
-  Port $port
-  User tester
-  PreferredAuthentications password
-  UserKnownHostsFile $work/known
-  StrictHostKeyChecking accept-new
-END
+  add_person
   said=$("$here/type_in.py" "'s password:" secret timeout 60 "$outboard" run --on ssh://person -- "$session" 3) || fail "a password on the terminal: $said"
   has "$said" 'good 3' "a password on the terminal"
-  for master in "$XDG_RUNTIME_DIR"/ssh-*; do [ -S "$master" ] && /usr/bin/ssh -o ControlPath="$master" -O exit person 2>/dev/null; done
+  forget_person
   has "$(setsid -w "$outboard" run --on ssh://person -- true 2>&1 </dev/null)" 'Permission denied' "nobody there who could be asked"
 }
 
