@@ -55,6 +55,7 @@ struct Message {
 class Conversation {
  public:
   explicit Conversation(links::Link link) : link_(std::move(link)), input_(link_) {}
+  ~Conversation() { link_.channel().farewell(); }  // or the peer would wait for our return
 
   // Any thread. False: the peer is gone.
   bool send(Kind kind, uint64_t number = 0, std::string_view text = {}, std::span<const std::byte> bytes = {});

@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d /tmp/outboard-slurm.XXXXXX) && chmod 700 "$work"
 export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache OUTBOARD_CACHE=$work/kernels
 mkdir -p "$XDG_RUNTIME_DIR"
+export OUTBOARD_STATE=$work/state XDG_STATE_HOME=$work/state
 unset OUTBOARD_TARGET OUTBOARD_DIRECT OUTBOARD_VERBOSE OUTBOARD_PLACE
 . "$here/cluster.sh"
 clean() { stop_cluster; rm -rf "$work"; }
@@ -99,6 +100,56 @@ END
   has "$(cat "$work/said")" 'was cancelled\|has failed' "a job that is cancelled"
   wait_for '! pgrep -f "counts stays" >/dev/null' 200 || fail "a program goes on without its job"
   cd "$here" || exit 1
+}
+
+# Programs that go on without us, and what is left of them when their job is over.
+detached() {
+  mkdir "$work/here"; cd "$work/here" || exit 1
+  leave() { timeout 60 "$outboard" exec -q --detach --on 'slurm://gpu?gres=vgpu:1' "$@"; }
+  jobs() { "$outboard" jobs; }
+  cat >steps <<'END'
+#!/bin/sh
+echo "began on $SLURMD_NODENAME"
+until [ -e "$2" ]; do sleep 0.1; done
+echo ended; echo good >result; exit "$1"
+END
+  chmod +x steps
+  job=$(leave -- ./steps 7 "$work/go" 2>"$work/error") || fail "exec --detach: $(cat "$work/error")"
+  sleep 10  # longer than the lease of the server that took it in
+  has "$(jobs)" "$job  *running .*steps 7 .* (RUNNING on n[12]" "outboard jobs"
+  timeout 60 "$outboard" logs "$job" >"$work/log" 2>&1
+  has "$(cat "$work/log")" 'began on n[12]' "outboard logs while it runs"
+  timeout 60 "$outboard" wait "$job" 2>"$work/error" & waiting=$!
+  timeout 60 "$outboard" logs -f "$job" >"$work/log" 2>&1 & following=$!
+  sleep 3; touch "$work/go"
+  wait $waiting; code=$?; [ $code -eq 7 ] || fail "outboard wait: $code, $(cat "$work/error")"
+  wait $following; has "$(tr '\n' ' ' <"$work/log")" 'began on n[12] ended' "outboard logs -f"
+  no_jobs
+  wait_for 'jobs | grep -q "$job  *done  *7 "' || fail "a program that has ended: $(jobs)"
+  timeout 60 "$outboard" fetch "$job" >"$work/said" 2>&1 || fail "outboard fetch: $(cat "$work/said")"
+  has "$(cat "$work/said")" 'is over; another one goes to n[12]' "whom fetch asks"
+  [ "$(cat result)" = good ] || fail "the result"
+  no_jobs
+  job=$(leave -- ./steps 0 "$work/never") || fail "exec --detach"
+  has "$("$outboard" cancel "$job")" 'is cancelled' "outboard cancel"
+  no_jobs
+  wait_for '! pgrep -f "steps 0 $work" >/dev/null' 200 || fail "a program goes on without its job"
+  wait_for 'jobs | grep -q "$job  *cancelled"' || fail "a program that was cancelled: $(jobs)"
+  has "$("$outboard" exec --detach --on 'slurm://gpu?requeue=1' -- ./steps 0 2>&1)" 'does not go with --detach' "requeue=1"
+  # What is not there is said, and its job goes.
+  leave -- ./steps-not-there >/dev/null 2>&1; [ $? -eq 127 ] || fail "a program that is missing"
+  no_jobs
+  cd "$here" || exit 1
+}
+
+# A node without Outboard gets a copy, after a yes.
+bootstrap() {
+  has "$(run --bootstrap --on slurm://gpu -- true 2>&1 </dev/null)" 'nobody said yes' "nothing is copied without a yes"
+  [ -z "$(find "$XDG_CACHE_HOME/outboard" -name outboard -type f 2>/dev/null)" ] || fail "something was copied without a yes"
+  said=$(run --bootstrap --yes --on slurm://gpu -- "$session" 3 2>&1) || fail "a copy for a node: $said"
+  has "$said" 'good 3' "a session of the copy"
+  [ -x "$XDG_CACHE_HOME/outboard/"protocol-*/bin/outboard ] || fail "the copy is in its place"
+  no_jobs
 }
 
 failures() {
