@@ -37,7 +37,8 @@ int reach(const ReachOptions& options) {
 
 void add_bootstrap(CLI::App& command) {
   command.add_flag("--bootstrap")
-      ->description("With ssh:// and slurm://: copy this Outboard into the cache of a machine that has none, after a yes");
+      ->description(
+          "With ssh:// and slurm://: copy this Outboard into the cache of a machine that has none, after a yes");
   if (command.get_name() != "doctor") command.add_flag("--yes")->description("With --bootstrap: do not ask");
 }
 
