@@ -36,22 +36,23 @@ std::string choose_host() {
   return "";
 }
 
-// One job holds the place for all connections of the run, which goes on there no longer than we are here.
+// One job holds the place for all connections of the run, which goes on there no longer than we are here; with --detach
+// the job stays until the program has ended.
 int ship_to_cluster(exec::Request& request, const links::Address& address) {
-  if (request.detach)
-    return exec::complain(2,
-                          "--detach needs a host that stays, and a place on a cluster is given back when its client "
-                          "leaves; leave without it: nohup outboard exec ... >log 2>&1 &");
   if (!links::in_query(address.query, "client").empty())
     return exec::complain(2, "client=PARTITION is for outboard run; the program runs beside the device here");
+  if (request.detach && links::in_query(address.query, "requeue") == "1")
+    return exec::complain(2,
+                          "requeue=1 does not go with --detach: what was sent is on the node that failed; leave out "
+                          "one of them");
   constexpr uint64_t lease = reach::Place::lease_seconds;
-  request.grace = std::min(request.grace.value_or(lease), lease);
+  if (!request.detach) request.grace = std::min(request.grace.value_or(lease), lease);
   auto ship = [&request](const reach::Place& place) {
     close_range(3, ~0u, 0);  // the place is held by our parent alone
-    request.target = "slurm://?job=" + std::to_string(place.job());
+    request.target = place.target();
     return exec::ship(request);
   };
-  return run_in_place(address, {request.command, ship, true});
+  return run_in_place(address, {request.command, ship, !request.detach, request.detach});
 }
 
 int run(Options& options) {

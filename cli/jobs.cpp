@@ -42,7 +42,7 @@ std::string age_text(uint64_t seconds) {
 }
 
 bool is_over(const std::string& state) {
-  constexpr std::array goes_on = {"preparing", "waiting", "running", "suspended", "ending"};
+  constexpr std::array goes_on = {"preparing", "waiting", "running", "suspended", "ending", "forgotten"};
   return std::ranges::find(goes_on, state) == goes_on.end();
 }
 
@@ -58,7 +58,7 @@ void print_jobs(const std::string& target, const exec::Json& list) {
 }
 
 base::Result<exec::Json> jobs_of(const std::string& target) {
-  if (is_cluster(target)) return jobs_of_cluster();
+  if (is_cluster(target) || !number_in_cluster(target).empty()) return jobs_of_cluster(target);
   exec::Json facts;
   auto host = TRY(exec::open_host(target, "", facts));
   host->send(Kind::jobs);
@@ -136,6 +136,8 @@ int cancel(const Options& options) {
   if (is_cluster(options.target)) return cancel_in_cluster(options.job);
   auto record = record_of(options);
   if (!record) return exec::complain(2, record.error());
+  if (const std::string number = number_in_cluster(record.value().target); !number.empty())
+    return cancel_in_cluster(number);
   exec::Json facts;
   auto host = exec::open_host(record.value().target, "", facts);
   if (!host) return exec::complain(125, host.error());

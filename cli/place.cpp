@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/fd.h"
+#include "cli/place_work.h"
 #include "server/lease.h"
 
 namespace cli {
@@ -36,17 +37,6 @@ int hold(const PlaceOptions& options) {
   if (!lease) return fail(lease.error());
   while (lease.value().held()) poll(nullptr, 0, 200);
   return 0;
-}
-
-// A folder of this user's alone: in a folder for temporary files anybody could have made it first.
-base::Status own_folder(const std::string& file) {
-  const auto folder = std::filesystem::path(file).parent_path();
-  if (mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
-    return base::Error{"cannot make " + folder.string() + ": " + std::strerror(errno)};
-  struct stat facts {};
-  if (lstat(folder.c_str(), &facts) < 0 || !S_ISDIR(facts.st_mode) || facts.st_uid != getuid())
-    return base::Error{folder.string() + " is not a folder of this user's"};
-  return base::Done{};
 }
 
 // As if the file had been touched when our clock showed `then_ns`.
@@ -101,6 +91,16 @@ int keep(const PlaceOptions& options) {
 
 }  // namespace
 
+base::Status own_folder(const std::string& file) {
+  const auto folder = std::filesystem::path(file).parent_path();
+  if (mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
+    return base::Error{"cannot make " + folder.string() + ": " + std::strerror(errno)};
+  struct stat facts {};
+  if (lstat(folder.c_str(), &facts) < 0 || !S_ISDIR(facts.st_mode) || facts.st_uid != getuid())
+    return base::Error{folder.string() + " is not a folder of this user's"};
+  return base::Done{};
+}
+
 void add_place(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<PlaceOptions>();
   auto* place = app.add_subcommand("place", "Hold a place on a cluster's node")->group("");
@@ -111,6 +111,7 @@ void add_place(CLI::App& app, Commands& commands) {
     each->add_option("file", options->file, "The lease")->required();
     each->add_option("seconds", options->seconds, "Its length")->required()->check(CLI::Range(1, 3600));
   }
+  add_place_work(*place, commands);
   commands.emplace_back(place, [options, holding] { return *holding ? hold(*options) : keep(*options); });
 }
 

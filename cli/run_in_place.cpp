@@ -23,6 +23,8 @@
 namespace cli {
 namespace {
 
+using Use = reach::Place::Use;
+
 constexpr int grace_ms = 2000;  // for a program that shall begin anew
 // That the place may take to show that it is why a program has failed.
 constexpr std::chrono::milliseconds notice{500}, notice_again{5000};
@@ -36,7 +38,11 @@ int complain(const std::string& text) {
 class Running {
  public:
   explicit Running(const std::function<int()>& body) : pid_(fork()) {
-    if (pid_ == 0) _exit((take_signals_back(), body()));
+    if (pid_ != 0) return;
+    take_signals_back();
+    const int code = body();
+    std::fflush(nullptr);
+    _exit(code);
   }
   std::optional<int> ended() {
     int status = 0;
@@ -113,10 +119,10 @@ std::optional<int> watch(Running& program, reach::Place& place, reach::SharedPla
 
 // Waits for a place; whoever stops us meanwhile has left. `program`: nobody waits for this place but we.
 base::Result<std::unique_ptr<reach::Place>> take_place(const links::Address& address, reach::Program& program,
-                                                       const std::vector<std::string>& command, bool keep) {
+                                                       const std::vector<std::string>& command, reach::Place::Use use) {
   std::signal(SIGPIPE, SIG_IGN);
   for (int signal : {SIGTERM, SIGHUP, SIGINT}) std::signal(signal, close_door);
-  return reach::Place::take(address, program, command, keep);
+  return reach::Place::take(address, program, command, use);
 }
 
 // A program's end of a socket whose other end is the door.
@@ -133,7 +139,7 @@ int run_in_place(const links::Address& address, const Guest& guest) {
   const bool again = links::in_query(address.query, "requeue") == "1";
   auto nobody = open_door();
   if (!nobody) return complain(nobody.error());
-  auto place = take_place(address, nobody.value(), guest.command, true);
+  auto place = take_place(address, nobody.value(), guest.command, guest.leaves_jobs ? Use::jobs : Use::sessions);
   if (!place) return complain(place.error());
   base::Fd signals = take_signals();
   for (;;) {
@@ -142,7 +148,10 @@ int run_in_place(const links::Address& address, const Guest& guest) {
     setenv(reach::place_variable, shared.value().path().c_str(), 1);
     Running program([&] { return guest.body(*place.value()); });
     const bool ends = again || guest.goes_with_place;
-    if (auto code = watch(program, *place.value(), shared.value(), signals.get(), ends)) return *code;
+    if (auto code = watch(program, *place.value(), shared.value(), signals.get(), ends)) {
+      if (guest.leaves_jobs && *code == 0) place.value()->leave();
+      return *code;
+    }
     program.end();
     if (!again) return 125;
     base::Status back = place.value()->take_again(nobody.value());
@@ -158,7 +167,7 @@ int run_in_client_half(const links::Address& address, const std::vector<std::str
     return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
   auto nobody = open_door();
   if (!nobody) return complain(nobody.error());
-  auto place = take_place(address, nobody.value(), command, false);
+  auto place = take_place(address, nobody.value(), command, Use::by_number);
   if (!place) return complain(place.error());
   const std::string job = std::to_string(place.value()->job());
   std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",

@@ -14,6 +14,7 @@ struct Guest {
   std::vector<std::string> command;  // for Slurm's lists
   std::function<int(const reach::Place&)> body;
   bool goes_with_place = false;  // it is ended when the place is gone; otherwise its device tells it
+  bool leaves_jobs = false;      // what it starts there stays in the place's job
 };
 // The guest's exit code, or 2 after saying why there is no place; 125: the place is gone, and the guest with it.
 int run_in_place(const links::Address& address, const Guest& guest);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/target.h"
+#include "exec/near/records.h"
 #include "exec/near/ship.h"
 #include "reach/slurm/job.h"
 
@@ -46,15 +47,27 @@ bool is_cluster(const std::string& target) {
          links::in_query(door.value().address.query, "job").empty();
 }
 
-base::Result<exec::Json> jobs_of_cluster() {
-  exec::Json all = exec::Json::array();
-  for (const reach::OwnJob& job : TRY(reach::own_jobs()))
-    all.push_back({{"job", job.number},
-                   {"state", state_of(job.state)},
-                   {"why", why(job)},
-                   {"code", job.exit_code},
-                   {"created", seconds_of(job.submitted)},
-                   {"command", job.command}});
+std::string number_in_cluster(const std::string& target) {
+  auto door = client::find_door(target);
+  const bool slurm = door && door.value().address.kind == links::Address::Kind::slurm;
+  return slurm ? links::in_query(door.value().address.query, "job") : "";
+}
+
+base::Result<exec::Json> jobs_of_cluster(const std::string& target) {
+  const std::string number = number_in_cluster(target);
+  exec::Json all = exec::Json::array(), program;
+  for (const reach::OwnJob& job : TRY(reach::own_jobs())) {
+    exec::Json told = {{"job", job.number},     {"state", state_of(job.state)},         {"why", why(job)},
+                       {"code", job.exit_code}, {"created", seconds_of(job.submitted)}, {"command", job.command}};
+    if (job.number == number) program = told;
+    all.push_back(std::move(told));
+  }
+  if (number.empty()) return all;
+  if (program.is_null()) program = {{"state", "forgotten"}, {"why", "by Slurm; outboard wait asks its node"}};
+  if (exec::text_in(program, "state") == "failed" && exec::number_in(program, "code")) program["state"] = "done";
+  all = exec::Json::array();
+  for (const exec::Record& record : exec::all_records())
+    if (record.target == target) program["job"] = record.job, all.push_back(program);
   return all;
 }
 
@@ -63,6 +76,8 @@ int cancel_in_cluster(const std::string& job) {
   auto end = std::from_chars(job.data(), job.data() + job.size(), number);
   if (end.ec != std::errc() || end.ptr != job.data() + job.size())
     return exec::complain(2, "'" + job + "' is no job of Slurm's; outboard jobs lists them by their numbers");
+  auto now = reach::look_at_job(number);
+  if (now && now.value().over()) return exec::complain(125, "job " + job + " is over already: " + now.value().state);
   base::Status done = reach::cancel(number);
   if (!done) return exec::complain(125, done.error());
   std::printf("%s is cancelled\n", job.c_str());

@@ -10,9 +10,12 @@ namespace cli {
 // there.
 bool is_cluster(const std::string& target);
 
-// This user's places, as a host tells of its jobs (exec/conversation.h, Kind::jobs). An error is Slurm's own.
-base::Result<exec::Json> jobs_of_cluster();
+// As a host tells of its jobs (exec/conversation.h, Kind::jobs): this user's places of a whole cluster, or, where the
+// target is a job of it, the programs that were shipped into that, as far as Slurm knows. An error is Slurm's own.
+base::Result<exec::Json> jobs_of_cluster(const std::string& target);
 
+// The number of Slurm's job in which a shipped program runs or ran; empty: the target is none.
+std::string number_in_cluster(const std::string& target);
 // By Slurm's number. The exit code.
 int cancel_in_cluster(const std::string& job);
 

@@ -55,7 +55,7 @@ class Supervisor {
         folder_(place_.job(job_.id)) {}
 
   base::Status begin();
-  void run();
+  int run();  // the job's exit code
 
  private:
   base::Status start_next();
@@ -135,7 +135,7 @@ base::Status Supervisor::start_next() {
   return base::Done{};
 }
 
-void Supervisor::run() {
+int Supervisor::run() {
   Snapshot before = look_at(folder_ + files_name);
   base::Status started = start_next();
   if (!started) end("failed", started.error());
@@ -149,6 +149,7 @@ void Supervisor::run() {
   const int code = job_.state == "failed" ? failure_code_ : code_.value_or(128 + SIGTERM);
   base::Status finished = finish_job(place_, jobs_, job_, spec_, before, code);
   if (!finished) base::log(base::Level::error, "job-not-finished", {{"job", job_.id}, {"reason", finished.error()}});
+  return finished ? code : 125;
 }
 
 // One round: wait for something, do it.
@@ -317,7 +318,7 @@ void Supervisor::tell_readers() {
   }
 }
 
-base::Status supervise_job(const std::string& id, HostGpu (*find_gpu)(const std::string&)) {
+base::Result<int> supervise_job(const std::string& id, HostGpu (*find_gpu)(const std::string&)) {
   Place place = TRY(Place::open());
   Jobs jobs = TRY(Jobs::open(place));
   Job job = TRY(jobs.find(id, ""));
@@ -332,18 +333,17 @@ base::Status supervise_job(const std::string& id, HostGpu (*find_gpu)(const std:
     job.why = begun.error();
     Jobs again = TRY(Jobs::open(place));
     TRY(finish_job(place, again, job, spec, {}, 125));
-    return begun;
+    return base::Error{begun.error()};
   }
-  supervisor.run();
-  return base::Done{};
+  return supervisor.run();
 }
 
 }  // namespace
 
 int supervise(const std::string& id, HostGpu (*find_gpu)(const std::string&)) {
-  base::Status done = supervise_job(id, find_gpu);
+  auto done = supervise_job(id, find_gpu);
   if (!done) base::log(base::Level::error, "job-not-supervised", {{"job", id}, {"reason", done.error()}});
-  return done ? 0 : 1;
+  return done ? done.value() : 125;
 }
 
 }  // namespace exec

@@ -15,6 +15,7 @@ struct HostGpu {
 };
 
 // Runs the job whose folder this is to its end. Writes a byte to standard output when services can come.
+// The job's exit code.
 int supervise(const std::string& id, HostGpu (*find_gpu)(const std::string& vgpu));
 
 }  // namespace exec

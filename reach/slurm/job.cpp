@@ -18,6 +18,17 @@ constexpr std::pair<const char*, const char*> options[] = {{"gres", "--gres"},  
                                                            {"nodes", "--nodelist"},  {"constraint", "--constraint"},
                                                            {"account", "--account"}, {"qos", "--qos"}};
 
+// squeue's exit_code is the status of waitpid() as one number (7 is 1792), or as scontrol(1) says it, "7:0": the code
+// and the signal.
+uint64_t exit_code_of(const std::string& text) {
+  char* rest = nullptr;
+  const uint64_t first = std::strtoull(text.c_str(), &rest, 10);
+  const bool two = *rest == ':';
+  const uint64_t code = two ? first : first >> 8 & 0xff;
+  const uint64_t signal = two ? std::strtoull(rest + 1, nullptr, 10) : first & 0x7f;
+  return signal ? 128 + signal : code;
+}
+
 base::Error failed(const Words& words, const Said& said) {
   std::string why = last_line(said.error);
   if (size_t at = why.find("error: "); at != why.npos) why.erase(0, at + 7);
@@ -116,7 +127,7 @@ base::Result<std::vector<OwnJob>> own_jobs() {
       return field == "(null)" || field == "N/A" ? "" : field;
     };
     OwnJob job{next(), next(), next(), next(), next(), 0, {}};
-    job.exit_code = std::strtoull(next().c_str(), nullptr, 10);
+    job.exit_code = exit_code_of(next());
     job.command = next();
     all.push_back(std::move(job));
   }

@@ -29,13 +29,16 @@ std::string number(uint64_t value) { return std::to_string(value); }
 // The same file for the job's script, the keeper and the servers, on the node's own disk.
 constexpr const char* lease_folder = "/tmp/outboard-$(id -u)";
 
-// Ends with the lease, and the job with it: also when nobody is left who could cancel it.
-std::string job_script(const std::string& name) {
-  return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE LD_PRELOAD\n" +
-         far_script({"place hold \"" + std::string(lease_folder) + "/place-" + name +
-                         "-$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\" " + number(Place::lease_seconds),
-                     links::outboard_program(), false}) +
-         "\n";
+// Ends with the lease, and the job with it: also when nobody is left who could cancel it. That of jobs that shall stay
+// ends with the last of them.
+std::string job_script(const std::string& name, Place::Use use) {
+  const bool stays = use == Place::Use::jobs;
+  const std::string file = " \"" + std::string(lease_folder) + "/place-" + name + "-$g\" ";
+  const std::string arguments =
+      (stays ? "place work" : "place hold") + file + number(Place::lease_seconds) + (stays ? " $g" : "");
+  return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE LD_PRELOAD\n"
+         "g=$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\n" +
+         far_script({arguments, links::outboard_program(), false}) + "\n";
 }
 
 std::string new_name() {
@@ -67,16 +70,28 @@ class Waiting {
 }  // namespace
 
 base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, Program& program, const Words& command,
-                                                 bool keep) {
-  std::unique_ptr<Place> place(new Place(address, command, new_name()));
+                                                 Use use) {
+  std::unique_ptr<Place> place(new Place(address, command, use, new_name()));
   const std::string given = links::in_query(address.query, "job");
-  if (given.empty())
+  if (given.empty()) {
     TRY(place->submit_job());
-  else
-    place->job_ = std::strtoull(given.c_str(), nullptr, 10);
-  TRY(place->await_start(program, 0));
-  if (keep) TRY(place->start_keeper(program));
+    TRY(place->await_start(program, 0));
+  } else {
+    TRY(place->find_job(std::strtoull(given.c_str(), nullptr, 10), program));
+  }
+  if (use != Use::by_number) TRY(place->start_keeper(program));
   return place;
+}
+
+base::Status Place::find_job(uint64_t given, Program& program) {
+  job_ = given;
+  base::Status started = await_start(program, 0);
+  const std::string node = links::in_query(address_.query, "nodes");
+  if (started || node.empty()) return started;
+  std::fprintf(stderr, "outboard: job %llu is over; another one goes to %s, where it was\n",
+               static_cast<unsigned long long>(given), node.c_str());
+  TRY(submit_job());
+  return await_start(program, 0);
 }
 
 // A keeper that ends well has given the lease back, and the job's script ends by itself: Slurm shall call that done.
@@ -88,11 +103,12 @@ bool Place::give_back() {
 }
 
 Place::~Place() {
-  if (!give_back() && ours_) (void)cancel(job_).ok();  // it ends with its lease, too
+  const bool ends = give_back() && use_ == Use::sessions;
+  if (ours_ && !ends) (void)cancel(job_).ok();  // it ends with its lease, too
 }
 
 base::Status Place::submit_job() {
-  job_ = TRY(submit(address_, job_script(name_), command_));
+  job_ = TRY(submit(address_, job_script(name_, use_), command_));
   ours_ = true;
   return base::Done{};
 }
@@ -129,7 +145,16 @@ Words Place::step_words(const std::string& arguments) const {
   return words;
 }
 
+std::string Place::target() const {
+  std::string text = "slurm://" + address_.where + "?job=" + number(job_) + "&nodes=" + nodes_;
+  for (const char* key : {"account", "qos"})
+    if (const std::string value = links::in_query(address_.query, key); !value.empty())
+      text += std::string("&") + key + "=" + value;
+  return text;
+}
+
 Words Place::server_words() const {
+  if (use_ == Use::jobs) return step_words("place meet \"" + lease_file() + "\"");
   return step_words("serve --stdio --exec --lease \"file:" + lease_file() + "," + number(lease_seconds) +
                     "\" --generation " + number(generation()));
 }

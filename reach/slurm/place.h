@@ -25,17 +25,25 @@ inline constexpr const char* place_name_variable = "OUTBOARD_PLACE_NAME";
 class Place final : public Allocation {
  public:
   using Clock = std::chrono::steady_clock;
+  enum class Use {
+    sessions,   // servers are started there by us
+    by_number,  // somebody in the job takes the place again, by the job's number
+    jobs,       // the same as sessions, and what the servers have started stays with the job when we leave
+  };
   static constexpr int lease_seconds = 8;
 
   // Submits a job, or takes the one that the address names, and waits until it runs; standard error says what it waits
   // for. `program`: for whom; when it leaves, the job is cancelled.
-  // `keep`: servers will be started there by us; otherwise somebody in the job takes the place again by its number.
+  // A job that the address names and that is over is done without where the address names its node, too: another job
+  // of ours goes there, to what the first has left behind.
   // `command`: what it is for, which Slurm's lists show.
   static base::Result<std::unique_ptr<Place>> take(const links::Address& address, Program& program,
-                                                   const Words& command = {}, bool keep = true);
+                                                   const Words& command = {}, Use use = Use::sessions);
   // After the node has failed: waits until no server can run under the old lease, and until Slurm has started the job
   // again.
   base::Status take_again(Program& program);
+  // Leaves the job to what was started there.
+  void leave() { ours_ = false; }
   // Ends the job, if it is ours.
   ~Place() override;
 
@@ -47,13 +55,16 @@ class Place final : public Allocation {
   std::string reason() const override { return reason_; }
 
   uint64_t job() const { return job_; }
+  // Where what runs in this job is found, and what it has left behind when the job is over.
+  std::string target() const;
   const std::string& nodes() const { return nodes_; }
   const std::string& name() const { return name_; }
 
  private:
-  Place(const links::Address& address, const Words& command, std::string name)
-      : address_(address), command_(command), name_(std::move(name)) {}
+  Place(const links::Address& address, const Words& command, Use use, std::string name)
+      : address_(address), command_(command), use_(use), name_(std::move(name)) {}
   base::Status submit_job();
+  base::Status find_job(uint64_t given, Program& program);
   base::Status await_start(Program& program, uint64_t restarts_before);
   base::Status start_keeper(Program& program);
   Words step_words(const std::string& arguments) const;
@@ -67,6 +78,7 @@ class Place final : public Allocation {
 
   const links::Address address_;
   const Words command_;
+  const Use use_;
   uint64_t job_ = 0;
   bool ours_ = false;
   const std::string name_;  // of its lease's files: nobody else's on a node, whatever the clusters that it is in

@@ -102,6 +102,46 @@ END
   cd "$here" || exit 1
 }
 
+# Programs that go on without us, and what is left of them when their job is over.
+detached() {
+  mkdir "$work/here"; cd "$work/here" || exit 1
+  leave() { timeout 60 "$outboard" exec -q --detach --on 'slurm://gpu?gres=vgpu:1' "$@"; }
+  jobs() { "$outboard" jobs; }
+  cat >steps <<'END'
+#!/bin/sh
+echo "began on $SLURMD_NODENAME"
+until [ -e "$2" ]; do sleep 0.1; done
+echo ended; echo good >result; exit "$1"
+END
+  chmod +x steps
+  job=$(leave -- ./steps 7 "$work/go" 2>"$work/error") || fail "exec --detach: $(cat "$work/error")"
+  sleep 10  # longer than the lease of the server that took it in
+  has "$(jobs)" "$job  *running .*steps 7 .* (RUNNING on n[12]" "outboard jobs"
+  timeout 60 "$outboard" logs "$job" >"$work/log" 2>&1
+  has "$(cat "$work/log")" 'began on n[12]' "outboard logs while it runs"
+  timeout 60 "$outboard" wait "$job" 2>"$work/error" & waiting=$!
+  timeout 60 "$outboard" logs -f "$job" >"$work/log" 2>&1 & following=$!
+  sleep 3; touch "$work/go"
+  wait $waiting; code=$?; [ $code -eq 7 ] || fail "outboard wait: $code, $(cat "$work/error")"
+  wait $following; has "$(tr '\n' ' ' <"$work/log")" 'began on n[12] ended' "outboard logs -f"
+  no_jobs
+  wait_for 'jobs | grep -q "$job  *done  *7 "' || fail "a program that has ended: $(jobs)"
+  timeout 60 "$outboard" fetch "$job" >"$work/said" 2>&1 || fail "outboard fetch: $(cat "$work/said")"
+  has "$(cat "$work/said")" 'is over; another one goes to n[12]' "whom fetch asks"
+  [ "$(cat result)" = good ] || fail "the result"
+  no_jobs
+  job=$(leave -- ./steps 0 "$work/never") || fail "exec --detach"
+  has "$("$outboard" cancel "$job")" 'is cancelled' "outboard cancel"
+  no_jobs
+  wait_for '! pgrep -f "steps 0 $work" >/dev/null' 200 || fail "a program goes on without its job"
+  wait_for 'jobs | grep -q "$job  *cancelled"' || fail "a program that was cancelled: $(jobs)"
+  has "$("$outboard" exec --detach --on 'slurm://gpu?requeue=1' -- ./steps 0 2>&1)" 'does not go with --detach' "requeue=1"
+  # What is not there is said, and its job goes.
+  leave -- ./steps-not-there >/dev/null 2>&1; [ $? -eq 127 ] || fail "a program that is missing"
+  no_jobs
+  cd "$here" || exit 1
+}
+
 failures() {
   has "$(run --on 'slurm://nowhere' -- true 2>&1)" 'no partition .nowhere.\|[Ii]nvalid partition' "a partition that is not there"
   has "$(run --on 'slurm://gpu?gres=vgpu:9' -- true 2>&1)" 'Slurm refuses (sbatch)' "more than a node has"
