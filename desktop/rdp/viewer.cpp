@@ -249,8 +249,10 @@ bool RdpViewer::begin_graphics() {
 }
 
 // The client shows its own sentence for it (MS-RDPBCGR 2.2.5.1.1) and leaves; who is cut off first may never read it.
+// Sent on its own, too: in the order in which closing sends it, after deactivation, FreeRDP 3's client takes no notice.
 void RdpViewer::tell(UINT32 error) {
   freerdp_set_error_info(peer_->context->rdp, error);
+  freerdp_send_error_info(peer_->context->rdp);
   peer_->Close(peer_);
   const auto end = Clock::now() + 5s;
   while (!ending_ && Clock::now() < end && listen()) {

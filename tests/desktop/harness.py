@@ -142,12 +142,13 @@ def arguments(entry, port=None, user=None, password=None):
 
 
 def knock(session, *options, user=None, password=None):
-    """Whether a client gets in; it leaves at once."""
+    """Whether a client gets in; it leaves at once. It then says that it cancels; its exit status is another in FreeRDP 3."""
     command = arguments(session.entry, None, user, password) + ["+auth-only", *options]
     if not hasattr(session, "door"):
         session.door = Screen("640x480")  # without an X server the client does not even try
-    done = subprocess.run(command, env={**ENVIRONMENT, **session.door.environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    return done.returncode == 0
+    done = subprocess.run(command, env={**ENVIRONMENT, **session.door.environment}, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+    return "ERRCONNECT_CONNECT_CANCELLED" in done.stdout + done.stderr
 
 
 def listens(port):

@@ -45,7 +45,9 @@ def avc420():
 def password():
     session = Session(program=PATTERN + " idle")
     check(knock(session), "the right password lets in")
+    check(session.ask(do="status")["wrong_passwords"] == 0, "and is not counted as a wrong one, though the client leaves at once")
     check(not knock(session, password="wrong"), "a wrong one does not")
+    check(session.ask(do="status")["wrong_passwords"] > 0, "and is")
     check(not knock(session, user="nobody"), "nor another user's name")
     check(not knock(session, "/sec:tls"), "TLS without NLA is refused")
     check(not knock(session, "/sec:rdp"), "RDP's own security is refused")
