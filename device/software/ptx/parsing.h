@@ -15,6 +15,8 @@ namespace ptx {
 
 bool is_always_zero(std::string_view special_register);
 
+inline constexpr uint32_t nowhere = ~uint32_t{0};  // the place of a label that was used and not defined yet
+
 class Parsing {
  public:
   Parsing(std::string_view text, Module& module, Error& error) : lexer_(text), module_(module), error_(error) {}
@@ -103,6 +105,7 @@ class Parsing {
   Operand address();
   Operand vector();
   Operand label(const std::string& text);
+  uint32_t label_of_scope(const std::string& text);
   void define_label(const std::string& text);
   const Symbol* look_up(const std::string& text) const;
 
