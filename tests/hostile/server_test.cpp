@@ -1,6 +1,4 @@
-// What a server does to peers that break the protocol, and to whoever comes next; what a client does when its worker
-// dies.
-#include <dlfcn.h>
+// What a server does to peers that break the protocol, and to whoever comes next.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -16,70 +14,15 @@
 #include "api/window.h"
 #include "client/target.h"
 #include "link/address.h"
+#include "tests/hostile/server.h"
 #include "wire/hello.h"
 #include "wire/message.h"
 
 namespace {
 
-namespace fs = std::filesystem;
+using hostile::Server;
 using wire::Kind;
-
-// A server of its own for every test.
-class Server : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("outboard-hostile-" + std::to_string(getpid()));
-    fs::create_directory(folder_);
-    target_ = "unix:" + (folder_ / "socket").string();
-    server_ = fork();
-    if (server_ == 0) {
-      freopen((folder_ / "log").c_str(), "w", stderr);
-      const char* device = getenv("OUTBOARD_TEST_DEVICE");
-      execl(OUTBOARD, OUTBOARD, "serve", "--device", device ? device : "cpu", "--listen", target_.c_str(), nullptr);
-      _exit(127);
-    }
-    for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
-  }
-  void TearDown() override {
-    kill(server_, SIGTERM);
-    int status = 0;
-    waitpid(server_, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << log();
-    EXPECT_EQ(log().find("worker-killed"), std::string::npos) << log();
-    fs::remove_all(folder_);
-  }
-
-  std::string log() const {
-    std::ifstream file(folder_ / "log");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  links::Link connect() { return std::move(links::connect(links::parse(target_).value(), 2000).value()); }
-  links::Link greeted() {
-    auto greeted = client::greet(target_, "hostile", 10000);
-    EXPECT_TRUE(greeted.ok()) << greeted.error();
-    return std::move(greeted.value().link);
-  }
-  // The next client is served as if nothing had been.
-  void expect_served() {
-    auto next = client::greet(target_, "next", 10000);
-    ASSERT_TRUE(next.ok()) << next.error() << log();
-    EXPECT_EQ(next.value().welcome.inventory.devices.size(), 1u);
-  }
-  std::vector<pid_t> workers() const {
-    std::ifstream children("/proc/" + std::to_string(server_) + "/task/" + std::to_string(server_) + "/children");
-    std::vector<pid_t> found;
-    for (pid_t pid; children >> pid;) found.push_back(pid);
-    return found;
-  }
-  bool all_workers_gone() const {
-    for (int i = 0; i < 250 && !workers().empty(); ++i) usleep(20000);
-    return workers().empty();
-  }
-
-  fs::path folder_;
-  std::string target_;
-  pid_t server_ = 0;
-};
+namespace fs = std::filesystem;
 
 bool send(links::Link& link, Kind kind, uint64_t number, std::span<const std::byte> payload, uint32_t claimed) {
   wire::FrameHead head{claimed, kind, number};
@@ -309,98 +252,5 @@ TEST_F(Server, SaysThatItIsFull) {
   auto second = client::greet(target_, "second", 10000);
   EXPECT_NE(second.error().find("the server is full"), std::string::npos) << second.error();
 }
-
-#ifndef WITHOUT_STAND_IN
-
-// The driver API of the stand-in, in a child process of the test, because a process connects once.
-struct Driver {
-  void* library = dlopen(REMOTE_LIBRARY, RTLD_NOW);
-  template <class... A>
-  CUresult call(const char* name, A... arguments) {
-    auto function = reinterpret_cast<CUresult (*)(A...)>(dlsym(library, name));
-    return function ? function(arguments...) : CUDA_ERROR_NOT_FOUND;
-  }
-  CUresult start() {
-    CUcontext context = nullptr;
-    if (CUresult result = call("cuInit", 0u)) return result;
-    if (CUresult result = call("cuDevicePrimaryCtxRetain", &context, 0)) return result;
-    return call("cuCtxSetCurrent", context);
-  }
-};
-
-// A kernel that never ends.
-constexpr const char* endless =
-    ".version 7.0\n.target sm_75\n.address_size 64\n"
-    ".visible .entry spin(.param .u64 p)\n{\n.reg .u64 %a; .reg .u32 %v; .reg .pred %q;\n"
-    "ld.param.u64 %a, [p];\nAGAIN:\nld.volatile.global.u32 %v, [%a];\nsetp.eq.u32 %q, %v, 0;\n@%q bra "
-    "AGAIN;\nret;\n}\n";
-
-TEST_F(Server, AKilledWorkerIsAnErrorToItsClientAndTheNextOneIsServed) {
-  int ready[2], go[2];
-  ASSERT_EQ(pipe(ready), 0);
-  ASSERT_EQ(pipe(go), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    setenv("OUTBOARD_TARGET", target_.c_str(), 1);
-    freopen((folder_ / "client").c_str(), "w", stderr);
-    Driver driver;
-    char byte = driver.start() == CUDA_SUCCESS;
-    if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1) _exit(3);
-    CUdeviceptr address = 0;
-    CUresult first = driver.call("cuMemAlloc_v2", &address, size_t{64});
-    CUresult second =
-        driver.call("cuMemsetD8_v2", CUdeviceptr{api::window_base}, static_cast<unsigned char>(1), size_t{1});
-    _exit(first == CUDA_ERROR_DEVICE_UNAVAILABLE && second == CUDA_ERROR_DEVICE_UNAVAILABLE ? 0 : 1);
-  }
-  char byte = 0;
-  ASSERT_EQ(read(ready[0], &byte, 1), 1);
-  ASSERT_EQ(byte, 1);
-  ASSERT_EQ(workers().size(), 1u);
-  kill(workers()[0], SIGTERM);
-  EXPECT_TRUE(all_workers_gone());
-  ASSERT_EQ(write(go[1], &byte, 1), 1);
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  std::ifstream said(folder_ / "client");
-  std::string text((std::istreambuf_iterator<char>(said)), {});
-  EXPECT_NE(text.find("connection lost"), std::string::npos) << text;
-  // SIGTERM to a worker is what the listener logs as killed; that is this test's own doing.
-  expect_served();
-  fs::resize_file(folder_ / "log", 0);
-}
-
-TEST_F(Server, AKilledClientFreesItsWorkerEvenInTheMiddleOfAnEndlessKernel) {
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    setenv("OUTBOARD_TARGET", target_.c_str(), 1);
-    Driver driver;
-    CUmodule module = nullptr;
-    CUfunction spin = nullptr;
-    CUdeviceptr flag = 0;
-    bool good = driver.start() == CUDA_SUCCESS && driver.call("cuModuleLoadData", &module, endless) == CUDA_SUCCESS &&
-                driver.call("cuModuleGetFunction", &spin, module, "spin") == CUDA_SUCCESS &&
-                driver.call("cuMemAlloc_v2", &flag, size_t{4}) == CUDA_SUCCESS &&
-                driver.call("cuMemsetD8_v2", flag, static_cast<unsigned char>(0), size_t{4}) == CUDA_SUCCESS;
-    void* parameters[] = {&flag};
-    good = good && driver.call("cuLaunchKernel", spin, 1u, 1u, 1u, 1u, 1u, 1u, 0u, CUstream{},
-                               static_cast<void**>(parameters), static_cast<void**>(nullptr)) == CUDA_SUCCESS;
-    if (write(ready[1], &good, 1) != 1) _exit(3);
-    driver.call("cuCtxSynchronize");
-    _exit(4);
-  }
-  bool good = false;
-  ASSERT_EQ(read(ready[0], &good, 1), 1);
-  ASSERT_TRUE(good);
-  usleep(300000);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  EXPECT_TRUE(all_workers_gone());
-  expect_served();
-}
-
-#endif
 
 }  // namespace
