@@ -37,6 +37,19 @@ void write_all(int fd, const char* from, size_t size) {
   }
 }
 
+// A listening socket on a free port of 127.0.0.1, which lands in `at`.
+int listen_on_loopback(sockaddr_in& at) {
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  bind(listener, reinterpret_cast<sockaddr*>(&at), size);
+  listen(listener, 1);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+  return listener;
+}
+
 }  // namespace
 
 void make_pair(bool tcp, int pair[2]) {
@@ -44,14 +57,8 @@ void make_pair(bool tcp, int pair[2]) {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) _exit(1);
     return;
   }
-  int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
   sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at);
-  listen(listener, 1);
-  getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+  int listener = listen_on_loopback(at), on = 1;
   pair[0] = socket(AF_INET, SOCK_STREAM, 0);
   if (connect(pair[0], reinterpret_cast<sockaddr*>(&at), sizeof at) < 0) _exit(1);
   pair[1] = accept(listener, nullptr, nullptr);
@@ -80,14 +87,8 @@ double bare_round_trip_us(bool tcp) {
 }
 
 double bare_far_trip_ms(std::chrono::microseconds one_way) {
-  int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
   sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at);
-  listen(listener, 1);
-  getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+  int listener = listen_on_loopback(at), on = 1;
   pid_t child = fork();
   if (child == 0) {
     int peer = accept(listener, nullptr, nullptr);
@@ -100,7 +101,7 @@ double bare_far_trip_ms(std::chrono::microseconds one_way) {
     Delay delay(ntohs(at.sin_port), one_way);
     int near = socket(AF_INET, SOCK_STREAM, 0);
     at.sin_port = htons(static_cast<uint16_t>(delay.port()));
-    connect(near, reinterpret_cast<sockaddr*>(&at), size);
+    connect(near, reinterpret_cast<sockaddr*>(&at), sizeof at);
     setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     char buffer[request] = {};
     for (int i = 0; i < 28; ++i) {

@@ -210,9 +210,8 @@ int Tenants::tick(uint64_t now) {
     write_usage();
   }
   if (tenants_.empty() && owed_.empty()) return -1;
-  return soon           ? (options_.measured ? handover_ms : moment_ms)
-         : sessions > 1 ? look_ms
-                        : static_cast<int>(chores_every / 1'000'000);
+  if (soon) return options_.measured ? handover_ms : moment_ms;
+  return sessions > 1 ? look_ms : static_cast<int>(chores_every / 1'000'000);
 }
 
 // --- accounts

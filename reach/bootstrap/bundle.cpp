@@ -16,8 +16,7 @@ namespace probes = outboard::doctor::probes;
 std::string sha256(std::string_view bytes) { return exec::hex(exec::hash_of(std::as_bytes(std::span(bytes)))); }
 
 // What the dynamic loader would take for a file, and the newest C library that all of it wants. `own`: where a copy
-// that
-// --bootstrap made has brought its libraries.
+// that --bootstrap made has brought its libraries.
 base::Status add_needed(const fs::path& file, const fs::path& own, Bundle& bundle, std::set<std::string>& have) {
   for (const exec::Part& part : exec::inspect(file).parts) {
     if (!part.name.empty() && !have.insert(part.name).second) continue;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A system with one more user, `tester`, whose password is `secret`, for one command: other_users.sh [--as-tester] COMMAND...
 # In a mount namespace (mount_namespaces(7)), so that nobody else sees him. Takes root; for others the test is skipped.
-[ "$(id -u)" -eq 0 ] || { echo "only root can have other users"; exit 77; }
+[ "$(id -u)" -eq 0 ] || { echo "only root can have other users: run it as root (sudo make test)"; exit 77; }
 [ -n "${OTHER_USERS:-}" ] || OTHER_USERS=$(mktemp -d /tmp/outboard-users.XXXXXX) exec unshare --mount "$0" "$@"
 trap 'umount /etc/passwd /etc/shadow; rm -rf "$OTHER_USERS"' EXIT
 chmod 755 "$OTHER_USERS"
