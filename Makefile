@@ -3,9 +3,11 @@ SAN ?=
 BUILD := build$(if $(SAN),-$(SAN))
 LAUNCHER := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 
-.PHONY: build test clean setup
-build: setup
+.PHONY: build configure test clean setup
+configure: setup
 	cmake -S . -B $(BUILD) -G Ninja $(LAUNCHER) -DOUTBOARD_SANITIZER=$(SAN)
+
+build: configure
 	ninja -C $(BUILD)
 
 setup:
@@ -27,7 +29,8 @@ clean:
 	rm -rf build build-address build-thread
 
 .PHONY: demo bench bench-kernels install format tidy
-demo: build
+demo: configure
+	ninja -C $(BUILD) demo
 	demo/run.sh $(BUILD)
 
 bench: build
