@@ -63,12 +63,17 @@ bool Conversation::read(Message& message) {
 
 base::Result<Message> Conversation::expect(Kind kind, const std::string& who) {
   Message message;
+  TRY(expect(kind, who, message));
+  return message;
+}
+
+base::Status Conversation::expect(Kind kind, const std::string& who, Message& message) {
   do
     if (!receive(message)) return base::Error{"the connection to " + who + " broke"};
   while (message.kind == Kind::alive);
   if (message.kind == Kind::failure) return base::Error{message.text};
   if (message.kind != kind) return base::Error{who + " does not keep to the protocol of exec; update Outboard there"};
-  return message;
+  return base::Done{};
 }
 
 uint64_t number_in(const Json& json, const char* key, uint64_t otherwise) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "exec/bytes.h"
 #include "link/link.h"
 
 namespace exec {
@@ -46,7 +47,7 @@ struct Message {
   Kind kind{};
   uint64_t number = 0;
   std::string text;
-  std::vector<std::byte> bytes;
+  Bytes bytes;
 
   // The text as an object; empty when it is none.
   Json json() const;
@@ -66,6 +67,8 @@ class Conversation {
   bool receive(Message& message) { return read(message) || !(broken_ = true); }
   // The next message, which must be of this kind; a failure's text is the error.
   base::Result<Message> expect(Kind kind, const std::string& who);
+  // The same in the memory of an earlier one.
+  base::Status expect(Kind kind, const std::string& who, Message& message);
   // The peer went, or said what is no frame.
   bool broken() const { return broken_; }
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -118,23 +119,32 @@ TEST(Manifests, DamagedBytesAreRefusedOrSane) {
   }
 }
 
+Bytes packed_of(std::span<const std::byte> content, bool compress) {
+  Bytes piece(before_piece);
+  piece.insert(piece.end(), content.begin(), content.end());
+  return pack(std::move(piece), compress);
+}
+
 TEST(Pieces, PackAndUnpack) {
   std::vector<std::byte> zeros(100000), noise(100000);
+  Bytes room;
   std::mt19937 random(1);
   for (std::byte& each : noise) each = std::byte(random());
   for (const auto* piece : {&zeros, &noise})
     for (bool compress : {false, true}) {
-      auto packed = pack(*piece, compress);
-      EXPECT_EQ(unpack(packed, piece->size()), *piece);
-      EXPECT_FALSE(unpack(packed, piece->size() - 1));
+      Bytes packed = packed_of(*piece, compress);
+      auto unpacked = unpack(packed, piece->size(), room);
+      ASSERT_TRUE(unpacked);
+      EXPECT_TRUE(std::ranges::equal(*unpacked, *piece));
+      EXPECT_FALSE(unpack(packed, piece->size() - 1, room));
       packed.pop_back();
-      EXPECT_FALSE(unpack(packed, piece->size()));
+      EXPECT_FALSE(unpack(packed, piece->size(), room));
     }
-  EXPECT_LT(pack(zeros, true).size(), 1000u);
-  EXPECT_EQ(pack(noise, true).size(), noise.size() + 1);
-  EXPECT_FALSE(unpack({}, 0));
+  EXPECT_LT(packed_of(zeros, true).size(), 1000u);
+  EXPECT_EQ(packed_of(noise, true).size(), noise.size() + 1);
+  EXPECT_FALSE(unpack({}, 0, room));
   const std::byte unknown[] = {std::byte{7}, std::byte{1}};
-  EXPECT_FALSE(unpack(unknown, 1));
+  EXPECT_FALSE(unpack(unknown, 1, room));
 }
 
 struct Talk {
@@ -174,9 +184,9 @@ TEST(Frames, PiecesWithAnotherContentAreRefused) {
   Manifest manifest = {{"a", Entry::Kind::file, 0644, 4, "", {hash_of(std::as_bytes(std::span("good", 4)))}}};
   const auto places = pieces_of(manifest);
   auto take = [](const PiecePlace&, std::span<const std::byte>) -> base::Status { return base::Done{}; };
-  other.send(Kind::piece, 0, {}, pack(std::as_bytes(std::span("evil", 4)), false));
+  other.send(Kind::piece, 0, {}, packed_of(std::as_bytes(std::span("evil", 4)), false));
   EXPECT_FALSE(receive_pieces(*talk.peer, places, {0}, take).ok());
-  other.send(Kind::piece, 0, {}, pack(std::as_bytes(std::span("good", 4)), false));
+  other.send(Kind::piece, 0, {}, packed_of(std::as_bytes(std::span("good", 4)), false));
   EXPECT_TRUE(receive_pieces(*talk.peer, places, {0}, take).ok());
   EXPECT_FALSE(decode_numbers(encode(std::vector<uint32_t>{1}), 1).ok());
   EXPECT_FALSE(decode_numbers(encode(std::vector<uint32_t>{0, 0}), 2).ok());

@@ -16,14 +16,16 @@ base::Result<std::vector<Hash>> hash_file(const std::string& path, uint64_t size
   std::mutex hold;
   std::string wrong;
   auto work = [&] {
+    Bytes bytes;
     for (size_t i; (i = next++) < hashes.size();) {
-      auto bytes = read_part(path, i * piece_size, std::min(piece_size, size - i * piece_size));
-      if (bytes) {
-        hashes[i] = hash_of(bytes.value());
+      bytes.resize(std::min(piece_size, size - i * piece_size));
+      base::Status read = read_part(path, i * piece_size, bytes);
+      if (read) {
+        hashes[i] = hash_of(bytes);
         continue;
       }
       std::lock_guard locked(hold);
-      wrong = bytes.error();
+      wrong = read.error();
       return;
     }
   };

@@ -13,35 +13,34 @@ enum class Form : uint8_t { plain, zstd };
 
 }  // namespace
 
-std::vector<std::byte> pack(std::span<const std::byte> piece, bool compress) {
-  std::vector<std::byte> made(1 + (compress ? ZSTD_compressBound(piece.size()) : piece.size()));
+Bytes pack(Bytes piece, bool compress) {
+  const auto content = std::span<const std::byte>(piece).subspan(before_piece);
   if (compress) {
     thread_local std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-    size_t size = ZSTD_compressCCtx(context.get(), made.data() + 1, made.size() - 1, piece.data(), piece.size(), level);
-    if (!ZSTD_isError(size) && size < piece.size() - piece.size() / 16) {
+    Bytes made(before_piece + ZSTD_compressBound(content.size()));
+    const size_t size = ZSTD_compressCCtx(context.get(), made.data() + before_piece, made.size() - before_piece,
+                                          content.data(), content.size(), level);
+    if (!ZSTD_isError(size) && size < content.size() - content.size() / 16) {
       made[0] = std::byte{static_cast<uint8_t>(Form::zstd)};
-      made.resize(1 + size);
+      made.resize(before_piece + size);
       return made;
     }
   }
-  made[0] = std::byte{static_cast<uint8_t>(Form::plain)};
-  made.resize(1 + piece.size());
-  std::copy(piece.begin(), piece.end(), made.begin() + 1);
-  return made;
+  piece[0] = std::byte{static_cast<uint8_t>(Form::plain)};
+  return piece;
 }
 
-std::optional<std::vector<std::byte>> unpack(std::span<const std::byte> packed, size_t size) {
+std::optional<std::span<const std::byte>> unpack(std::span<const std::byte> packed, size_t size, Bytes& room) {
   if (packed.empty()) return std::nullopt;
-  std::span<const std::byte> bytes = packed.subspan(1);
-  std::vector<std::byte> piece(size);
+  const std::span<const std::byte> bytes = packed.subspan(before_piece);
   switch (static_cast<Form>(packed[0])) {
     case Form::plain:
       if (bytes.size() != size) return std::nullopt;
-      std::copy(bytes.begin(), bytes.end(), piece.begin());
-      return piece;
+      return bytes;
     case Form::zstd:
-      if (ZSTD_decompress(piece.data(), size, bytes.data(), bytes.size()) != size) return std::nullopt;
-      return piece;
+      room.resize(size);
+      if (ZSTD_decompress(room.data(), size, bytes.data(), bytes.size()) != size) return std::nullopt;
+      return room;
   }
   return std::nullopt;
 }

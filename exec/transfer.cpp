@@ -17,7 +17,7 @@ namespace exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Packed = base::Result<std::vector<std::byte>>;
+using Packed = base::Result<Bytes>;
 
 // Whether compressing pays: on a fast link it is the compressor that one waits for. Both ways are tried on some pieces
 // of a long transfer, and the better one goes on until they are tried again.
@@ -56,8 +56,9 @@ std::launch way_for(const PiecePlace& place) {
 }
 
 Packed read_and_pack(const ReadPiece& read, const PiecePlace& place, bool compress) {
-  auto bytes = TRY(read(place));
-  return pack(bytes, compress);
+  Bytes piece(before_piece + place.size);
+  TRY(read(place, std::span(piece).subspan(before_piece)));
+  return pack(std::move(piece), compress);
 }
 
 }  // namespace
@@ -90,18 +91,19 @@ base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& plac
 base::Status receive_pieces(Conversation& peer, const std::vector<PiecePlace>& places,
                             const std::vector<uint32_t>& wanted, const TakePiece& take, const Progress& progress) {
   uint64_t done = 0, travelled = 0;
-  std::vector<std::byte> taken;
-  std::future<base::Status> taking;  // a piece is written while the next one comes
-  for (uint32_t number : wanted) {
-    Message message = TRY(peer.expect(Kind::piece, "the other side"));
-    const PiecePlace& place = places[number];
-    if (message.number != number) return base::Error{"a piece came out of order"};
-    auto bytes = unpack(message.bytes, place.size);
-    if (!bytes) return base::Error{"a piece came damaged"};
-    if (hash_of(*bytes) != *place.hash) return base::Error{"a file changed while it was sent"};
+  Message messages[2];  // a piece is written while the next one comes
+  Bytes rooms[2];
+  std::future<base::Status> taking;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    Message& message = messages[i % 2];
+    TRY(peer.expect(Kind::piece, "the other side", message));
+    const PiecePlace& place = places[wanted[i]];
+    if (message.number != wanted[i]) return base::Error{"a piece came out of order"};
+    const auto piece = unpack(message.bytes, place.size, rooms[i % 2]);
+    if (!piece) return base::Error{"a piece came damaged"};
+    if (hash_of(*piece) != *place.hash) return base::Error{"a file changed while it was sent"};
     if (taking.valid()) TRY(taking.get());
-    taken = std::move(*bytes);
-    taking = std::async(way_for(place), [&] { return take(place, taken); });
+    taking = std::async(way_for(place), [&take, &place, bytes = *piece] { return take(place, bytes); });
     if (taking.wait_for(std::chrono::seconds(0)) == std::future_status::deferred) TRY(taking.get());
     done += place.size;
     travelled += message.bytes.size();
@@ -124,17 +126,16 @@ base::Result<std::vector<uint32_t>> decode_numbers(std::span<const std::byte> by
   return numbers;
 }
 
-base::Result<std::vector<std::byte>> read_part(const std::string& path, uint64_t offset, uint64_t size) {
+base::Status read_part(const std::string& path, uint64_t offset, std::span<std::byte> to) {
   base::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
-  std::vector<std::byte> bytes(size);
-  for (uint64_t done = 0; done < size;) {
-    ssize_t got = pread(file.get(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+  for (uint64_t done = 0; done < to.size();) {
+    ssize_t got = pread(file.get(), to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (got < 0) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
     if (got == 0) return base::Error{path + " became shorter while it was sent"};
     done += static_cast<uint64_t>(got);
   }
-  return bytes;
+  return base::Done{};
 }
 
 }  // namespace exec

@@ -35,9 +35,12 @@ base::Status Bundle::make() {
     base::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.valid() || ftruncate(file.get(), static_cast<off_t>(entry.size)) < 0) return cannot_write(path, errno);
   }
+  Bytes piece;
   for (size_t i = 0; i < places_.size(); ++i) {
     if (waits_[i]) continue;
-    TRY(write(places_[i], TRY(read_part(store_.path(*places_[i].hash), 0, places_[i].size))));
+    piece.resize(places_[i].size);
+    TRY(read_part(store_.path(*places_[i].hash), 0, piece));
+    TRY(write(places_[i], piece));
   }
   return base::Done{};
 }

@@ -212,8 +212,8 @@ base::Status Session::send_results(const Json& asked) {
   Message wants = TRY(client_.expect(Kind::wants, "the client"));
   const auto places = pieces_of(manifest);
   const auto wanted = TRY(decode_numbers(wants.bytes, places.size()));
-  return send_pieces(client_, places, wanted, [&](const PiecePlace& place) {
-    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, place.size);
+  return send_pieces(client_, places, wanted, [&](const PiecePlace& place, std::span<std::byte> to) {
+    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, to);
   });
 }
 

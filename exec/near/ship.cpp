@@ -38,7 +38,9 @@ base::Result<std::string> send_bundle(Conversation& host, const Plan& plan, cons
   Meter meter("sending", total, request.quiet);
   base::Status sent = send_pieces(
       host, places, lacking,
-      [&](const PiecePlace& place) { return read_part(plan.cargo.sources[place.entry], place.offset, place.size); },
+      [&](const PiecePlace& place, std::span<std::byte> to) {
+        return read_part(plan.cargo.sources[place.entry], place.offset, to);
+      },
       [&](uint64_t done, uint64_t travelled) { meter.moved(done, travelled); });
   meter.finish();
   if (!sent && !host.broken()) return base::Error{sent.error()};  // a file here; the host waits for it
