@@ -14,8 +14,7 @@
 #include <map>
 
 #include "base/fd.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor {
 

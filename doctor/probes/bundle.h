@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "doctor/facts.h"
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "doctor/facts.h"
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probe.h"
 
 namespace outboard::doctor {

@@ -13,7 +13,7 @@
 #include <cstring>
 
 #include "base/fd.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

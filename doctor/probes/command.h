@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probe.h"
 
 namespace outboard::doctor::probes {

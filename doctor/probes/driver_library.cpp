@@ -3,8 +3,7 @@
 
 #include <sys/utsname.h>
 
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

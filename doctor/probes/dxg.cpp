@@ -12,9 +12,8 @@
 
 #include "base/fd.h"
 #include "doctor/probes/driver_library.h"
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

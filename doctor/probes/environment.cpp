@@ -4,9 +4,8 @@
 
 #include <array>
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "doctor/probes/driver_library.h"
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
 
 namespace outboard::doctor::probes {

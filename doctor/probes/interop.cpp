@@ -1,9 +1,8 @@
 // Windows' folder, its programs, and their ways of printing.
 #include "doctor/probes/interop.h"
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "doctor/probes/command.h"
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/sink.h"
 
 namespace outboard::doctor::probes {

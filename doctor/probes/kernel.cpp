@@ -7,10 +7,8 @@
 #include <cerrno>
 
 #include "doctor/probes/command.h"
-#include "doctor/probes/elf.h"
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

@@ -6,11 +6,9 @@
 #include <array>
 #include <set>
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/library.h"
-#include "doctor/probes/loader.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

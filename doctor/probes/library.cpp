@@ -7,9 +7,7 @@
 #include <array>
 #include <cctype>
 
-#include "doctor/probes/elf.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

@@ -4,11 +4,9 @@
 #include <array>
 #include <sys/utsname.h>
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/library.h"
-#include "doctor/probes/loader.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 #include "doctor/probes/watched.h"
 
 namespace outboard::doctor::probes {

@@ -11,9 +11,8 @@
 #include <cstdio>
 
 #include "base/fd.h"
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

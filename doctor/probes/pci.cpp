@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 #include "doctor/probes/watched.h"
 
 namespace outboard::doctor::probes {

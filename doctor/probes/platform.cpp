@@ -13,10 +13,8 @@
 #include <span>
 
 #include "doctor/probes/command.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

@@ -17,8 +17,7 @@
 #include <set>
 
 #include "base/fd.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

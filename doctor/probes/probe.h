@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "doctor/facts.h"
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/sink.h"
 
 namespace outboard::doctor::probes {

@@ -3,17 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <set>
 #include <span>
 
 #include "doctor/probes/command.h"
-#include "doctor/probes/elf.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/python.h"
-#include "doctor/probes/text.h"
-#include "image/fatbin.h"
+#include "image/embedded.h"
 
 namespace outboard::doctor::probes {
 
@@ -33,84 +29,23 @@ constexpr std::array uses = {
     Use{"libOpenGL.so", "opengl"},  Use{"libGLESv2.so", "egl"}};
 // The driver's own libraries come with the driver: that they are missing is no fault of the program.
 constexpr std::array of_the_driver = {"libcuda.so", "libnvidia-ml.so", "libnvcuvid", "libnvidia-"};
-constexpr std::string_view static_runtime = "CUDA driver version is insufficient for CUDA runtime version";
-
-// The CUDA release whose compiler writes a version of PTX (PTX ISA, section "Release Notes").
-struct Release {
-  int isa, cuda;  // 90 is 9.0; 13000 is 13.0
-};
-constexpr std::array releases = {Release{63, 10000}, Release{64, 10010}, Release{65, 10020}, Release{70, 11000},
-                                 Release{71, 11010}, Release{72, 11020}, Release{73, 11030}, Release{74, 11040},
-                                 Release{75, 11050}, Release{76, 11060}, Release{77, 11070}, Release{78, 11080},
-                                 Release{80, 12000}, Release{81, 12010}, Release{82, 12020}, Release{83, 12030},
-                                 Release{84, 12040}, Release{85, 12050}, Release{86, 12070}, Release{87, 12080},
-                                 Release{88, 12090}, Release{90, 13000}, Release{91, 13010}};
 
 bool starts_with_any(const std::string& name, std::span<const char* const> starts) {
   return std::any_of(starts.begin(), starts.end(), [&](const char* start) { return name.starts_with(start); });
 }
 
-// Every fat binary of a file: they stand one after the other in this section (CUDA Binary Utilities, "fatbin").
-struct Code {
-  std::set<std::string> machine, ptx;  // "80", "90a"
-  int newest_isa = 0;
-};
-
-void add(const image::Entry& entry, Code& code) {
-  std::string name = std::to_string(entry.architecture) + (entry.exact ? "a" : entry.family ? "f" : "");
-  if (entry.kind == image::Kind::cubin) code.machine.insert(name);
-  if (entry.kind != image::Kind::ptx) return;
-  code.ptx.insert(name);
-  code.newest_isa = std::max(code.newest_isa, entry.version_major * 10 + entry.version_minor);
-}
-
-Code code_of(std::string_view section) {
-  constexpr std::string_view magic = "\x50\xED\x55\xBA";
-  constexpr size_t header = 16;
-  Code code;
-  for (size_t at = section.find(magic); at != std::string_view::npos && section.size() - at >= header;) {
-    uint64_t size = 0;
-    std::memcpy(&size, section.data() + at + 8, sizeof size);
-    if (size > section.size() - at - header) break;
-    std::string_view one = section.substr(at, header + size);
-    auto entries = image::parse_fatbin(std::as_bytes(std::span(one.data(), one.size())));
-    if (entries)
-      for (const image::Entry& entry : entries.value()) add(entry, code);
-    at = section.find(magic, at + header + size);
-  }
-  return code;
-}
-
 std::string joined(const std::set<std::string>& names) { return join({names.begin(), names.end()}, " "); }
 
-// "libcudart.so.12" leads to libcudart.so.12.4.127: 12040.
-std::string runtime_version(const Place& place, const std::string& path) {
-  std::string file = canonical(place, path, true);
-  size_t at = file.rfind(".so.");
-  std::vector<std::string> parts =
-      at == std::string::npos ? std::vector<std::string>{} : split(file.substr(at + 4), '.');
-  for (const std::string& part : parts)
-    if (part.size() > 3 || part.find_first_not_of("0123456789") != std::string::npos) return "";
-  if (parts.empty()) return "";
-  return std::to_string(std::stoi(parts[0]) * 1000 + (parts.size() > 1 ? std::stoi(parts[1]) * 10 : 0));
-}
-
 void say_code(std::string_view bytes, bool has_static_runtime, Sink& sink) {
-  Code code = code_of(elf_section(bytes, ".nv_fatbin"));
-  Code linked = code_of(elf_section(bytes, "__nv_relfatbin"));
-  code.machine.merge(linked.machine);
-  code.ptx.merge(linked.ptx);
-  code.newest_isa = std::max(code.newest_isa, linked.newest_isa);
+  const image::Embedded code = image::embedded_code(bytes);
   std::vector<std::string> names;
   for (const std::string& name : code.machine) names.push_back("sm_" + name);
   for (const std::string& name : code.ptx) names.push_back("compute_" + name);
   if (!names.empty()) sink.set("p:app.architectures", join(names, " "));
   if (code.newest_isa == 0) return;
   sink.set("p:app.ptx_isa", std::to_string(code.newest_isa / 10) + "." + std::to_string(code.newest_isa % 10));
-  // The runtime inside a program is of the release whose compiler wrote its PTX.
-  for (const Release& release : releases)
-    if (has_static_runtime && release.isa == code.newest_isa)
-      sink.set("p:cudart.version", std::to_string(release.cuda));
+  if (const int release = image::release_of_isa(code.newest_isa); has_static_runtime && release)
+    sink.set("p:cudart.version", std::to_string(release));
 }
 
 // The first interface decides what the doctor looks at, in the order of what blocks a program.
@@ -133,7 +68,7 @@ void probe_elf(const Place& place, const std::string& path, Sink& sink) {
     bool by_name = contains(constants, use.start);
     if (by_name || std::any_of(elf->needed.begin(), elf->needed.end(), needs)) interfaces.insert(use.interface);
   }
-  bool has_static_runtime = contains(constants, static_runtime);
+  bool has_static_runtime = image::holds_runtime(file.bytes());
   if (has_static_runtime) {
     interfaces.insert("cuda");
     sink.set("p:app.cudart", "static");
@@ -154,8 +89,8 @@ void probe_needs(const Place& place, const std::string& path, Sink& sink) {
   for (const std::string& name : elf->needed)
     if (name.starts_with("libcudart.so.")) {
       Resolved runtime = loader.resolve(name, Loader::asker(*elf, canonical(place, path, true)));
-      std::string version = runtime_version(place, runtime.path.empty() ? name : runtime.path);
-      if (!version.empty()) sink.set("p:cudart.version", version);
+      const int release = image::release_of_library(runtime.path.empty() ? name : canonical(place, runtime.path, true));
+      if (release) sink.set("p:cudart.version", std::to_string(release));
       sink.set("p:app.cudart", in_true_folder(place, runtime.path));
     }
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/probe.h"
 
 namespace outboard::doctor::probes {

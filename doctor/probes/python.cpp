@@ -5,9 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

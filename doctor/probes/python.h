@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/sink.h"
 
 namespace outboard::doctor::probes {

@@ -11,7 +11,7 @@
 
 #include "doctor/probes/driver_library.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <array>
 
-#include "doctor/probes/files.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/library.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
 
 namespace outboard::doctor::probes {
 

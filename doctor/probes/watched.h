@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-#include "doctor/probes/place.h"
+#include "doctor/probes/reading.h"
 #include "doctor/probes/sink.h"
 
 namespace outboard::doctor::probes {

@@ -13,7 +13,7 @@
 #include "doctor/probes/keys.h"
 #include "doctor/probes/made_root.h"
 #include "doctor/probes/program.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 #include "image/fatbin.h"
 
 namespace outboard::doctor::probes {

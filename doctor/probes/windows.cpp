@@ -6,7 +6,7 @@
 #include "doctor/probes/command.h"
 #include "doctor/probes/interop.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 
 namespace outboard::doctor::probes {
 

@@ -11,13 +11,13 @@
 #include <sstream>
 #include <nlohmann/json.hpp>
 
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
+#include "base/reading/files.h"
+#include "base/reading/loader.h"
 
 namespace exec {
 namespace {
 
-namespace probes = outboard::doctor::probes;
+namespace reading = base::reading;
 
 constexpr uint64_t software_gpu = 13000;  // the CUDA version that Outboard's driver speaks
 
@@ -37,11 +37,11 @@ bool defines(std::string_view bytes, const std::vector<std::string>& versions) {
   });
 }
 
-bool has_library(const probes::Place& place, const probes::Loader& loader, const probes::Asker& asker,
+bool has_library(const reading::Place& place, const reading::Loader& loader, const reading::Asker& asker,
                  const Json& library, const Confinement& confinement) {
   const std::string path = loader.resolve(text_in(library, "name"), asker).path;
   if (path.empty() || !confinement.covers(path)) return false;
-  probes::Mapped file(place, path);
+  reading::Mapped file(place, path);
   return defines(file.bytes(), texts_in(library, "versions"));
 }
 
@@ -82,9 +82,10 @@ Json what_is_here(const Json& asked, const Confinement& confinement) {
   answer["interpreter"] = interpreter.empty() || access(interpreter.c_str(), R_OK) == 0;
   if (auto libraries = asked.find("libraries");
       libraries != asked.end() && libraries->is_array() && !libraries->empty()) {
-    const probes::Place place{"/", "", {}, 0};
-    const probes::Loader loader(place);
-    const probes::Asker asker{static_cast<int>(number_in(asked, "bits", 64)), text_in(asked, "machine"), false, {}, {}};
+    const reading::Place place{"/", "", {}, 0};
+    const reading::Loader loader(place);
+    const reading::Asker asker{
+        static_cast<int>(number_in(asked, "bits", 64)), text_in(asked, "machine"), false, {}, {}};
     for (const Json& library : *libraries)
       if (library.is_object() && has_library(place, loader, asker, library, confinement))
         answer["libraries"].push_back(text_in(library, "name"));

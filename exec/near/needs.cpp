@@ -4,21 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <span>
 
-#include "doctor/probes/elf.h"
-#include "doctor/probes/files.h"
-#include "doctor/probes/loader.h"
-#include "doctor/probes/probe.h"
-#include "doctor/probes/program.h"
+#include "base/reading/elf.h"
+#include "base/reading/files.h"
+#include "base/reading/loader.h"
+#include "image/embedded.h"
 
 namespace exec {
 namespace {
 
-using namespace outboard::doctor;
+namespace reading = base::reading;
 
 constexpr size_t most_parts = 1024;
 
@@ -37,8 +35,8 @@ bool starts_as_one(const std::string& name, std::span<const char* const> starts)
 // bits have the same form.
 std::map<std::string, std::set<std::string>> wanted_versions(std::string_view bytes) {
   std::map<std::string, std::set<std::string>> wanted;
-  const std::string_view section = probes::elf_section(bytes, ".gnu.version_r");
-  const std::string_view names = probes::elf_section(bytes, ".dynstr");
+  const std::string_view section = reading::elf_section(bytes, ".gnu.version_r");
+  const std::string_view names = reading::elf_section(bytes, ".dynstr");
   auto name_at = [&](uint32_t at) {
     return at < names.size() ? std::string(names.substr(at, names.find('\0', at) - at)) : std::string();
   };
@@ -74,22 +72,22 @@ class Walk {
  private:
   void read(size_t index, const std::vector<std::string>& inherited) {
     const std::string path = needs_.parts[index].path;
-    probes::Mapped mapped(place_, path);
-    auto elf = probes::read_elf(mapped.bytes(), mapped.bytes().size());
+    reading::Mapped mapped(place_, path);
+    auto elf = reading::read_elf(mapped.bytes(), mapped.bytes().size());
     if (!elf) return;
     if (index == 0) {
       needs_.machine = elf->machine;
       needs_.interpreter = elf->interpreter;
-      cuda_ |= !probes::elf_section(mapped.bytes(), ".nv_fatbin").empty();
+      cuda_ |= !reading::elf_section(mapped.bytes(), ".nv_fatbin").empty();
     }
     needs_.parts[index].needs = elf->needed;
     needs_.parts[index].glibc = note_versions(wanted_versions(mapped.bytes()));
-    probes::Asker asker = probes::Loader::asker(*elf, probes::canonical(place_, path, true));
+    reading::Asker asker = reading::Loader::asker(*elf, reading::canonical(place_, path, true));
     if (asker.runpath.empty()) asker.rpath.insert(asker.rpath.end(), inherited.begin(), inherited.end());
     for (const std::string& name : elf->needed) add(name, asker);
   }
 
-  void add(const std::string& name, const probes::Asker& asker) {
+  void add(const std::string& name, const reading::Asker& asker) {
     cuda_ |= name.starts_with("libcudart.so");
     if (is_c_library(name) || is_driver(name) || needs_.find(name) || needs_.parts.size() >= most_parts) return;
     needs_.parts.push_back({name, loader_.resolve(name, asker).path, {}, {}, {}});
@@ -114,19 +112,19 @@ class Walk {
   Needs& needs_;
   bool cuda_ = false;
   std::map<std::string, std::set<std::string>> wanted_;
-  const probes::Place place_ = probes::Place::here();
-  const probes::Loader loader_{place_};
+  const reading::Place place_ = reading::Place::here();
+  const reading::Loader loader_{place_};
 };
 
-// As the doctor finds it: from the shared runtime's file, or from the PTX beside a static one.
-int cuda_of(const std::string& path) {
-  const probes::Place place = probes::Place::here();
-  Facts facts;
-  probes::run(probes::program_probes({path, {}, false}), place, facts);
-  const std::string* version = facts.find("p:cudart.version");
-  int number = 0;
-  if (version) std::from_chars(version->data(), version->data() + version->size(), number);
-  return number;
+// Of the shared runtime by the name of its file, of a static one by the PTX beside it.
+int cuda_of(const Needs& needs) {
+  const reading::Place place = reading::Place::here();
+  for (const std::string& name : needs.parts[0].needs)
+    if (const Part* part = needs.find(name); part && name.starts_with("libcudart.so."))
+      return image::release_of_library(part->path.empty() ? name : reading::canonical(place, part->path, true));
+  const reading::Mapped program(place, needs.parts[0].path);
+  if (!image::holds_runtime(program.bytes())) return 0;
+  return image::release_of_isa(image::embedded_code(program.bytes()).newest_isa);
 }
 
 }  // namespace
@@ -155,7 +153,7 @@ Needs inspect(const std::string& path) {
   Needs needs;
   Walk walk(needs);
   walk.walk(path);
-  if (walk.uses_cuda()) needs.cuda = cuda_of(path);
+  if (walk.uses_cuda()) needs.cuda = cuda_of(needs);
   return needs;
 }
 

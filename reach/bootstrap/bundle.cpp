@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "doctor/probes/files.h"
+#include "base/reading/files.h"
 #include "exec/hash.h"
 #include "exec/near/needs.h"
 #include "link/helper.h"
@@ -11,7 +11,7 @@ namespace reach {
 namespace {
 
 namespace fs = std::filesystem;
-namespace probes = outboard::doctor::probes;
+namespace reading = base::reading;
 
 std::string sha256(std::string_view bytes) { return exec::hex(exec::hash_of(std::as_bytes(std::span(bytes)))); }
 
@@ -55,7 +55,7 @@ base::Result<Bundle> make_bundle() {
     if (const fs::path file = bundle.pieces[i].from; file == program || file.string().find(".so") != std::string::npos)
       TRY(add_needed(file, lib / "outboard/deps", bundle, have));
   for (Piece& piece : bundle.pieces) {
-    const probes::Mapped file(probes::Place::here(), piece.from.string());
+    const reading::Mapped file(reading::Place::here(), piece.from.string());
     if (file.bytes().empty()) return base::Error{"cannot read " + piece.from.string()};
     piece.size = file.bytes().size();
     piece.hash = sha256(file.bytes());

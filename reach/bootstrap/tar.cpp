@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "doctor/probes/files.h"
+#include "base/reading/files.h"
 
 namespace reach {
 namespace {
@@ -58,7 +58,7 @@ base::Status write_tar(const Bundle& bundle, const std::function<bool(std::span<
   };
   if (!write_file("manifest", bundle.manifest, false)) return stopped;
   for (const Piece& piece : bundle.pieces) {
-    const outboard::doctor::probes::Mapped file(outboard::doctor::probes::Place::here(), piece.from.string());
+    const base::reading::Mapped file(base::reading::Place::here(), piece.from.string());
     if (file.bytes().size() != piece.size) return base::Error{piece.from.string() + " has changed meanwhile"};
     if (!write_file(piece.name, file.bytes(), true)) return stopped;
   }

@@ -8,7 +8,7 @@
 
 #include "doctor/probes/made_root.h"
 #include "doctor/probes/probes.h"
-#include "doctor/probes/text.h"
+#include "doctor/probes/reading.h"
 #include "tests/doctor/fixtures.h"
 
 namespace outboard::doctor {

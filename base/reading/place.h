@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 using Environment = std::map<std::string, std::string, std::less<>>;
 
@@ -23,4 +23,4 @@ struct Place {
   std::string variable(std::string_view name) const;
 };
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

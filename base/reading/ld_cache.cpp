@@ -1,10 +1,10 @@
 // The dynamic loader's cache.
-#include "doctor/probes/ld_cache.h"
+#include "base/reading/ld_cache.h"
 
 #include <cstdint>
 #include <cstring>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 namespace {
 
@@ -51,4 +51,4 @@ std::vector<CacheEntry> read_ld_cache(std::string_view bytes) {
   return entries(bytes, count, old_header, old_entry, strings);
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

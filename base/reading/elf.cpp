@@ -1,5 +1,5 @@
 // ELF files.
-#include "doctor/probes/elf.h"
+#include "base/reading/elf.h"
 
 #include <elf.h>
 
@@ -8,9 +8,9 @@
 #include <cstring>
 #include <type_traits>
 
-#include "doctor/probes/text.h"
+#include "base/reading/text.h"
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 namespace {
 
@@ -186,4 +186,4 @@ std::string describe(const Elf& elf) {
          c_library(elf);
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

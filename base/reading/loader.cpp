@@ -1,13 +1,13 @@
 // The search of the dynamic loader.
-#include "doctor/probes/loader.h"
+#include "base/reading/loader.h"
 
 #include <algorithm>
 #include <set>
 
-#include "doctor/probes/files.h"
-#include "doctor/probes/text.h"
+#include "base/reading/files.h"
+#include "base/reading/text.h"
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 namespace {
 
@@ -143,4 +143,4 @@ std::vector<std::string> Loader::missing(const std::string& path, size_t most) c
   return names;
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 struct Elf {
   int bits = 64;            // 32 or 64
@@ -30,4 +30,4 @@ std::string c_library(const Elf& elf);
 // "ELF64 x86_64 glibc", with "truncated " before it where that is so.
 std::string describe(const Elf& elf);
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 // UTF-8 without NUL characters.
 bool is_text(std::string_view bytes);
@@ -24,4 +24,4 @@ bool contains(std::string_view text, std::string_view part);
 // The value of `name` in `section` of an INI file, in Windows' manner: letter case and spaces do not count.
 std::string ini_value(std::string_view file, std::string_view section, std::string_view name);
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

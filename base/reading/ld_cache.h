@@ -5,11 +5,11 @@
 #include <string_view>
 #include <vector>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 struct CacheEntry {
   std::string name, path;
 };
 std::vector<CacheEntry> read_ld_cache(std::string_view bytes);
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

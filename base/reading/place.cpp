@@ -1,9 +1,9 @@
 // The machine and the process as they are.
-#include "doctor/probes/place.h"
+#include "base/reading/place.h"
 
 #include <unistd.h>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 Place Place::here() {
   Place place;
@@ -23,4 +23,4 @@ std::string Place::variable(std::string_view name) const {
   return found == environment.end() ? "" : found->second;
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "doctor/probes/place.h"
+#include "base/reading/place.h"
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 enum class State { there, absent, unreadable };
 
@@ -73,4 +73,4 @@ std::string error_sentence(int error);
 // "EACCES" and the like, for facts.
 std::string error_name(int error);
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

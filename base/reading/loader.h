@@ -5,11 +5,11 @@
 #include <string_view>
 #include <vector>
 
-#include "doctor/probes/elf.h"
-#include "doctor/probes/ld_cache.h"
-#include "doctor/probes/place.h"
+#include "base/reading/elf.h"
+#include "base/reading/ld_cache.h"
+#include "base/reading/place.h"
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 // Who asks: the folders are those of the asking file, $ORIGIN replaced.
 struct Asker {
@@ -54,4 +54,4 @@ class Loader {
   std::string cache_problem_;
 };
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

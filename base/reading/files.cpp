@@ -1,5 +1,5 @@
 // Files below the root of a place.
-#include "doctor/probes/files.h"
+#include "base/reading/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include <memory>
 
 #include "base/fd.h"
-#include "doctor/probes/text.h"
+#include "base/reading/text.h"
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 namespace {
 
@@ -238,4 +238,4 @@ std::string error_name(int error) {
   return name ? name : "errno " + std::to_string(error);
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading

@@ -1,11 +1,11 @@
 // Text of unknown origin.
-#include "doctor/probes/text.h"
+#include "base/reading/text.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
 
-namespace outboard::doctor::probes {
+namespace base::reading {
 
 namespace {
 
@@ -161,4 +161,4 @@ std::string ini_value(std::string_view file, std::string_view section, std::stri
   return "";
 }
 
-}  // namespace outboard::doctor::probes
+}  // namespace base::reading
