@@ -11,8 +11,8 @@ namespace {
 TEST(Embedded, ReleaseByTheNameOfTheLibrary) {
   EXPECT_EQ(release_of_library("/usr/local/cuda/lib64/libcudart.so.12.4.127"), 12040);
   EXPECT_EQ(release_of_library("libcudart.so.12"), 12000);
-  for (const char* none : {"", "libcudart.so", "libcudart.so.", "libcudart.so.x", "libcudart.so.12.x",
-                           "libcudart.so.12.", "a.so.123456789"})
+  for (const char* none :
+       {"", "libcudart.so", "libcudart.so.", "libcudart.so.x", "libcudart.so.12.x", "a.so.123456789"})
     EXPECT_EQ(release_of_library(none), 0) << none;
 }
 
