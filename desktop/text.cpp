@@ -2,28 +2,12 @@
 
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace desktop {
 namespace {
 
 constexpr char32_t replacement = 0xfffd;
-
-void append(std::string& text, char32_t point) {
-  if (point < 0x80) {
-    text += static_cast<char>(point);
-  } else if (point < 0x800) {
-    text += static_cast<char>(0xc0 | point >> 6);
-    text += static_cast<char>(0x80 | (point & 63));
-  } else if (point < 0x10000) {
-    text += static_cast<char>(0xe0 | point >> 12);
-    text += static_cast<char>(0x80 | (point >> 6 & 63));
-    text += static_cast<char>(0x80 | (point & 63));
-  } else {
-    text += static_cast<char>(0xf0 | point >> 18);
-    text += static_cast<char>(0x80 | (point >> 12 & 63));
-    text += static_cast<char>(0x80 | (point >> 6 & 63));
-    text += static_cast<char>(0x80 | (point & 63));
-  }
-}
 
 // RFC 3629: shortest forms only, no surrogates. Takes at least one byte.
 char32_t take(std::string_view& text) {
@@ -69,12 +53,12 @@ std::string to_utf8(std::u16string_view utf16) {
   for (size_t i = 0; i < utf16.size(); ++i) {
     const char16_t unit = utf16[i];
     if (unit < 0xd800 || unit > 0xdfff) {
-      append(text, unit);
+      base::append_utf8(text, unit);
     } else if (unit < 0xdc00 && i + 1 < utf16.size() && utf16[i + 1] >= 0xdc00 && utf16[i + 1] <= 0xdfff) {
-      append(text, 0x10000 + (static_cast<char32_t>(unit - 0xd800) << 10 | (utf16[i + 1] - 0xdc00)));
+      base::append_utf8(text, 0x10000 + (static_cast<char32_t>(unit - 0xd800) << 10 | (utf16[i + 1] - 0xdc00)));
       ++i;
     } else {
-      append(text, replacement);
+      base::append_utf8(text, replacement);
     }
   }
   return text;

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace base::reading {
 
 namespace {
@@ -27,24 +29,6 @@ size_t sequence(std::string_view bytes) {
   return length;
 }
 
-void append(std::string& text, uint32_t code) {
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-  } else if (code < 0x800) {
-    text += static_cast<char>(0xC0 | code >> 6);
-    text += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    text += static_cast<char>(0xE0 | code >> 12);
-    text += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    text += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    text += static_cast<char>(0xF0 | code >> 18);
-    text += static_cast<char>(0x80 | (code >> 12 & 0x3F));
-    text += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    text += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
-
 std::string from_utf16(std::string_view bytes) {
   std::string text;
   auto unit = [&](size_t at) {
@@ -60,7 +44,7 @@ std::string from_utf16(std::string_view bytes) {
     } else if (code >= 0xD800 && code < 0xE000) {
       code = '?';
     }
-    append(text, code);
+    append_utf8(text, code);
   }
   return text;
 }
