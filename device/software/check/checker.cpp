@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "api/window.h"
+#include "base/log.h"
 #include "device/software/check/block.h"
 #include "device/software/run/code_map.h"
 #include "device/software/run/complaint.h"
@@ -111,7 +112,9 @@ Checker::Checker(api::Checks checks, Memory& memory) : checks_(checks), memory_(
   if (checks.init) written_ = std::make_unique<WrittenMemory>();
 }
 
-std::unique_ptr<BlockWatcher> Checker::watch_block() { return std::make_unique<CheckedBlock>(checks_); }
+std::unique_ptr<BlockWatcher> Checker::watch_block() {
+  return std::make_unique<CheckedBlock>(checks_, [this](const Job& job) { return races_of(job); });
+}
 
 // Most accesses are those of aligned lanes to one allocation that was found before: looked at all at once. False: look
 // at each lane.
@@ -137,10 +140,20 @@ bool Checker::plain(const Access& access) {
 
 uint32_t Checker::access(Warp& warp, const Access& access) {
   CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
-  if (checks_.races) block.races.next_instruction(warp.warp_index);
-  if (plain(access)) return access.lanes;
-  uint32_t good = 0;
   uint64_t passed = ~uint64_t{0};  // where what is known was passed on last
+  if (checks_.races) {
+    block.races.next_instruction(warp.warp_index);
+    block.global_races->next_access(block.in_launch);
+    if (access.is(outboard_releases)) block.global_races->release(block.in_launch);
+  }
+  if (plain(access)) {
+    for (uint32_t rest = checks_.races ? access.lanes : 0; rest; rest &= rest - 1) {
+      const auto lane = static_cast<uint32_t>(__builtin_ctz(rest));
+      check_order(warp, access, lane, Lane{.address = access.address(lane), .area = Lane::global}, passed);
+    }
+    return access.lanes;
+  }
+  uint32_t good = 0;
   for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
     const auto lane = static_cast<uint32_t>(__builtin_ctz(rest));
     Lane at = Lane::of(warp, access.address(lane));
@@ -150,13 +163,8 @@ uint32_t Checker::access(Warp& warp, const Access& access) {
     }
     good |= access.is(outboard_one_address) ? access.lanes : 1u << lane;
     if (checks_.init) check_written(warp, access, lane, at);
-    if (checks_.races && at.area == Lane::own_shared) {
-      check_races(warp, access, lane, at);
-      if (access.is(outboard_strong) && at.offset / 8 != passed) {
-        passed = at.offset / 8;
-        block.races.synchronise(warp.warp_index, access.lanes, static_cast<uint32_t>(at.offset));
-      }
-    }
+    if (checks_.races && (at.area == Lane::own_shared || at.area == Lane::global))
+      check_order(warp, access, lane, at, passed);
     if (access.is(outboard_one_address)) break;
   }
   return good;
@@ -221,10 +229,12 @@ bool Checker::allowed(Warp& warp, const Access& access, uint32_t lane, Lane& at)
   const std::string what =
       std::string(verb(access)) + " of " + bytes_text(access.bytes) + " of " + at.named + " memory";
   if (is_inside)
-    complain(warp, access, lane, kind_of(misaligned, access), "Misaligned " + what,
-             "address " + hexadecimal(at.address) + " is no multiple of " + std::to_string(access.bytes));
+    complain(warp, access, lane, kind_of(misaligned, access), "Misaligned " + what, [&] {
+      return "address " + hexadecimal(at.address) + " is no multiple of " + std::to_string(access.bytes);
+    });
   else
-    complain(warp, access, lane, kind_of(invalid, access), "Invalid " + what, outside(warp, access, at));
+    complain(warp, access, lane, kind_of(invalid, access), "Invalid " + what,
+             [&] { return outside(warp, access, at); });
   return false;
 }
 
@@ -241,7 +251,8 @@ void Checker::check_written(Warp& warp, const Access& access, uint32_t lane, con
     const std::string where =
         is_shared ? "offset " + std::to_string(at.offset) + " of shared memory"
                   : "address " + hexadecimal(at.address) + ": " + places_.describe(at.address, access.bytes, job);
-    complain(warp, access, lane, kind_of(unwritten, access), what, where + ", which nobody has written");
+    complain(warp, access, lane, kind_of(unwritten, access), what,
+             [&] { return where + ", which nobody has written"; });
   }
   if (!access.is(outboard_writes)) return;
   if (is_shared)
@@ -280,6 +291,17 @@ std::string thread_text(const Warp& warp, uint32_t of_warp, uint8_t lane) {
          thread_place(other, 0);
 }
 
+std::string block_text(const Launch& launch, uint64_t index) {
+  uint32_t at[3] = {};
+  if (launch.cluster_blocks > 1) {
+    place_in_cluster(launch, index, at);
+    return triple(at);
+  }
+  for (int axis = 0; axis < 3; ++axis)
+    at[axis] = static_cast<uint32_t>(index % launch.grid[axis]), index /= launch.grid[axis];
+  return triple(at);
+}
+
 const char* name_of(Hazard hazard) {
   switch (hazard) {
     case Hazard::read_after_write: return "a read after a write";
@@ -290,46 +312,96 @@ const char* name_of(Hazard hazard) {
 
 }  // namespace
 
+// Races, and what a strong access passes on.
+void Checker::check_order(Warp& warp, const Access& access, uint32_t lane, const Lane& at, uint64_t& passed) {
+  CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
+  check_races(warp, access, lane, at);
+  if (!access.is(outboard_strong)) return;
+  const uint64_t place = at.is_shared() ? at.offset : at.address;
+  if (!at.is_shared() && access.is(outboard_reads)) block.in_launch.acquiring = true;
+  if (place / 8 == passed) return;
+  passed = place / 8;
+  block.races.synchronise(warp.warp_index, access.lanes, place);
+}
+
 void Checker::check_races(Warp& warp, const Access& access, uint32_t lane, const Lane& at) {
-  SharedRaces& races = at.block->races;
+  CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
   const bool many = access.is(outboard_one_address) && std::popcount(access.lanes) > 1;
-  SharedRaces::Step step{warp.warp_index,
-                         access.is(outboard_whole_warp) ? SharedRaces::whole_warp
-                         : many                         ? SharedRaces::several
-                                                        : static_cast<uint8_t>(lane),
-                         static_cast<uint8_t>(lane),
-                         access.place,
-                         access.is(outboard_reads),
-                         access.is(outboard_writes),
-                         access.is(outboard_strong)};
-  std::optional<SharedRaces::Found> found;
+  const RaceStep step{warp.warp_index,
+                      access.is(outboard_whole_warp) ? SharedRaces::whole_warp
+                      : many                         ? SharedRaces::several
+                                                     : static_cast<uint8_t>(lane),
+                      static_cast<uint8_t>(lane),
+                      access.place,
+                      access.is(outboard_reads),
+                      access.is(outboard_writes),
+                      access.is(outboard_strong)};
+  std::optional<RaceFound> found;
   for (uint64_t done = 0; done < access.bytes;) {
-    const uint64_t offset = at.offset + done;
+    const uint64_t offset = (at.is_shared() ? at.offset : at.address) + done;
     const auto count = static_cast<uint32_t>(std::min(access.bytes - done, 4 - offset % 4));
     uint8_t value[4];
     if (access.values) value_of(access, lane, done, count, value);
-    auto race = races.touch(step, static_cast<uint32_t>(offset), count, access.values ? value : nullptr);
+    const uint8_t* known = access.values ? value : nullptr;
+    auto race = at.is_shared() ? block.races.touch(step, static_cast<uint32_t>(offset), count, known)
+                               : block.global_races->touch(block.in_launch, block.races, step, offset, count, known);
     if (race && !found) found = race;
     done += count;
   }
   if (!found && many && access.values && !same_values(access) && !step.strong)
-    found = SharedRaces::Found{Hazard::write_after_write, warp.warp_index, SharedRaces::several, access.place};
+    found = RaceFound{Hazard::write_after_write, warp.warp_index, SharedRaces::several, access.place,
+                      block.in_launch.number};
   if (!found) return;
   const char* before = found->hazard == Hazard::write_after_read ? "the read" : "the write";
-  complain(warp, access, lane, kind_of(racing, access, 1 + static_cast<uint32_t>(found->hazard)),
-           std::string("Race in shared memory: ") + name_of(found->hazard),
-           std::string(verb(access)) + " of " + bytes_text(access.bytes) + " at offset " + std::to_string(at.offset) +
-               "; " + before + " before it: " + line_text(found->place) + ", " +
-               thread_text(warp, found->warp, found->lane) + "; nothing orders the two");
+  const bool is_shared = at.is_shared(), other_block = !is_shared && found->block != block.in_launch.number;
+  const uint32_t kind = 1 + static_cast<uint32_t>(found->hazard) + (is_shared ? 0 : other_block ? 8 : 4);
+  const auto where = [&] {
+    if (is_shared) return "offset " + std::to_string(at.offset);
+    const Job* job = static_cast<const Block*>(warp.block)->job;
+    return hexadecimal(at.address) + ", " + places_.describe(at.address, access.bytes, job);
+  };
+  complain(warp, access, lane, kind_of(racing, access, kind),
+           std::string("Race in ") + at.memory() + " memory: " + name_of(found->hazard), [&] {
+             return std::string(verb(access)) + " of " + bytes_text(access.bytes) + " at " + where() + "; " + before +
+                    " before it: " + line_text(found->place) + ", " + thread_text(warp, found->warp, found->lane) +
+                    (other_block ? " of block " + block_text(*warp.launch, found->block - 1) : "") +
+                    "; nothing orders the two";
+           });
 }
 
 void Checker::complain(Warp& warp, const Access& access, uint32_t lane, uint32_t kind, const std::string& what,
-                       const std::string& more) {
+                       const std::function<std::string()>& more) {
   findings_.add(access.place, kind, [&] {
     return std::vector<std::string>{what, "at " + readable(warp.launch->kernel_name) + ", " + line_text(access.place),
                                     "by thread " + thread_place(warp, lane) + " of block " + triple(warp.block_index),
-                                    more};
+                                    more()};
   });
+}
+
+GlobalRaces* Checker::races_of(const Job& job) {
+  std::lock_guard hold(launches_lock_);
+  auto& made = launches_[&job];
+  if (!made) made = std::make_unique<GlobalRaces>();
+  return made.get();
+}
+
+void Checker::ended(const Job& job) {
+  if (checks_.races) {
+    std::lock_guard hold(launches_lock_);
+    auto found = launches_.find(&job);
+    if (found != launches_.end() && !found->second->complete())
+      base::log(base::Level::warn, "races were looked for in a part of the global memory only: the kernel touches more",
+                {{"kernel", readable(job.launch.kernel_name)}});
+    if (found != launches_.end()) launches_.erase(found);
+  }
+  findings_.print();
+}
+
+void Checker::fence(Warp& warp) {
+  if (!checks_.races) return;
+  CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
+  block.global_races->next_access(block.in_launch);
+  block.global_races->release(block.in_launch);
 }
 
 void Checker::meet(Warp& warp, uint32_t lanes) {
@@ -338,6 +410,8 @@ void Checker::meet(Warp& warp, uint32_t lanes) {
 
 void Checker::allocated(uint64_t address, uint64_t size) {
   if (written_) written_->clear(address, size);
+  std::lock_guard hold(launches_lock_);
+  for (auto& [job, races] : launches_) races->forget(address, size);
 }
 
 void Checker::written(uint64_t address, uint64_t size) {
