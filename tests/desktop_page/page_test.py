@@ -112,11 +112,13 @@ def check_door(session):
     return cookie.group(1) if cookie else ""
 
 
-# The cells of paint.cpp, as the canvas shows them; null while the checksum is wrong.
+# The cells of paint.cpp, as the page shows them, on a video or a canvas; null while the checksum is wrong.
 read_cells = """(() => {
-  const canvas = document.getElementById('screen');
-  if (canvas.width < 576) return null;
-  const data = canvas.getContext('2d').getImageData(0, 0, 576, 32).data;
+  const screen = document.getElementById('screen');
+  if (screen.width < 576) return null;
+  window.looked ??= Object.assign(document.createElement('canvas'), {width: 576, height: 32}).getContext('2d', {willReadFrequently: true});
+  window.looked.drawImage(screen, 0, 0);
+  const data = window.looked.getImageData(0, 0, 576, 32).data;
   const bytes = [];
   for (let at = 0; at < 72; ++at) {
     const x = at % 36 * 16 + 8, y = Math.floor(at / 36) * 16 + 8, lit = data[(y * 576 + x) * 4 + 1] > 127;
