@@ -2,8 +2,8 @@
 //   probe watch SECONDS [KEYS]   one line of JSON: frames a second, lag, time from key to picture, errors
 //   probe shot FILE [WxH+X+Y]    writes a PPM
 //   probe psnr FILE FILE [TOP]   decibels between two PPMs, leaving out TOP rows
-//   probe key KEYCODE | click X Y | window W H (resizes the largest one) | size | wait SECONDS (until a barcode is
-//   seen)
+//   probe key KEYCODE | click X Y | window W H (resizes the largest one) | windows TIMES (gives it other sizes) | size
+//   probe wait SECONDS (until a barcode is seen)
 #include <poll.h>
 #include <sched.h>
 #include <sys/ipc.h>
@@ -220,7 +220,7 @@ int shot(Display& display, const char* path, const char* part) {
   return std::fclose(file);
 }
 
-void resize_largest(Display& display, int width, int height) {
+xcb_window_t largest_window(Display& display) {
   auto* tree = xcb_query_tree_reply(display.x, xcb_query_tree(display.x, display.screen->root), nullptr);
   xcb_window_t largest = 0;
   int most = 0;
@@ -234,8 +234,22 @@ void resize_largest(Display& display, int width, int height) {
     std::free(size);
   }
   std::free(tree);
+  return largest;
+}
+
+void resize(Display& display, xcb_window_t window, int width, int height) {
   const uint32_t values[] = {static_cast<uint32_t>(width), static_cast<uint32_t>(height)};
-  xcb_configure_window(display.x, largest, XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, values);
+  xcb_configure_window(display.x, window, XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, values);
+}
+
+// As a hand that drags a corner does, which asks for a size every few milliseconds.
+void resize_often(Display& display, int times) {
+  const xcb_window_t window = largest_window(display);
+  for (int i = 0; i < times; ++i) {
+    resize(display, window, 800 + i % 50 * 2, 600 + i % 40);
+    xcb_flush(display.x);
+    usleep(4000);
+  }
 }
 
 struct Picture {
@@ -278,7 +292,8 @@ int main(int argc, char** argv) {
   if (what == "wait") return wait_for_mark(display, number(2, 10));
   if (what == "shot" && argc > 2) return shot(display, argv[2], argc > 3 ? argv[3] : nullptr);
   if (what == "key") display.tap(static_cast<uint8_t>(number(2, 38)));
-  if (what == "window") resize_largest(display, number(2, 640), number(3, 480));
+  if (what == "window") resize(display, largest_window(display), number(2, 640), number(3, 480));
+  if (what == "windows") resize_often(display, number(2, 10));
   if (what == "click") {
     display.fake(XCB_MOTION_NOTIFY, 0, number(2, 0), number(3, 0));
     const auto button = static_cast<uint8_t>(number(4, 1));  // 4 to 7: the wheel

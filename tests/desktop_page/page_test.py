@@ -138,6 +138,7 @@ def check_page(session, browser):
     browser.go(session.address(session.ask("token")["token"]))
     check("pictures arrive", browser.wait("window.outboard?.frames > 30"), browser.value("document.body.innerText"))
     check("they are the host's", browser.wait(read_cells) is not None)
+    check("on a video", browser.value("document.getElementById('screen').tagName") == "VIDEO")
     check("the token left the address", "#" not in browser.value("location.href"))
     check("H.264 by its own parameter set", str(browser.value("outboard.codec")).startswith("avc1."))
     browser.key("KeyA", "a", 65)
@@ -217,6 +218,15 @@ def check_guessing(session):
     check("and everybody with him", status_of(enter(session.port, session.ask("token")["token"])) == "429")
 
 
+def check_canvas(session, browser):
+    browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.MediaStreamTrackGenerator"})
+    browser.go("about:blank")
+    browser.go(session.address(session.ask("token")["token"]))
+    check("a browser whose videos take no pictures draws them on a canvas",
+          browser.wait("window.outboard?.frames > 10 && document.getElementById('screen').tagName === 'CANVAS'"))
+    check("and they are the host's", browser.wait(read_cells) is not None)
+
+
 def check_old_browser(session, browser):
     browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.VideoDecoder"})
     browser.go("about:blank")
@@ -287,6 +297,7 @@ def main():
         check("the session's end is told", browser.wait("/ended|does not come back|trying again/.test(document.getElementById('message').innerText)"))
         ended.join()
         session = Session(paint)
+        check_canvas(session, browser)
         check_old_browser(session, browser)
         check_guessing(session)
     finally:
