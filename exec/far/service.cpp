@@ -88,6 +88,7 @@ class Session {
  private:
   base::Status answer(const Message& message);
   base::Status take_offer(const Message& message);
+  base::Status check_room(uint64_t bytes) const;
   base::Status take_bundle(const Message& message, const std::string& folder, const Spec& spec);
   base::Status attach(const Json& asked, bool hold);
   base::Status send_results(const Json& asked);
@@ -100,7 +101,7 @@ class Session {
   const server::ServiceRequest& request_;
   const Place place_;
   Jobs jobs_;
-  const Store store_;
+  Store store_;
   const Confinement confinement_;
   std::unique_ptr<Attachment> attachment_;
 };
@@ -161,6 +162,14 @@ base::Status Session::take_offer(const Message& message) {
   return spec.detached ? base::Done{} : attach({{"job", job.id}}, true);
 }
 
+base::Status Session::check_room(uint64_t bytes) const {
+  bytes += disk_reserve;
+  if (uint64_t room = facts_of_host(place_)["free"]; bytes > room)
+    return base::Error{"the disk of the server is full: " + place_.folder + " needs room for " +
+                       std::to_string(bytes >> 20) + " MiB and has " + std::to_string(room >> 20) + " MiB"};
+  return base::Done{};
+}
+
 base::Status Session::take_bundle(const Message& message, const std::string& folder, const Spec& spec) {
   Manifest manifest = TRY(decode(message.bytes)), sent;
   for (const Entry& entry : manifest)
@@ -168,16 +177,15 @@ base::Status Session::take_bundle(const Message& message, const std::string& fol
       sent.push_back(entry), sent.back().path.erase(0, 6);
     else if (!entry.path.starts_with("lib/") && entry.path != "files")
       return base::Error{"a bundle has files and lib, and not '" + entry.path + "'"};
-  Bundle bundle(store_, folder, std::move(manifest));
-  const auto lacking = bundle.lacking();
-  uint64_t bytes = total_size(sent) + disk_reserve;
-  for (uint32_t number : lacking) bytes += bundle.places()[number].size;
-  if (uint64_t room = facts_of_host(place_)["free"]; bytes > room)
-    return base::Error{"the disk of the server is full: " + place_.folder + " needs room for " +
-                       std::to_string(bytes >> 20) + " MiB and has " + std::to_string(room >> 20) + " MiB"};
-  if (!client_.send(Kind::wants, Json::object(), encode(lacking))) return base::Error{"the client left"};
+  TRY(check_room(total_size(manifest)));
   for (const char* name : {files_name, libraries_name}) mkdir((folder + name).c_str(), 0700);
+  Bundle bundle(store_, folder, fs::path(folder).filename(), std::move(manifest));
   TRY(bundle.make());
+  const auto lacking = bundle.lacking();
+  uint64_t coming = bundle.written_twice();
+  for (uint32_t number : lacking) coming += bundle.places()[number].size;
+  TRY(check_room(coming));
+  if (!client_.send(Kind::wants, Json::object(), encode(lacking))) return base::Error{"the client left"};
   TRY(receive_pieces(client_, bundle.places(), lacking, [&](const PiecePlace& place, std::span<const std::byte> piece) {
     return bundle.take(place, piece);
   }));
@@ -212,8 +220,8 @@ base::Status Session::send_results(const Json& asked) {
   Message wants = TRY(client_.expect(Kind::wants, "the client"));
   const auto places = pieces_of(manifest);
   const auto wanted = TRY(decode_numbers(wants.bytes, places.size()));
-  return send_pieces(client_, places, wanted, [&](const PiecePlace& place) {
-    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, place.size);
+  return send_pieces(client_, places, wanted, [&](const PiecePlace& place, std::span<std::byte> to) {
+    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, to);
   });
 }
 

@@ -28,6 +28,6 @@ struct Ended {
 base::Result<Ended> attend(std::unique_ptr<Conversation>& host, const Attendance& attendance);
 
 // Connects to a host's exec service; its facts.
-base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, const std::string& vgpu, Json& facts);
+base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, Json& facts);
 
 }  // namespace exec
