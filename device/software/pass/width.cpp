@@ -20,6 +20,7 @@ using ptx::Special;
 constexpr unsigned full = 32;
 constexpr unsigned too_many = 4;   // times as many vectors as there are registers
 constexpr unsigned at_a_time = 2;  // vectors of a loop that lanes leave one by one: one waits, the other computes
+constexpr unsigned few = 8;        // lanes where one word of a warp fills half of the registers
 
 // Programs may count on the lanes of a warp meeting even where the ISA does not say so: with volatile accesses.
 bool minds_its_own_lane(const Instruction& instruction) {
@@ -123,14 +124,17 @@ unsigned widest_bytes(const ptx::Function& kernel, const ControlFlow& flow, cons
 }  // namespace
 
 unsigned lanes_at_once(const ptx::Module& module, const ptx::Function& kernel, VectorRegisters registers) {
-  unsigned narrow = registers.bytes / 4;
+  const bool short_vectors = registers.count * registers.bytes <= 2 * full * 4;
+  const unsigned narrow = short_vectors ? few : registers.bytes / 4;
   if (narrow >= full || !std::ranges::all_of(kernel.body, minds_its_own_lane)) return full;
   ControlFlow flow = control_flow(kernel);
   Layout layout = lay_out(flow);
-  if (layout.regions.empty() || reads_behind_writes(kernel, flow)) return full;
+  if (!short_vectors && layout.regions.empty()) return full;
+  if (reads_behind_writes(kernel, flow)) return full;
   Spins spins = find_spins(kernel, flow, layout);
   Uniformity shapes = uniformity(kernel, flow, Grouping{narrow, true, true, narrow}, spins.exits);
   if (!find_stages(module, kernel, flow, shapes, spins).any) return full;
+  if (short_vectors) return narrow;
   bool meets = std::ranges::any_of(kernel.body, [](const Instruction& instruction) {
     return instruction.opcode == Opcode::bar || instruction.opcode == Opcode::barrier;
   });
