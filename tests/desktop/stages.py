@@ -30,6 +30,8 @@ def avc420():
     viewer = status["viewers"][0]
     check(viewer["codec"] == "AVC420" and viewer["encoder"] in status["encode"], "status tells codec and encoder")
     check(status["render"] and "Xvnc" in status["source"], "status tells what draws and where")
+    state = open(f"/proc/{worker_of(session)}/status").read()
+    check("NoNewPrivs:\t1" in state and "Seccomp:\t2" in state, "the worker that does it is in its sandbox")
     client.stop()
     check(until(lambda: not session.viewers()), "the viewer is gone with its client")
     again = Client(session, "/gfx:AVC420", screen=client.screen)
