@@ -20,6 +20,7 @@
 #include "link/memory.h"
 #include "link/resumable.h"
 #include "wire/message.h"
+#include "wire/offer.h"
 
 namespace client {
 namespace {
@@ -230,6 +231,7 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   Opened opened = TRY(open(address, timeout_ms, wishes));
   wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
   hello.generation = opened.generation;
+  if (address.kind == links::Address::Kind::command) hello.machine = wire::this_machine();
   TRY(say_hello(opened.link, address, hello));
   Arrival arrival(opened.link, now_ms() + timeout_ms);
   Greeted greeted{{}, TRY(read_welcome(arrival, address, target)), {}, {}};

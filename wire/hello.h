@@ -24,6 +24,7 @@ struct Hello {
   std::string vgpu{};       // the virtual GPU; empty: the token's, or none
   std::string purpose{};    // the service it comes for ("exec"); empty: the driver's calls
   uint64_t generation = 0;  // the latest server of this place that it has met; 0: none
+  std::string machine{};    // boot id; on the same one it wants no way around the pipes. Empty: it wants one there, too
 };
 
 struct Welcome {
