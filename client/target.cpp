@@ -20,6 +20,7 @@
 #include "link/memory.h"
 #include "link/resumable.h"
 #include "wire/message.h"
+#include "wire/offer.h"
 #include "wire/return.h"
 
 namespace client {
@@ -249,6 +250,7 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
   hello.generation = opened.generation;
   hello.connections = wished_connections(address, wishes);
+  if (address.kind == links::Address::Kind::command) hello.machine = wire::this_machine();
   TRY(say_hello(opened.link, address, hello));
   Arrival arrival(opened.link, now_ms() + timeout_ms);
   Greeted greeted{{}, TRY(read_welcome(arrival, address, target)), {}, {}};

@@ -17,6 +17,7 @@
 #include "server/cuda/worker.h"
 #include "server/returning.h"
 #include "wire/message.h"
+#include "wire/offer.h"
 #include "wire/return.h"
 
 namespace server {
@@ -184,7 +185,8 @@ links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Wel
   if (hello.wishes & wire::resumable && breaks && options.grace_seconds && returns && monitored)
     return await_returns(std::move(link), hello, welcome, std::move(*returns), *monitored, options);
   constexpr uint64_t both = wire::resumable | wire::direct;
-  if ((hello.wishes & both) == both && door && returns && options.grace_seconds && door->offer(welcome))
+  const bool here = !hello.machine.empty() && hello.machine == wire::this_machine();
+  if ((hello.wishes & both) == both && !here && door && returns && options.grace_seconds && door->offer(welcome))
     return offer_direct(std::move(link), hello, welcome, std::move(*returns), *door, options);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return link;

@@ -46,6 +46,7 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.purpose);
   writer.put(hello.generation);
   writer.put(hello.connections);
+  put_text(writer, hello.machine);
   writer.align();
 }
 
@@ -68,6 +69,7 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   if (!reader.at_end()) hello.purpose = get_text(reader);
   if (!reader.at_end()) hello.generation = reader.get<uint64_t>();
   if (!reader.at_end()) hello.connections = reader.get<uint64_t>();
+  if (!reader.at_end()) hello.machine = get_text(reader);
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }

@@ -25,6 +25,7 @@ struct Hello {
   std::string purpose{};     // the service it comes for ("exec"); empty: the driver's calls
   uint64_t generation = 0;   // the latest server of this place that it has met; 0: none
   uint64_t connections = 0;  // that it would use at once, where one may break; 0: one
+  std::string machine{};     // boot id; on the same one it wants no way around the pipes; empty: it wants one there, too
 };
 
 struct Welcome {

@@ -65,6 +65,22 @@ TEST(Greeting, WhatLaterVersionsAppendMayBeMissing) {
   EXPECT_EQ(earlier.value().generation, 0u);
 }
 
+TEST(Greeting, AHelloIsReadBackWithAndWithoutWhatLaterVersionsAppend) {
+  wire::Hello hello;
+  hello.purpose = "exec";
+  hello.machine = "boot";
+  wire::Writer writer;
+  write(writer, hello);
+  auto whole = wire::read_hello(writer.bytes());
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ(whole.value().purpose, "exec");
+  EXPECT_EQ(whole.value().machine, "boot");
+  auto earlier = wire::read_hello(writer.bytes().first(writer.bytes().size() - 2 * 8));
+  ASSERT_TRUE(earlier.ok());
+  EXPECT_EQ(earlier.value().purpose, "exec");
+  EXPECT_EQ(earlier.value().machine, "");
+}
+
 TEST(Offer, IsReadBackAndNothingElseIsOne) {
   const std::string key(43, 'k');
   wire::Offer offer{"boot", key, "40001", {"192.0.2.7", "2001:db8::1"}}, back;

@@ -134,8 +134,9 @@ base::Result<Ended> attend(std::unique_ptr<Conversation>& host, const Attendance
   return Visit(host, attendance).run();
 }
 
-base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, Json& facts) {
+base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, Json& facts, const Json* question) {
   auto host = std::make_unique<Conversation>(TRY(client::open_service(target, "exec")));
+  if (question) host->send(Kind::ask, *question);
   facts = TRY(host->expect(Kind::facts, target)).json();
   return host;
 }

@@ -23,8 +23,9 @@ base::Result<std::string> send_bundle(Conversation& host, const Plan& plan, cons
   const auto manifest = encode(plan.cargo.manifest);
   if (!host.send(Kind::offer, to_json(plan.spec), manifest))
     return base::Error{"the link to " + request.target + " broke"};
-  Message wants = TRY(host.expect(Kind::wants, request.target));
   const auto places = pieces_of(plan.cargo.manifest);
+  if (places.empty()) host.send(Kind::start);
+  Message wants = TRY(host.expect(Kind::wants, request.target));
   const auto lacking = TRY(decode_numbers(wants.bytes, places.size()));
   uint64_t total = 0;
   for (uint32_t number : lacking) total += places[number].size;
@@ -37,7 +38,7 @@ base::Result<std::string> send_bundle(Conversation& host, const Plan& plan, cons
       [&](uint64_t done, uint64_t travelled) { meter.moved(done, travelled); });
   meter.finish();
   if (!sent && !host.broken()) return base::Error{sent.error()};  // a file here; the host waits for it
-  if (sent) host.send(Kind::start);
+  if (sent && !places.empty()) host.send(Kind::start);
   const Message started = TRY(host.expect(Kind::started, request.target));  // where the host ended it, it says why
   const std::string job = text_in(started.json(), "job");
   if (!is_job_name(job)) return base::Error{request.target + " gives the job a name that is refused"};
@@ -82,10 +83,10 @@ int ship(const Request& request) {
   if (!plan) return complain(refusal.code, plan.error());
   HashAhead hashes(plan.value().cargo);
   Json facts;
-  auto host = open_host(request.target, facts);
+  const Json asked = question(plan.value());
+  auto host = open_host(request.target, facts, &asked);
   if (!host) return complain(125, host.error());
   if (auto unfit = why_unfit(plan.value(), facts)) return complain(unfit->code, unfit->why);
-  host.value()->send(Kind::ask, question(plan.value()));
   auto answer = host.value()->expect(Kind::has, request.target);
   if (!answer) return complain(125, answer.error());
   if (auto unfit = settle(plan.value(), facts, answer.value().json())) return complain(unfit->code, unfit->why);
