@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "cli/run.h"
 #include "link/helper.h"
+#include "reach/bootstrap/bootstrap.h"
 #include "reach/slurm/shared.h"
 
 namespace cli {
@@ -165,6 +166,10 @@ int run_in_place(const links::Address& address, const Guest& guest) {
 int run_in_client_half(const links::Address& address, const std::vector<std::string>& command) {
   if (links::in_query(address.query, "requeue") == "1")
     return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
+  if (reach::wants_bootstrap())
+    return complain(
+        "--bootstrap does not go with client=PARTITION: the program's node needs Outboard, too, at the path that it "
+        "has here");
   auto nobody = open_door();
   if (!nobody) return complain(nobody.error());
   auto place = take_place(address, nobody.value(), command, Use::by_number);
