@@ -274,7 +274,9 @@ void add_doctor(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<DoctorOptions>();
   describe(*command, *options);
   commands.emplace_back(command, [command, options] {
-    note_bootstrap(*command);
+    auto target = note_bootstrap(*command, options->target);
+    if (!target) return refuse(target.error());
+    options->target = target.value();
     options->explains_text = command->count("--explain-text") > 0;
     return doctor(*options);
   });

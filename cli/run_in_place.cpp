@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "cli/run.h"
 #include "link/helper.h"
+#include "reach/bootstrap/bootstrap.h"
 #include "reach/slurm/shared.h"
 
 namespace cli {
@@ -160,6 +161,11 @@ int run_in_place(const links::Address& address, const Guest& guest) {
 int run_in_client_half(const links::Address& address, const std::vector<std::string>& command) {
   if (links::in_query(address.query, "requeue") == "1")
     return fail("requeue=1 does not go with client=PARTITION: the client's node may fail, too", misused);
+  if (reach::wants_bootstrap())
+    return fail(
+        "--bootstrap does not go with client=PARTITION: the program's node needs Outboard, too, at the path that it "
+        "has here",
+        misused);
   auto nobody = open_door();
   if (!nobody) return fail(nobody.error(), misused);
   auto place = take_place(address, nobody.value(), command, Use::by_number);
