@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 #include "api/window.h"
 #include "client/joined.h"
@@ -132,15 +133,16 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           0};
 }
 
-// How many connections a session's bulk may use. By measurement (docs/performance.md): two carry an encrypted stream
-// half as fast again as one, more no faster; plain ones gain nothing. OUTBOARD_CONNECTIONS says otherwise.
+// How many connections a session's bulk may use. By measurement (docs/performance.md): an encrypted one keeps a
+// processor at each end busy; two gain where there are more of them, and nothing where both ends share two. Plain ones
+// gain nothing. OUTBOARD_CONNECTIONS says otherwise.
 uint64_t wished_connections(const links::Address& address, uint64_t wishes) {
   if (!(wishes & wire::resumable)) return 0;
   const std::string wanted = setting("OUTBOARD_CONNECTIONS");
   if (!wanted.empty())
     return std::clamp<uint64_t>(std::strtoull(wanted.c_str(), nullptr, 10), 1, wire::most_connections);
   const bool encrypted = address.kind == links::Address::Kind::tls || wishes & wire::direct;
-  return encrypted ? 2 : 1;
+  return encrypted && std::thread::hardware_concurrency() >= 4 ? 2 : 1;
 }
 
 struct Opened {

@@ -199,6 +199,7 @@ ssize_t Resumable::take_elsewhere(const Channel& channel, void* to, size_t room)
   bool coming = false;
   auto lane = lanes_->find(incoming_lane_, coming);
   const size_t got = lane ? lane->take(to, std::min(room, incoming_left_)) : 0;
+  lane_lags_.store(!got, std::memory_order_relaxed);
   if (got) {
     incoming_left_ -= got;
     if (!incoming_left_) incoming_lane_ = 0;
@@ -282,7 +283,9 @@ ssize_t Resumable::read_now(void* to, size_t room) {
 ssize_t Resumable::read_some(void* to, size_t room, bool) {
   for (;;) {
     ssize_t got = -1;
-    if (patience_.look([&] { return (got = read_now(to, room)) >= 0 || !current(); }) && got >= 0) return got;
+    // Bulk from a lane needs the processor more than whoever looks for it.
+    auto look = [&] { return (got = read_now(to, room)) >= 0 || lane_lags_ || !current(); };
+    if (patience_.look(look) && got >= 0) return got;
     wait(true, false, -1);
     got = read_now(to, room);
     if (got >= 0) return got;

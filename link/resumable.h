@@ -129,10 +129,11 @@ class Resumable final : public Channel {
   std::vector<std::byte> raw_;
   size_t raw_begin_ = 0, raw_end_ = 0;
   Head incoming_{};
-  size_t incoming_has_ = 0;      // bytes of its head
-  size_t incoming_left_ = 0;     // bytes of its data
-  size_t incoming_lane_ = 0;     // that brings them; 0: the first connection
-  std::vector<std::byte> held_;  // data that came while somebody waited for acknowledgements
+  size_t incoming_has_ = 0;             // bytes of its head
+  size_t incoming_left_ = 0;            // bytes of its data
+  size_t incoming_lane_ = 0;            // that brings them; 0: the first connection
+  std::atomic<bool> lane_lags_{false};  // that one had nothing when it was last asked
+  std::vector<std::byte> held_;         // data that came while somebody waited for acknowledgements
   size_t held_begin_ = 0;
   std::atomic<bool> holds_{false};
   std::atomic<uint64_t> consumed_{0};

@@ -78,6 +78,7 @@ bool Resumable::replace(const Meet& meet, std::string& refused) {
   if (!back) return false;
   if (back->received < acknowledged_ || back->received > appended_) return refused = "the peer lost count", false;
   raw_begin_ = raw_end_ = incoming_has_ = incoming_left_ = incoming_lane_ = 0;
+  lane_lags_ = false;
   sent_ = back->received;
   head_left_ = record_left_ = 0;
   told_ = 0;
