@@ -9,7 +9,7 @@ namespace api {
 
 struct Checks {
   bool memory = false;  // accesses outside of what was allocated, misaligned ones, bad frees
-  bool races = false;   // of the threads of a block, in shared memory
+  bool races = false;   // of threads, in shared and global memory
   bool init = false;    // reads of what nobody wrote
   bool leaks = false;   // device memory that is not freed at the end
   bool any() const { return memory || races || init || leaks; }

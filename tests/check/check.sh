@@ -2,6 +2,7 @@
 # Runs a program under `outboard run --check`, in process and over a link, and compares what is reported with the lines
 # `// report:` of a file and the number behind `// errors:`: check.sh OUTBOARD FILE PROGRAM...
 set -u
+export OUTBOARD_SOFTWARE_THREADS=1  # which of two blocks comes first is always the same
 outboard=$1 file=$2
 shift 2
 work=$(mktemp -d) || exit 1

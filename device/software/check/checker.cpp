@@ -1,48 +1,19 @@
 #include "device/software/check/checker.h"
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "api/window.h"
 #include "device/software/check/block.h"
-#include "device/software/run/code_map.h"
+#include "device/software/check/lane.h"
+#include "device/software/check/wording.h"
 #include "device/software/run/complaint.h"
 
 namespace software {
 namespace {
 
 constexpr uint64_t gap = Memory::granule;  // between allocations, so that a step too far is nobody's memory
-
-// What a finding is about; with the kind of access it is one kind of finding.
-enum Subject : uint32_t { invalid, misaligned, unwritten, racing };
-
-uint32_t kind_of(Subject subject, const Access& access, uint32_t more = 0) {
-  return subject | (access.how & (outboard_reads | outboard_writes)) << 2 | more << 4;
-}
-
-std::string bytes_text(uint64_t count) { return std::to_string(count) + (count == 1 ? " byte" : " bytes"); }
-
-const char* verb(const Access& access) {
-  bool both = access.is(outboard_reads) && access.is(outboard_writes);
-  return both ? "atomic access" : access.is(outboard_writes) ? "write" : "read";
-}
-
-// C++ names as the program has them (Itanium C++ ABI).
-std::string readable(const char* name) {
-  int status = 0;
-  std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
-  return text ? text.get() : name;
-}
-
-std::string line_text(uint64_t place) {
-  const std::string line = find_place(place, 0).line;
-  return "PTX line " + (line.empty() ? "unknown" : line);
-}
 
 // A place that was found before, by this thread. Of device memory alone: its addresses are the same for all kernels.
 struct Recent {
@@ -66,21 +37,6 @@ Recent& recent() {
 }
 
 }  // namespace
-
-// Where the access of one lane goes.
-struct Checker::Lane {
-  enum Area : uint8_t { elsewhere, own_shared, other_shared, own_local, global };
-  uint64_t address = 0, offset = 0;  // in shared memory, from its block's first byte
-  Area area = elsewhere;
-  bool tracked = false;
-  CheckedBlock* block = nullptr;  // whose shared memory it is
-
-  const char* named = nullptr;  // what the instruction calls the memory
-
-  bool is_shared() const { return area == own_shared || area == other_shared; }
-  const char* memory() const { return is_shared() ? "shared" : area == own_local ? "local" : "global"; }
-  static Lane of(const Warp& warp, uint64_t address);
-};
 
 Checker::Lane Checker::Lane::of(const Warp& warp, uint64_t address) {
   const Launch& launch = *warp.launch;
@@ -111,7 +67,9 @@ Checker::Checker(api::Checks checks, Memory& memory) : checks_(checks), memory_(
   if (checks.init) written_ = std::make_unique<WrittenMemory>();
 }
 
-std::unique_ptr<BlockWatcher> Checker::watch_block() { return std::make_unique<CheckedBlock>(checks_); }
+std::unique_ptr<BlockWatcher> Checker::watch_block() {
+  return std::make_unique<CheckedBlock>(checks_, [this](const Job& job) { return races_of(job); });
+}
 
 // Most accesses are those of aligned lanes to one allocation that was found before: looked at all at once. False: look
 // at each lane.
@@ -137,10 +95,20 @@ bool Checker::plain(const Access& access) {
 
 uint32_t Checker::access(Warp& warp, const Access& access) {
   CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
-  if (checks_.races) block.races.next_instruction(warp.warp_index);
-  if (plain(access)) return access.lanes;
-  uint32_t good = 0;
   uint64_t passed = ~uint64_t{0};  // where what is known was passed on last
+  if (checks_.races) {
+    block.races.next_instruction(warp.warp_index);
+    block.global_races->next_access(block.in_launch);
+    if (access.is(outboard_releases)) block.global_races->release(block.in_launch);
+  }
+  if (plain(access)) {
+    for (uint32_t rest = checks_.races ? access.lanes : 0; rest; rest &= rest - 1) {
+      const auto lane = static_cast<uint32_t>(__builtin_ctz(rest));
+      check_order(warp, access, lane, Lane{.address = access.address(lane), .area = Lane::global}, passed);
+    }
+    return access.lanes;
+  }
+  uint32_t good = 0;
   for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
     const auto lane = static_cast<uint32_t>(__builtin_ctz(rest));
     Lane at = Lane::of(warp, access.address(lane));
@@ -150,13 +118,8 @@ uint32_t Checker::access(Warp& warp, const Access& access) {
     }
     good |= access.is(outboard_one_address) ? access.lanes : 1u << lane;
     if (checks_.init) check_written(warp, access, lane, at);
-    if (checks_.races && at.area == Lane::own_shared) {
-      check_races(warp, access, lane, at);
-      if (access.is(outboard_strong) && at.offset / 8 != passed) {
-        passed = at.offset / 8;
-        block.races.synchronise(warp.warp_index, access.lanes, static_cast<uint32_t>(at.offset));
-      }
-    }
+    if (checks_.races && (at.area == Lane::own_shared || at.area == Lane::global))
+      check_order(warp, access, lane, at, passed);
     if (access.is(outboard_one_address)) break;
   }
   return good;
@@ -221,10 +184,12 @@ bool Checker::allowed(Warp& warp, const Access& access, uint32_t lane, Lane& at)
   const std::string what =
       std::string(verb(access)) + " of " + bytes_text(access.bytes) + " of " + at.named + " memory";
   if (is_inside)
-    complain(warp, access, lane, kind_of(misaligned, access), "Misaligned " + what,
-             "address " + hexadecimal(at.address) + " is no multiple of " + std::to_string(access.bytes));
+    complain(warp, access, lane, kind_of(misaligned, access), "Misaligned " + what, [&] {
+      return "address " + hexadecimal(at.address) + " is no multiple of " + std::to_string(access.bytes);
+    });
   else
-    complain(warp, access, lane, kind_of(invalid, access), "Invalid " + what, outside(warp, access, at));
+    complain(warp, access, lane, kind_of(invalid, access), "Invalid " + what,
+             [&] { return outside(warp, access, at); });
   return false;
 }
 
@@ -241,7 +206,8 @@ void Checker::check_written(Warp& warp, const Access& access, uint32_t lane, con
     const std::string where =
         is_shared ? "offset " + std::to_string(at.offset) + " of shared memory"
                   : "address " + hexadecimal(at.address) + ": " + places_.describe(at.address, access.bytes, job);
-    complain(warp, access, lane, kind_of(unwritten, access), what, where + ", which nobody has written");
+    complain(warp, access, lane, kind_of(unwritten, access), what,
+             [&] { return where + ", which nobody has written"; });
   }
   if (!access.is(outboard_writes)) return;
   if (is_shared)
@@ -250,94 +216,19 @@ void Checker::check_written(Warp& warp, const Access& access, uint32_t lane, con
     written_->set(at.address, access.bytes);
 }
 
-namespace {
-
-// The value that the lane writes to bytes `first` to `first + count` of its place.
-void value_of(const Access& access, uint32_t lane, uint64_t first, uint32_t count, uint8_t* value) {
-  const uint64_t size = access.bytes / access.elements();
-  for (uint64_t i = first; i < first + count; ++i)
-    *value++ = access.values[(i / size * warp_size + lane) * size + i % size];
-}
-
-bool same_values(const Access& access) {
-  const auto first = static_cast<uint32_t>(__builtin_ctz(access.lanes));
-  uint8_t one[64], other[64];
-  if (access.bytes > sizeof one) return true;
-  const auto bytes = static_cast<uint32_t>(access.bytes);
-  value_of(access, first, 0, bytes, one);
-  for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
-    value_of(access, static_cast<uint32_t>(__builtin_ctz(rest)), 0, bytes, other);
-    if (std::memcmp(one, other, bytes) != 0) return false;
-  }
-  return true;
-}
-
-std::string thread_text(const Warp& warp, uint32_t of_warp, uint8_t lane) {
-  Warp other = warp;
-  other.first_thread = of_warp * warp_size;
-  if (lane < warp_size) return "thread " + thread_place(other, lane);
-  return (lane == SharedRaces::several ? "several threads of the warp of thread " : "the warp of thread ") +
-         thread_place(other, 0);
-}
-
-const char* name_of(Hazard hazard) {
-  switch (hazard) {
-    case Hazard::read_after_write: return "a read after a write";
-    case Hazard::write_after_read: return "a write after a read";
-    default: return "a write after a write";
-  }
-}
-
-}  // namespace
-
-void Checker::check_races(Warp& warp, const Access& access, uint32_t lane, const Lane& at) {
-  SharedRaces& races = at.block->races;
-  const bool many = access.is(outboard_one_address) && std::popcount(access.lanes) > 1;
-  SharedRaces::Step step{warp.warp_index,
-                         access.is(outboard_whole_warp) ? SharedRaces::whole_warp
-                         : many                         ? SharedRaces::several
-                                                        : static_cast<uint8_t>(lane),
-                         static_cast<uint8_t>(lane),
-                         access.place,
-                         access.is(outboard_reads),
-                         access.is(outboard_writes),
-                         access.is(outboard_strong)};
-  std::optional<SharedRaces::Found> found;
-  for (uint64_t done = 0; done < access.bytes;) {
-    const uint64_t offset = at.offset + done;
-    const auto count = static_cast<uint32_t>(std::min(access.bytes - done, 4 - offset % 4));
-    uint8_t value[4];
-    if (access.values) value_of(access, lane, done, count, value);
-    auto race = races.touch(step, static_cast<uint32_t>(offset), count, access.values ? value : nullptr);
-    if (race && !found) found = race;
-    done += count;
-  }
-  if (!found && many && access.values && !same_values(access) && !step.strong)
-    found = SharedRaces::Found{Hazard::write_after_write, warp.warp_index, SharedRaces::several, access.place};
-  if (!found) return;
-  const char* before = found->hazard == Hazard::write_after_read ? "the read" : "the write";
-  complain(warp, access, lane, kind_of(racing, access, 1 + static_cast<uint32_t>(found->hazard)),
-           std::string("Race in shared memory: ") + name_of(found->hazard),
-           std::string(verb(access)) + " of " + bytes_text(access.bytes) + " at offset " + std::to_string(at.offset) +
-               "; " + before + " before it: " + line_text(found->place) + ", " +
-               thread_text(warp, found->warp, found->lane) + "; nothing orders the two");
-}
-
 void Checker::complain(Warp& warp, const Access& access, uint32_t lane, uint32_t kind, const std::string& what,
-                       const std::string& more) {
+                       const std::function<std::string()>& more) {
   findings_.add(access.place, kind, [&] {
     return std::vector<std::string>{what, "at " + readable(warp.launch->kernel_name) + ", " + line_text(access.place),
                                     "by thread " + thread_place(warp, lane) + " of block " + triple(warp.block_index),
-                                    more};
+                                    more()};
   });
-}
-
-void Checker::meet(Warp& warp, uint32_t lanes) {
-  if (checks_.races) CheckedBlock::of(*static_cast<Block*>(warp.block)).races.meet(warp.warp_index, lanes);
 }
 
 void Checker::allocated(uint64_t address, uint64_t size) {
   if (written_) written_->clear(address, size);
+  std::lock_guard hold(launches_lock_);
+  for (auto& [job, races] : launches_) races->forget(address, size);
 }
 
 void Checker::written(uint64_t address, uint64_t size) {

@@ -1,11 +1,15 @@
 // Checks what kernels do with memory (`outboard run --check`): the watcher behind OUTBOARD_CHECK.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "api/checks.h"
 #include "device/software/check/findings.h"
+#include "device/software/check/global_races.h"
 #include "device/software/check/places.h"
 #include "device/software/check/written.h"
 #include "device/software/run/watcher.h"
@@ -22,8 +26,10 @@ class Checker final : public Watcher {
   std::unique_ptr<BlockWatcher> watch_block() override;
   uint32_t access(Warp& warp, const Access& access) override;
   void meet(Warp& warp, uint32_t lanes) override;
+  void fence(Warp& warp) override;
   void allocated(uint64_t address, uint64_t size) override;
-  void print() { findings_.print(); }
+  // The launch has: says what was not said yet.
+  void ended(const Job& job);
 
   // --- the driver
   Places& places() { return places_; }
@@ -43,15 +49,19 @@ class Checker final : public Watcher {
   bool in_device_memory(Warp& warp, const Access& access, Lane& at);
   std::string outside(const Warp& warp, const Access& access, const Lane& at);
   void check_written(Warp& warp, const Access& access, uint32_t lane, const Lane& at);
+  void check_order(Warp& warp, const Access& access, uint32_t lane, const Lane& at, uint64_t& passed);
   void check_races(Warp& warp, const Access& access, uint32_t lane, const Lane& at);
+  GlobalRaces* races_of(const Job& job);
   void complain(Warp& warp, const Access& access, uint32_t lane, uint32_t kind, const std::string& what,
-                const std::string& more);
+                const std::function<std::string()>& more);
 
   const api::Checks checks_;
   Memory& memory_;
   Places places_;
   Findings findings_;
   std::unique_ptr<WrittenMemory> written_;  // nullptr: not asked for
+  std::mutex launches_lock_;
+  std::map<const Job*, std::unique_ptr<GlobalRaces>> launches_;  // that run
 };
 
 }  // namespace software

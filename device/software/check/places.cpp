@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/window.h"
+#include "device/software/check/wording.h"
 #include "device/software/run/complaint.h"
 #include "device/software/run/heap.h"
 
@@ -20,8 +21,6 @@ auto last_from(Map& map, uint64_t address) {
 uint64_t distance(uint64_t begin, uint64_t end, uint64_t address) {
   return address < begin ? begin - address : address < end ? 0 : address - end + 1;
 }
-
-std::string bytes_text(uint64_t count) { return std::to_string(count) + (count == 1 ? " byte" : " bytes"); }
 
 }  // namespace
 

@@ -12,29 +12,14 @@
 #include <unordered_map>
 #include <vector>
 
-namespace software {
+#include "device/software/check/race_word.h"
 
-enum class Hazard : uint8_t { read_after_write, write_after_read, write_after_write };
+namespace software {
 
 class SharedRaces {
  public:
   static constexpr uint32_t most_warps = 32, most_barriers = 17;
-  // In place of a lane: several of them, which do it each for itself; or the warp as a whole.
-  static constexpr uint8_t several = 32, whole_warp = 33;
-
-  struct Step {  // one instruction of one lane
-    uint32_t warp;
-    uint8_t lane;
-    uint8_t one_of_them;  // that lane; of several the first
-    uint64_t place;       // in the kernel's code
-    bool reads, writes, strong;
-  };
-  struct Found {
-    Hazard hazard;
-    uint32_t warp;  // who came before, and where
-    uint8_t lane;
-    uint64_t place;
-  };
+  static constexpr uint8_t several = several_lanes, whole_warp = whole_warp_lane;
 
   void begin(uint32_t bytes, uint32_t warps);
 
@@ -44,43 +29,28 @@ class SharedRaces {
   void leave(uint32_t barrier, uint32_t warp);
   void exit(uint32_t warp);
   void meet(uint32_t warp, uint32_t lanes);
-  // A strong access at `offset`, after its touch().
-  void synchronise(uint32_t warp, uint32_t lanes, uint32_t offset);
+  // A strong access at `place`, after its touch(): an offset in shared memory, or an address, which is larger.
+  void synchronise(uint32_t warp, uint32_t lanes, uint64_t place);
+  // Was it done before this step, for whoever looks? Both are of this block.
+  bool ordered(const RaceStamp& before, const RaceStep& now) const;
 
   // --- what races
   void next_instruction(uint32_t warp) { ++time_[warp]; }
+  RaceStamp stamp(uint32_t block, uint32_t warp) const { return {block, clocks_[warp][warp], time_[warp]}; }
   // Up to 4 bytes that lie in one word. `value`: what is written there, if that is known.
-  std::optional<Found> touch(const Step& step, uint32_t offset, uint32_t bytes, const uint8_t* value);
+  std::optional<RaceFound> touch(const RaceStep& step, uint32_t offset, uint32_t bytes, const uint8_t* value);
 
  private:
   using Clock = std::array<uint32_t, most_warps>;
-  struct Stamp {
-    uint32_t block = 0;  // which one: all that was noted for earlier ones is void
-    uint32_t clock = 0;  // of the warp, when it was done
-    uint32_t time = 0;   // the warp's instructions, counted
-    uint8_t warp = 0, lane = 0, bytes = 0;
-    bool strong = false;
-    uint64_t place = 0;
-  };
-  struct Word {
-    Stamp write, reads[2];
-    uint8_t value[4] = {};
-    bool valued = false;
-  };
 
-  bool holds(const Stamp& stamp, uint8_t bytes) const { return stamp.block == block_ && (stamp.bytes & bytes); }
-  bool ordered(const Stamp& before, const Step& now) const;
-  void note_read(Word& word, const Stamp& stamp, const Step& step);
-  void note_write(Word& word, const Stamp& stamp, uint32_t first, uint32_t bytes, const uint8_t* value);
-
-  uint32_t block_ = 0;
-  std::vector<Word> words_;
+  uint32_t block_ = 0;  // counted: all that was noted for earlier ones is void
+  std::vector<RaceWord> words_;
   std::vector<Clock> clocks_;                  // by warp
   std::vector<uint32_t> time_;                 // by warp
   std::vector<std::array<uint32_t, 32>> met_;  // by warp and lane: the time it was last ordered
   std::array<Clock, most_barriers> arrived_{}, complete_{};
   Clock exited_{};
-  std::unordered_map<uint32_t, Clock> passed_on_;  // by 8 bytes: what strong accesses there know
+  std::unordered_map<uint64_t, Clock> passed_on_;  // by 8 bytes: what strong accesses there know
 };
 
 }  // namespace software

@@ -28,10 +28,19 @@ llvm::Value* pointers(Emitter& emitter, Value* addresses) {
   return emitter.ir.CreateIntToPtr(addresses, emitter.shaped(emitter.ir.getPtrTy(), addresses));
 }
 
+// Without the number that is added for all lanes alike.
+Value* without_offset(Value* addresses) {
+  auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(addresses);
+  bool added = sum && sum->getOpcode() == llvm::Instruction::Add && llvm::isa<llvm::Constant>(sum->getOperand(1)) &&
+               llvm::cast<llvm::Constant>(sum->getOperand(1))->getSplatValue();
+  return added ? sum->getOperand(0) : addresses;
+}
+
 // i1: every active lane's address is lane 0's plus lane * size. An inactive lane 0 may hold anything; then a
-// gather is the answer.
+// gather is the answer. Accesses behind one register ask the same question, which the optimiser then asks once.
 Value* neighbours(Emitter& emitter, Value* addresses, unsigned size) {
   auto& ir = emitter.ir;
+  addresses = without_offset(addresses);
   Value* first = ir.CreateExtractElement(addresses, uint64_t{0});
   Value* lane = ir.CreateZExt(emitter.lane_numbers(), addresses->getType());
   Value* expected = ir.CreateAdd(emitter.splat(first), ir.CreateMul(lane, emitter.like(addresses, size)));
@@ -140,7 +149,9 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, b
 
 // What the checks are told of a load or store.
 Emitter::Asked asked(const ptx::Modifiers& modifiers, uint32_t how) {
-  if (is_strong(modifiers)) how |= outboard_strong;
+  // .cg, .cv and .wt are how programs meet in global memory that are older than PTX's memory model.
+  const bool past_caches = modifiers.has("cg") || modifiers.has("cv") || modifiers.has("wt");
+  if (is_strong(modifiers) || past_caches) how |= outboard_strong | released(modifiers);
   return {access_bytes(modifiers.type) * modifiers.vector, modifiers.space, how, modifiers.vector};
 }
 

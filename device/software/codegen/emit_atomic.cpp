@@ -6,6 +6,7 @@
 
 #include "device/software/codegen/emitter.h"
 #include "device/software/codegen/narrow.h"
+#include "device/software/pass/instructions.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -237,14 +238,23 @@ struct Atomic {
     if (width < 16 || (!swap && !by_loop && chosen == AtomicRMWInst::BAD_BINOP) || (width == 128 && !swap && !exchange))
       emitter.unsupported(instruction);
     Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
-    addresses = emitter.checked(addresses, {width / 8 * modifiers.vector, modifiers.space,
-                                            outboard_reads | outboard_writes | outboard_strong, modifiers.vector});
+    addresses = emitter.checked(
+        addresses, {width / 8 * modifiers.vector, modifiers.space,
+                    outboard_reads | outboard_writes | outboard_strong | released(modifiers), modifiers.vector});
     emitter.require_aligned(addresses, width / 8 * modifiers.vector);
     for (unsigned i = 0; i < modifiers.vector; ++i) element(addresses, i);
     // Locks are built from these two: give other warps a turn.
     if (swap || exchange) emitter.hook("outboard_yield", ir.getVoidTy(), {emitter.warp()});
   }
 };
+
+// PTX ISA, "membar / fence": those that order memory for more threads than the block's.
+void emit_fence(Emitter& emitter, const ptx::Instruction& instruction) {
+  const auto& modifiers = instruction.modifiers;
+  emitter.ir.CreateFence(AtomicOrdering::SequentiallyConsistent);
+  const bool wide = modifiers.has("gl") || modifiers.has("gpu") || modifiers.has("sys");
+  if (wide && emitter.is_checked()) emitter.hook("outboard_check_fence", emitter.ir.getVoidTy(), {emitter.warp()});
+}
 
 }  // namespace
 
@@ -253,7 +263,7 @@ bool emit_atomic(Emitter& emitter, const ptx::Instruction& instruction) {
     case Opcode::atom:
     case Opcode::red: Atomic{emitter, instruction}.run(); return true;
     case Opcode::membar:
-    case Opcode::fence: emitter.ir.CreateFence(AtomicOrdering::SequentiallyConsistent); return true;
+    case Opcode::fence: emit_fence(emitter, instruction); return true;
     default: return false;
   }
 }

@@ -70,6 +70,7 @@ void define_hooks(orc::LLJIT& jit) {
   add("outboard_check_access", outboard_check_access);
   add("outboard_check_range", outboard_check_range);
   add("outboard_check_meeting", outboard_check_meeting);
+  add("outboard_check_fence", outboard_check_fence);
   add("outboard_gather", outboard_gather);
   add("outboard_scatter", outboard_scatter);
   add("outboard_texture", outboard_texture);

@@ -105,7 +105,7 @@ void run(Queued& queued) {
   Job& job = queued.job;
   job.rewind();
   device().pool.run(job);
-  if (device().checker) device().checker->print();
+  if (device().checker) device().checker->ended(job);
   queued.context->print(job.take_printed(), std::move(job.complaint));
   if (CUresult error = job.error) queued.context->fail(error);
 }

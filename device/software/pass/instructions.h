@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "device/software/ptx/ast.h"
+#include "device/software/run/warp.h"
 
 namespace software {
 
@@ -19,6 +20,12 @@ inline bool only_computes(const ptx::Instruction& instruction) {
 inline bool is_strong(const ptx::Modifiers& modifiers) {
   return modifiers.is_volatile || modifiers.has("relaxed") || modifiers.has("acquire") || modifiers.has("release") ||
          modifiers.has("mmio");
+}
+
+// outboard_releases for a strong operation that other blocks may count on.
+inline uint32_t released(const ptx::Modifiers& modifiers) {
+  const bool releases = modifiers.has("release") || modifiers.has("acq_rel");
+  return releases && !modifiers.has("cta") ? uint32_t{outboard_releases} : 0;
 }
 
 }  // namespace software

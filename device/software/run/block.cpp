@@ -95,9 +95,11 @@ void Worker::run(Job& job) {
 bool Worker::take(uint64_t& index) {
   if (give_way_ && give_way_->load(std::memory_order_relaxed) < job_->priority) return false;
   if (chunk_next_ == chunk_end_) {
-    if (job_->next.load(std::memory_order_relaxed) >= job_->blocks) return false;
-    chunk_next_ = job_->next.fetch_add(job_->chunk);
-    chunk_end_ = chunk_next_ + job_->chunk;
+    const uint64_t next = job_->next.load(std::memory_order_relaxed);
+    if (next >= job_->blocks) return false;
+    const uint64_t count = job_->portion(job_->blocks - next);
+    chunk_next_ = job_->next.fetch_add(count);
+    chunk_end_ = chunk_next_ + count;
     if (chunk_end_ > job_->blocks) chunk_end_ = job_->blocks;
     if (chunk_next_ >= chunk_end_) {
       chunk_next_ = chunk_end_ = 0;
@@ -166,7 +168,7 @@ void Worker::assign(Block& block, uint64_t index) {
   block.index = index;
   block.next_warp = block.exited = 0;
   if (job_->watcher && !block.watcher) block.watcher = job_->watcher->watch_block();
-  if (block.watcher) block.watcher->begin(launch.total_shared, launch.warps);
+  if (block.watcher) block.watcher->begin(block);
   if (!block.met) return;
   for (Barrier& barrier : block.barriers) barrier = Barrier{};
   block.alone.arrived = 0;

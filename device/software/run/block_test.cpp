@@ -67,6 +67,18 @@ TEST_F(RunTest, EveryWarpOfEveryBlockRunsOnce) {
   EXPECT_EQ(lanes, 100000u);
 }
 
+TEST_F(RunTest, TowardsTheEndAThreadTakesFewerBlocks) {
+  Job many;
+  many.chunk = 8, many.launch.processors = 2;
+  EXPECT_EQ(many.portion(1000), 8u);
+  EXPECT_EQ(many.portion(32), 4u);
+  EXPECT_EQ(many.portion(7), 1u);
+  many.launch.cluster_blocks = 4;  // whole clusters
+  EXPECT_EQ(many.portion(1000), 8u);
+  EXPECT_EQ(many.portion(60), 4u);
+  EXPECT_EQ(many.portion(4), 4u);
+}
+
 TEST_F(RunTest, BarrierOrdersWritesBeforeReads) {
   static std::atomic<int> wrong;
   wrong = 0;

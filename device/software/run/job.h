@@ -2,6 +2,7 @@
 #pragma once
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -24,7 +25,7 @@ struct Job {
   const void* owner = nullptr;  // on whose behalf it runs: a context
   int priority = 0;             // of its stream; the lowest number goes first
   uint64_t blocks = 0;
-  uint64_t chunk = 1;              // how many blocks a thread takes at a time
+  uint64_t chunk = 1;              // how many blocks a thread takes at a time; whole clusters
   bool cooperative = false;        // all blocks must be able to wait for each other
   uint32_t resident = 32;          // blocks that one thread may interleave when they wait for each other
   size_t stack_bytes = 256 << 10;  // of each warp
@@ -53,6 +54,12 @@ struct Job {
   std::vector<std::pair<uint64_t, std::string>> printed;  // block, what it printed
   std::string complaint;
   std::vector<pthread_t> runners;  // threads that run blocks of it
+
+  // What a thread takes of so many blocks: fewer towards the end, so that none is idle while another has much to do.
+  uint64_t portion(uint64_t left) const {
+    const uint64_t whole = launch.cluster_blocks, fair = left / (4 * launch.processors) / whole * whole;
+    return std::min(chunk, std::max(fair, whole));
+  }
 
   // Ready to run again, as a graph's kernels do.
   void rewind() {

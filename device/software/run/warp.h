@@ -165,6 +165,7 @@ enum : uint32_t {
   outboard_whole_warp = 8,    // of the warp as a whole (.aligned): its lanes are not told apart
   outboard_one_address = 16,  // addresses[0] is every lane's
   outboard_own_frame = 32,    // the warp's local memory is divided among its lanes
+  outboard_releases = 64,     // other blocks may count on what was done before (.release, .acq_rel)
   outboard_space_bits = 8,    // where these fields begin
   outboard_element_bits = 16,
 };
@@ -174,6 +175,7 @@ void outboard_check_access(software::Warp*, uint64_t* addresses, uint32_t lanes,
 // The same for one lane: returns the address to use, 0: none, since there are too many bytes to have a place for them.
 uint64_t outboard_check_range(software::Warp*, uint32_t lane, uint64_t address, uint64_t bytes, uint32_t how);
 void outboard_check_meeting(software::Warp*, uint32_t lanes);  // bar.warp.sync
+void outboard_check_fence(software::Warp*);                    // of the device or the system
 // Device heap.
 void* outboard_malloc(software::Warp*, uint64_t size);
 void outboard_free(software::Warp*, void* pointer);

@@ -57,4 +57,8 @@ void outboard_check_meeting(Warp* warp, uint32_t lanes) {
   if (software::Watcher* watcher = software::watcher_of(*warp)) watcher->meet(*warp, lanes);
 }
 
+void outboard_check_fence(Warp* warp) {
+  if (software::Watcher* watcher = software::watcher_of(*warp)) watcher->fence(*warp);
+}
+
 }  // extern "C"

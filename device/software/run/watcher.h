@@ -8,6 +8,8 @@
 
 namespace software {
 
+struct Block;
+
 // The state space that an instruction names.
 enum class AccessSpace : uint8_t { generic, global, shared, local, constant };
 
@@ -30,7 +32,7 @@ struct Access {
 class BlockWatcher {
  public:
   virtual ~BlockWatcher() = default;
-  virtual void begin(uint32_t shared_bytes, uint32_t warps) = 0;  // another block has begun in its place
+  virtual void begin(const Block& block) = 0;  // another block has begun in its place
   virtual void arrive(uint32_t barrier, uint32_t warp) = 0;
   virtual void complete(uint32_t barrier, bool with_exited) = 0;  // all that were expected have arrived
   virtual void leave(uint32_t barrier, uint32_t warp) = 0;
@@ -44,6 +46,7 @@ class Watcher {
   // Returns the lanes that may do it.
   virtual uint32_t access(Warp& warp, const Access& access) = 0;
   virtual void meet(Warp& warp, uint32_t lanes) = 0;            // bar.warp.sync
+  virtual void fence(Warp& warp) = 0;                           // of the device or the system
   virtual void allocated(uint64_t address, uint64_t size) = 0;  // by the device's malloc
 };
 
