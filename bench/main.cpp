@@ -87,14 +87,16 @@ void memory_figures(std::vector<Figure>& figures, std::map<std::string, std::vec
 void link_figures(std::vector<Figure>& figures, const std::string& self, const std::string& name,
                   const std::string& target) {
   constexpr int turns = 5;
-  bool tcp = name == "tcp", memory = name == "memory", tls = name == "tls";
+  const int connections = name == "tls_two" ? 2 : 1;
+  bool tcp = name == "tcp", memory = name == "memory", tls = name.starts_with("tls");
+  setenv("OUTBOARD_CONNECTIONS", std::to_string(connections).c_str(), 1);
   setenv("OUTBOARD_SHARED_MEMORY", memory ? "on" : "off", 1);
   std::vector<double> trips, rates;
   std::map<std::string, std::vector<double>> got;
   for (int i = 0; i < turns; ++i) {
     trips.push_back(memory ? bench::bare_memory_round_trip_us() : bench::bare_round_trip_us(tcp || tls));
     rates.push_back(memory ? bench::memory_copy_gb_per_s()
-                    : tls  ? bench::bare_tls_stream_gb_per_s()
+                    : tls  ? bench::bare_tls_stream_gb_per_s(connections)
                            : bench::bare_stream_gb_per_s(tcp));
     for (const auto& [key, value] : measure(self, target)) got[key].push_back(value);
   }
@@ -261,10 +263,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  static constexpr const char* links[] = {"memory", "unix", "tcp", "tls"};
+  static constexpr const char* links[] = {"memory", "unix", "tcp", "tls", "tls_two"};
   std::string target(const std::string& link) const {
     if (link == "tcp") return "tcp:127.0.0.1:" + std::to_string(port());
-    if (link == "tls") return "tls:" + secure_ + "#" + fingerprint_in(folder_ / "log");
+    if (link.starts_with("tls")) return "tls:" + secure_ + "#" + fingerprint_in(folder_ / "log");
     return "unix:" + (folder_ / "socket").string();
   }
   static int port() { return 20000 + getpid() % 20000; }
@@ -310,9 +312,10 @@ int main(int argc, char** argv) {
   for (const auto& child : children)
     if (argc == 3 && !std::strcmp(argv[1], child.option)) return child.run(argv[2]);
   if (argc < 2)
-    return std::fprintf(stderr,
-                        "usage: outboard_bench BUILD [DEVICE [PART]...]; parts: memory unix tcp tls connections "
-                        "clients size far start\n"),
+    return std::fprintf(
+               stderr,
+               "usage: outboard_bench BUILD [DEVICE [PART]...]; parts: memory unix tcp tls tls_two connections "
+               "clients size far start\n"),
            2;
   build = fs::absolute(argv[1]);
   const std::string self = fs::read_symlink("/proc/self/exe");

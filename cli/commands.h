@@ -12,9 +12,11 @@ namespace cli {
 // A command, and what runs it when it was chosen; gives the exit code.
 using Commands = std::vector<std::pair<CLI::App*, std::function<int()>>>;
 
-inline int fail(const std::string& reason) {
+constexpr int misused = 2;  // the exit code for a command that cannot be meant
+
+inline int fail(const std::string& reason, int code = 1) {
   std::fprintf(stderr, "outboard: %s\n", reason.c_str());
-  return 1;
+  return code;
 }
 
 // "90s", "15m", "12h", "30d", "45" (seconds); false: none of these.

@@ -29,12 +29,7 @@ namespace {
 
 using namespace outboard::doctor;
 
-constexpr int usage = 4, crashed = 5;
-
-int refuse(const std::string& why) {
-  std::fprintf(stderr, "outboard doctor: %s\n", why.c_str());
-  return usage;
-}
+constexpr int crashed = 5;
 
 const std::set<std::string> interfaces = {"cuda", "hip", "opencl", "vulkan", "opengl", "egl", "level-zero", "desktop"};
 
@@ -168,14 +163,14 @@ int mend(const Diagnosis& diagnosis, const Facts& facts, const DoctorOptions& op
 
 int undo() {
   auto undone = undo_last(Workshop::here());
-  if (!undone) return refuse(undone.error());
+  if (!undone) return doctor_refuses(undone.error());
   std::printf("Taken back: %s\n", undone.value().c_str());
   return 0;
 }
 
 int report(const DoctorOptions& options, const Asked& asked) {
   auto seen = look(options, asked);
-  if (!seen) return refuse(seen.error());
+  if (!seen) return doctor_refuses(seen.error());
   const Facts& facts = seen.value().facts;
   Diagnosis diagnosis = diagnose(facts, asked.checks);
   if (seen.value().a_probe_crashed && diagnosis.verdict == Verdict::unexplained) diagnosis.verdict = Verdict::crashed;
@@ -195,9 +190,9 @@ int report(const DoctorOptions& options, const Asked& asked) {
 
 int write_snapshot_of(const DoctorOptions& options, const Asked& asked) {
   auto seen = look(options, asked);
-  if (!seen) return refuse(seen.error());
+  if (!seen) return doctor_refuses(seen.error());
   base::Status written = write_bundle(seen.value().facts, probes::Place::here(), options.bundle);
-  if (!written) return refuse(written.error());
+  if (!written) return doctor_refuses(written.error());
   if (options.bundle != "-")
     std::printf("Written: %s. Names, addresses and secrets were taken out; look through it before you send it.\n",
                 options.bundle.c_str());
@@ -205,6 +200,11 @@ int write_snapshot_of(const DoctorOptions& options, const Asked& asked) {
 }
 
 }  // namespace
+
+int doctor_refuses(const std::string& why) {
+  std::fprintf(stderr, "outboard doctor: %s\n", why.c_str());
+  return doctor_misused;
+}
 
 int doctor(const DoctorOptions& options) {
   const bool elsewhere = !options.target.empty() && options.target != "local" && options.target != "auto";
@@ -218,7 +218,7 @@ int doctor(const DoctorOptions& options) {
     std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::toupper(c); });
     std::string text = explain(id);
     if (text.empty())
-      return refuse("there is no cause '" + options.explain + "'; outboard doctor --list-checks lists them");
+      return doctor_refuses("there is no cause '" + options.explain + "'; outboard doctor --list-checks lists them");
     std::fputs(text.c_str(), stdout);
     return 0;
   }
@@ -227,8 +227,8 @@ int doctor(const DoctorOptions& options) {
   if (options.undo) return undo();
   Asked asked = read_words(options.words);
   if (!options.replay.empty() && !asked.program.empty())
-    return refuse("'" + asked.program[0] +
-                  "' is neither an interface nor a check; a program is not looked at with --replay");
+    return doctor_refuses("'" + asked.program[0] +
+                          "' is neither an interface nor a check; a program is not looked at with --replay");
   if (!options.bundle.empty()) return write_snapshot_of(options, asked);
   return report(options, asked);
 }
@@ -274,7 +274,9 @@ void add_doctor(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<DoctorOptions>();
   describe(*command, *options);
   commands.emplace_back(command, [command, options] {
-    note_bootstrap(*command);
+    auto target = note_bootstrap(*command, options->target);
+    if (!target) return refuse(target.error());
+    options->target = target.value();
     options->explains_text = command->count("--explain-text") > 0;
     return doctor(*options);
   });

@@ -20,10 +20,15 @@ struct DoctorOptions {
   std::vector<std::string> words;  // interfaces, ids of checks, then the program and its arguments
 };
 
+constexpr int doctor_misused = 4;
+
 // The exit code: 0 works, 1 blocked and the cause found, 2 works with limits, 3 blocked and the cause unknown, 4 usage,
 // 5 a probe crashed.
 int doctor(const DoctorOptions& options);
 void add_doctor(CLI::App& app, Commands& commands);
+
+// Says on standard error why the doctor does not begin; the exit code.
+int doctor_refuses(const std::string& why);
 
 // The verdict on this machine's CUDA in one line, for other commands that failed.
 std::string doctor_in_a_line();

@@ -10,7 +10,6 @@
 namespace cli {
 namespace {
 
-constexpr int usage = 4;
 constexpr int doctor_seconds = 120;
 constexpr int answer_ms = (doctor_seconds + 30) * 1000, question_ms = 30000;
 constexpr uint32_t most_words = 64, longest_word = 4096, longest_text = 8 << 20;
@@ -40,11 +39,6 @@ std::string bytes_of(Number number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
-int refuse(const std::string& why) {
-  std::fprintf(stderr, "outboard doctor: %s\n", why.c_str());
-  return usage;
-}
-
 std::vector<std::string> words_of(const DoctorOptions& options) {
   std::vector<std::string> words;
   if (options.json) words.push_back("--json");
@@ -71,9 +65,10 @@ bool is_allowed(const std::vector<std::string>& words) {
 
 int doctor_there(const DoctorOptions& options) {
   if (options.fix || options.undo || !options.replay.empty() || (!options.bundle.empty() && options.bundle != "-"))
-    return refuse("--on goes with --json, --quiet, --verbose and --bundle - alone; mends are made on that machine");
+    return doctor_refuses(
+        "--on goes with --json, --quiet, --verbose and --bundle - alone; mends are made on that machine");
   auto stream = client::open_service(options.target, "doctor");
-  if (!stream) return refuse(stream.error());
+  if (!stream) return doctor_refuses(stream.error());
   const std::vector<std::string> words = words_of(options);
   std::string question = bytes_of(static_cast<uint32_t>(words.size()));
   for (const std::string& word : words) put(question, word);
@@ -82,7 +77,8 @@ int doctor_there(const DoctorOptions& options) {
   const bool answered = send(stream.value(), question) && stream.value().read_all(&code, sizeof code, answer_ms) &&
                         get(stream.value(), out, longest_text, question_ms) &&
                         get(stream.value(), error, longest_text, question_ms);
-  if (!answered) return refuse("the connection to " + options.target + " ended before the doctor there had answered");
+  if (!answered)
+    return doctor_refuses("the connection to " + options.target + " ended before the doctor there had answered");
   stream.value().channel().farewell();
   std::fputs(out.c_str(), stdout);
   std::fputs(error.c_str(), stderr);
@@ -95,11 +91,11 @@ int serve_doctor(links::Link stream, const server::ServiceRequest&) {
   std::vector<std::string> words(count);
   for (std::string& word : words)
     if (!get(stream, word, longest_word, question_ms)) return 1;
-  reach::Said said{usage, {}, "outboard doctor: the asker may only look\n"};
+  reach::Said said{doctor_misused, {}, "outboard doctor: the asker may only look\n"};
   if (is_allowed(words)) {
     words.insert(words.begin(), {links::outboard_program(), "doctor"});
     auto answered = reach::ask(words, doctor_seconds);
-    said = answered ? answered.value() : reach::Said{usage, {}, "outboard doctor: " + answered.error() + "\n"};
+    said = answered ? answered.value() : reach::Said{doctor_misused, {}, "outboard doctor: " + answered.error() + "\n"};
   }
   std::string answer = bytes_of(static_cast<int32_t>(said.code));
   put(answer, said.out);

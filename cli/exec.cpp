@@ -155,7 +155,9 @@ void add_exec(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<Options>();
   auto* command = describe(app, *options);
   commands.emplace_back(command, [options, command] {
-    note_bootstrap(*command);
+    auto target = note_bootstrap(*command, options->request.target);
+    if (!target) return exec::complain(125, target.error());
+    options->request.target = target.value();
     return run(*options);
   });
 }

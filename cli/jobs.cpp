@@ -60,7 +60,7 @@ void print_jobs(const std::string& target, const exec::Json& list) {
 base::Result<exec::Json> jobs_of(const std::string& target) {
   if (is_cluster(target) || !number_in_cluster(target).empty()) return jobs_of_cluster(target);
   exec::Json facts;
-  auto host = TRY(exec::open_host(target, "", facts));
+  auto host = TRY(exec::open_host(target, facts));
   host->send(Kind::jobs);
   return TRY(host->expect(Kind::jobs, target)).json().value("jobs", exec::Json::array());
 }
@@ -90,7 +90,7 @@ int list(const Options& options) {
 base::Result<exec::Ended> watch(const exec::Record& record, bool once, uint64_t from,
                                 std::unique_ptr<exec::Conversation>& host) {
   exec::Json facts;
-  host = TRY(exec::open_host(record.target, "", facts));
+  host = TRY(exec::open_host(record.target, facts));
   host->send(Kind::attach, exec::Json{{"job", record.job}, {"out", from}, {"err", from}, {"once", once}});
   exec::hold_signals();
   return exec::attend(host, {record.target, record.job, false, false, false, -1, from, from});
@@ -122,7 +122,7 @@ int fetch(const Options& options) {
   if (!record) return exec::complain(2, record.error());
   const std::string to = !options.to.empty() ? options.to : record.value().folder.empty() ? "." : record.value().folder;
   exec::Json facts;
-  auto host = exec::open_host(record.value().target, "", facts);
+  auto host = exec::open_host(record.value().target, facts);
   if (!host) return exec::complain(125, host.error());
   exec::hold_signals();
   auto brought = exec::bring_back(*host.value(), record.value(), {to, options.overwrite, false});
@@ -139,7 +139,7 @@ int cancel(const Options& options) {
   if (const std::string number = number_in_cluster(record.value().target); !number.empty())
     return cancel_in_cluster(number);
   exec::Json facts;
-  auto host = exec::open_host(record.value().target, "", facts);
+  auto host = exec::open_host(record.value().target, facts);
   if (!host) return exec::complain(125, host.error());
   host.value()->send(Kind::cancel, exec::Json{{"job", record.value().job}});
   for (exec::Message message; host.value()->receive(message);) {

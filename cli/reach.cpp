@@ -3,10 +3,13 @@
 #include <fcntl.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 
+#include "client/target.h"
 #include "link/address.h"
 #include "reach/bootstrap/bootstrap.h"
+#include "reach/bootstrap/via.h"
 #include "reach/program.h"
 #include "reach/slurm/slurm.h"
 #include "reach/ssh.h"
@@ -37,12 +40,22 @@ int reach(const ReachOptions& options) {
 
 void add_bootstrap(CLI::App& command) {
   command.add_flag("--bootstrap")
-      ->description("With ssh://: copy this Outboard into the cache of a machine that has none, after a yes");
+      ->description(
+          "With ssh://, slurm:// and via:: copy this Outboard into the cache of a machine that has none, after a yes");
   if (command.get_name() != "doctor") command.add_flag("--yes")->description("With --bootstrap: do not ask");
 }
 
-void note_bootstrap(const CLI::App& command) {
-  if (command.count("--bootstrap")) ::reach::want_bootstrap(command.count("--yes") > 0);
+base::Result<std::string> note_bootstrap(const CLI::App& command, const std::string& target) {
+  if (!command.count("--bootstrap")) return target;
+  ::reach::want_bootstrap(command.count("--yes") > 0);
+  const char* usual = std::getenv("OUTBOARD_TARGET");
+  if (target == "auto" && !(usual && *usual)) return target;
+  auto door = client::find_door(target == "auto" ? usual : target);
+  if (door && door.value().address.is_started()) return target;
+  if (!door || door.value().address.kind != links::Address::Kind::command)
+    return base::Error{"--bootstrap copies Outboard to where ssh://, slurm:// and via: lead, and not to " +
+                       (target.empty() ? "this machine; say --on TARGET" : target)};
+  return TRY(::reach::bootstrap_via(door.value().address)).text();
 }
 
 void add_reach(CLI::App& app, Commands& commands) {

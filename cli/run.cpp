@@ -172,7 +172,9 @@ void add_run(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<RunOptions>();
   auto* command = describe(app, *options);
   commands.emplace_back(command, [options, command] {
-    note_bootstrap(*command);
+    auto target = note_bootstrap(*command, options->target);
+    if (!target) return std::fprintf(stderr, "outboard: %s\n", target.error().c_str()), 2;
+    options->target = target.value();
     return run(std::move(*options));
   });
 }

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "cli/run.h"
 #include "link/helper.h"
+#include "reach/bootstrap/bootstrap.h"
 #include "reach/slurm/shared.h"
 
 namespace cli {
@@ -28,11 +29,6 @@ using Use = reach::Place::Use;
 constexpr int grace_ms = 2000;  // for a program that shall begin anew
 // That the place may take to show that it is why a program has failed.
 constexpr std::chrono::milliseconds notice{500}, notice_again{5000};
-
-int complain(const std::string& text) {
-  std::fprintf(stderr, "outboard: %s\n", text.c_str());
-  return 2;
-}
 
 // The program, while it runs.
 class Running {
@@ -138,13 +134,13 @@ base::Result<reach::Program> open_door() {
 int run_in_place(const links::Address& address, const Guest& guest) {
   const bool again = links::in_query(address.query, "requeue") == "1";
   auto nobody = open_door();
-  if (!nobody) return complain(nobody.error());
+  if (!nobody) return fail(nobody.error(), misused);
   auto place = take_place(address, nobody.value(), guest.command, guest.leaves_jobs ? Use::jobs : Use::sessions);
-  if (!place) return complain(place.error());
+  if (!place) return fail(place.error(), misused);
   base::Fd signals = take_signals();
   for (;;) {
     auto shared = reach::SharedPlace::open(*place.value());
-    if (!shared) return complain(shared.error());
+    if (!shared) return fail(shared.error(), misused);
     setenv(reach::place_variable, shared.value().path().c_str(), 1);
     Running program([&] { return guest.body(*place.value()); });
     const bool ends = again || guest.goes_with_place;
@@ -155,7 +151,7 @@ int run_in_place(const links::Address& address, const Guest& guest) {
     program.end();
     if (!again) return 125;
     base::Status back = place.value()->take_again(nobody.value());
-    if (!back) return complain(back.error());
+    if (!back) return fail(back.error(), misused);
     std::fprintf(stderr, "outboard: job %llu runs again, on %s; the program starts from the beginning\n",
                  static_cast<unsigned long long>(place.value()->job()), place.value()->nodes().c_str());
   }
@@ -164,11 +160,16 @@ int run_in_place(const links::Address& address, const Guest& guest) {
 // An `outboard run` there takes the place by the job's number.
 int run_in_client_half(const links::Address& address, const std::vector<std::string>& command) {
   if (links::in_query(address.query, "requeue") == "1")
-    return complain("requeue=1 does not go with client=PARTITION: the client's node may fail, too");
+    return fail("requeue=1 does not go with client=PARTITION: the client's node may fail, too", misused);
+  if (reach::wants_bootstrap())
+    return fail(
+        "--bootstrap does not go with client=PARTITION: the program's node needs Outboard, too, at the path that it "
+        "has here",
+        misused);
   auto nobody = open_door();
-  if (!nobody) return complain(nobody.error());
+  if (!nobody) return fail(nobody.error(), misused);
   auto place = take_place(address, nobody.value(), command, Use::by_number);
-  if (!place) return complain(place.error());
+  if (!place) return fail(place.error(), misused);
   const std::string job = std::to_string(place.value()->job());
   std::vector<std::string> words = {"srun",       "--jobid=" + job, "--het-group=1",       "--overlap",
                                     "--ntasks=1", "--quiet",        "--unbuffered",        links::outboard_program(),

@@ -15,16 +15,11 @@
 namespace cli {
 namespace {
 
-int complain(const std::string& text) {
-  std::fprintf(stderr, "outboard: %s\n", text.c_str());
-  return 2;
-}
-
 // The link keeps the pipes; descriptors 0 and 1 become harmless, so that nothing the device prints gets between frames.
 int serve_stdio(const server::WorkerOptions& options) {
   base::Fd in(fcntl(0, F_DUPFD_CLOEXEC, 3)), out(fcntl(1, F_DUPFD_CLOEXEC, 3));
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (!in.valid() || !out.valid() || null < 0) return complain("--stdio needs an open standard input and output");
+  if (!in.valid() || !out.valid() || null < 0) return fail("--stdio needs an open standard input and output", misused);
   dup2(null, 0);
   dup2(null, 1);
   server::run_worker(links::Link(std::move(in), std::move(out)), options);
@@ -107,14 +102,15 @@ int serve(const ServeOptions& options) {
   listener.worker.sandbox = !options.no_sandbox;
   listener.worker.grace_seconds = options.grace_seconds;
   set_up_programs(options);
-  if (auto chosen = choose_devices(options, listener); !chosen) return complain(chosen.error());
-  if (auto taken = take_lease(options, listener.worker); !taken) return complain(taken.error());
+  if (auto chosen = choose_devices(options, listener); !chosen) return fail(chosen.error(), misused);
+  if (auto taken = take_lease(options, listener.worker); !taken) return fail(taken.error(), misused);
   if (options.stdio) {
-    if (!options.listen.empty()) return complain("--stdio serves one client and does not listen; leave out --listen");
+    if (!options.listen.empty())
+      return fail("--stdio serves one client and does not listen; leave out --listen", misused);
     if (options.exec) listener.worker.services = services();
     return serve_stdio(listener.worker);
   }
-  if (auto chosen = choose_addresses(options, listener); !chosen) return complain(chosen.error());
+  if (auto chosen = choose_addresses(options, listener); !chosen) return fail(chosen.error(), misused);
   if (!options.quiet && !std::getenv("OUTBOARD_LOG")) base::set_level(base::Level::info);
   if (listener.key) base::log(base::Level::info, "server-key", {{"fingerprint", listener.key->fingerprint()}});
   return server::listen_and_serve(listener);

@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "api/window.h"
 #include "base/log.h"
 #include "client/cuda/checking.h"
@@ -114,7 +116,7 @@ CUresult Connection::call(const Row& row, std::span<const api::Role> roles) {
   waiter.done = false;
   {
     std::lock_guard state(state_lock_);
-    waiters_[number] = &waiter;
+    waiters_.emplace_back(number, &waiter);
   }
   bool sent = send_now(row, alone ? Kind::call_alone : Kind::call, number, roles);
   if (!sent || !await(waiter, number)) return CUDA_ERROR_DEVICE_UNAVAILABLE;
@@ -140,8 +142,16 @@ CUresult Connection::failure() const {
 bool Connection::await(Waiter& waiter, uint64_t number) {
   std::unique_lock state(state_lock_);
   while (!waiter.done && !broken_) read_or_wait(state);
-  waiters_.erase(number);
+  if (!waiter.done) take_waiter(number);
   return waiter.done;
+}
+
+Connection::Waiter* Connection::take_waiter(uint64_t number) {
+  auto found = std::ranges::find(waiters_, number, &std::pair<uint64_t, Waiter*>::first);
+  if (found == waiters_.end()) return nullptr;
+  Waiter* waiter = found->second;
+  waiters_.erase(found);
+  return waiter;
 }
 
 }  // namespace client

@@ -79,6 +79,7 @@ class Connection {
     if (waiting_) progress_.notify_all();
   }
   bool await(Waiter& waiter, uint64_t number);
+  Waiter* take_waiter(uint64_t number);  // the caller has the state's lock
   bool something_is_there();
   bool receive();  // one frame; the caller is the reader
   bool receive_reply(const wire::FrameHead& head);
@@ -111,8 +112,8 @@ class Connection {
   std::mutex state_lock_;  // everything below
   std::condition_variable progress_;
   bool reading_ = false;
-  int waiting_ = 0;  // threads in progress_
-  std::unordered_map<uint64_t, Waiter*> waiters_;
+  int waiting_ = 0;                                    // threads in progress_
+  std::vector<std::pair<uint64_t, Waiter*>> waiters_;  // by call; few, because each is a thread's
   std::unordered_map<uint64_t, Transfer> transfers_;
   std::unordered_map<uint64_t, HostFunction> host_functions_;
   std::deque<HostFunction> runnable_;

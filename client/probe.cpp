@@ -64,6 +64,8 @@ base::Result<LinkFigures> probe_link(const std::string& target, double seconds) 
   std::ranges::sort(rates);
   figures.round_trip_us = times[times.size() / 2];
   figures.gb_per_s = rates[rates.size() / 2];
+  if (const size_t connections = greeted.link.channel().connections(); connections > 1)
+    figures.kind += ", " + std::to_string(connections) + " connections for bulk";
   greeted.link.channel().farewell();
   return figures;
 }

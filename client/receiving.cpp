@@ -61,10 +61,9 @@ bool Connection::receive_reply(const wire::FrameHead& head) {
   Waiter* waiter = nullptr;
   {
     std::lock_guard state(state_lock_);
-    auto found = waiters_.find(head.number);
-    if (found == waiters_.end() || found->second->done) return false;
-    waiter = found->second;
+    waiter = take_waiter(head.number);
   }
+  if (!waiter) return false;
   waiter->reply.resize(head.size);
   if (!input_->read(waiter->reply.data(), head.size)) return false;
   std::lock_guard state(state_lock_);

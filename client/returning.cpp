@@ -16,12 +16,17 @@ bool write(links::Link& link, void* from, size_t size) {
   return link.write_all(piece);
 }
 
-std::optional<links::Resumable::Return> attempt(const links::Address& address, const wire::SessionSecret& secret,
-                                                uint64_t received, std::string& refused) {
+struct Met {
+  std::unique_ptr<links::Channel> channel;
+  wire::ReturnAnswer answer{};
+};
+
+// One attempt to reach the session's worker and show it the key. Nothing: not this time; with `refused` never again.
+std::optional<Met> meet(const links::Address& address, const wire::SessionSecret& secret, uint64_t received,
+                        std::string& refused) {
   auto link = links::connect(address, connect_ms);
   if (!link) return {};
-  int socket = link.value().socket();
-  links::limit_waits(socket, answer_seconds);
+  links::limit_waits(link.value().socket(), answer_seconds);
   wire::ReturnHead head{};
   std::memcpy(head.magic, wire::return_magic, sizeof head.magic);
   std::memcpy(head.id, secret.id, sizeof head.id);
@@ -34,21 +39,40 @@ std::optional<links::Resumable::Return> attempt(const links::Address& address, c
   wire::ReturnKey key{};
   std::memcpy(key.key, secret.key, sizeof key.key);
   key.received = received;
-  wire::ReturnAnswer answer{};
-  if (!write(safe, &key, sizeof key) || !read(safe, &answer, sizeof answer)) return {};
-  if (answer.good != 1) return refused = "the server does not know the session's key", std::nullopt;
-  links::limit_waits(socket, 0);
-  return links::Resumable::Return{safe.take(), answer.received};
+  Met met;
+  if (!write(safe, &key, sizeof key) || !read(safe, &met.answer, sizeof met.answer)) return {};
+  met.channel = safe.take();
+  links::limit_waits(met.channel->descriptor(), 0);
+  return met;
+}
+
+wire::SessionSecret secret_in(const std::string& session) {
+  wire::SessionSecret secret{};
+  wire::SessionSecret::parse(session, secret);
+  return secret;
 }
 
 }  // namespace
 
 links::Resumable::Meet come_back(const links::Address& address, const std::string& session) {
-  wire::SessionSecret secret{};
-  wire::SessionSecret::parse(session, secret);
-  return [address, secret](uint64_t received, std::string& refused) {
-    return attempt(address, secret, received, refused);
+  return [address, secret = secret_in(session)](uint64_t received,
+                                                std::string& refused) -> std::optional<links::Resumable::Return> {
+    auto met = meet(address, secret, received, refused);
+    if (!met) return {};
+    if (met->answer.good != 1) return refused = "the server does not know the session's key", std::nullopt;
+    return links::Resumable::Return{std::move(met->channel), met->answer.received};
   };
+}
+
+OpenLane come_beside(const links::Address& address, const std::string& session) {
+  return
+      [address, secret = secret_in(session)](size_t number, links::Joining& answer) -> std::unique_ptr<links::Channel> {
+        std::string refused;
+        auto met = meet(address, secret, wire::joins | number, refused);
+        if (met && met->answer.good == 1) return answer = links::Joining::welcome, std::move(met->channel);
+        answer = met && met->answer.good == 2 ? links::Joining::never : links::Joining::not_now;
+        return nullptr;
+      };
 }
 
 }  // namespace client

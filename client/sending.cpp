@@ -73,7 +73,7 @@ void Connection::flush() {
 }
 
 void Connection::leave() {
-  say_waits();
+  say_waits(usable_ ? link_.channel().connections() : 0);
   if (!usable_.exchange(false) || broken_) return;
   link_.channel().farewell();
 }

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 #include "api/window.h"
 #include "client/joined.h"
@@ -20,6 +21,8 @@
 #include "link/memory.h"
 #include "link/resumable.h"
 #include "wire/message.h"
+#include "wire/offer.h"
+#include "wire/return.h"
 
 namespace client {
 namespace {
@@ -126,7 +129,20 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           wishes,
           chosen().made ? chosen().vgpu : setting("OUTBOARD_VGPU"),
           purpose,
+          0,
           0};
+}
+
+// How many connections a session's bulk may use. By measurement (docs/performance.md): an encrypted one keeps a
+// processor at each end busy; two gain where there are more of them, and nothing where both ends share two. Plain ones
+// gain nothing. OUTBOARD_CONNECTIONS says otherwise.
+uint64_t wished_connections(const links::Address& address, uint64_t wishes) {
+  if (!(wishes & wire::resumable)) return 0;
+  const std::string wanted = setting("OUTBOARD_CONNECTIONS");
+  if (!wanted.empty())
+    return std::clamp<uint64_t>(std::strtoull(wanted.c_str(), nullptr, 10), 1, wire::most_connections);
+  const bool encrypted = address.kind == links::Address::Kind::tls || wishes & wire::direct;
+  return encrypted && std::thread::hardware_concurrency() >= 4 ? 2 : 1;
 }
 
 struct Opened {
@@ -180,10 +196,15 @@ base::Result<wire::Welcome> read_welcome(Arrival& arrival, const links::Address&
   return std::move(welcome.value());
 }
 
-links::Link resumable(std::unique_ptr<links::Channel> channel, const wire::Welcome& welcome,
-                      links::Resumable::Meet reconnect) {
+// `address`: where the session's worker is met again.
+links::Link resumable(std::unique_ptr<links::Channel> channel, const links::Address& address,
+                      const wire::Welcome& welcome, links::Resumable::Meet reconnect) {
   std::chrono::milliseconds grace(std::min(welcome.grace_ms, longest_grace_ms));
-  return links::Link(std::make_unique<links::Resumable>(std::move(channel), grace, std::move(reconnect)));
+  links::LaneOptions lanes;
+  lanes.most = std::clamp<uint64_t>(welcome.connections, 1, wire::most_connections) - 1;
+  lanes.open = come_beside(address, welcome.session);
+  return links::Link(
+      std::make_unique<links::Resumable>(std::move(channel), grace, std::move(reconnect), std::move(lanes)));
 }
 
 // Around the pipes where the server can be met there; it is told which way was taken.
@@ -195,7 +216,7 @@ base::Status choose_way(Greeted& greeted, const links::Address& address, base::F
   if (!direct) return base::Done{};
   greeted.way = "directly, over TLS to " + direct->address.where + ":" + direct->address.port;
   auto meet = come_back_directly(*direct, greeted.welcome.session, std::move(helper));
-  greeted.link = resumable(std::move(direct->met.channel), greeted.welcome, std::move(meet));
+  greeted.link = resumable(std::move(direct->met.channel), direct->address, greeted.welcome, std::move(meet));
   return base::Done{};
 }
 
@@ -230,6 +251,8 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   Opened opened = TRY(open(address, timeout_ms, wishes));
   wire::Hello hello = make_hello(program, checks, door.token, wishes, purpose);
   hello.generation = opened.generation;
+  hello.connections = wished_connections(address, wishes);
+  if (address.kind == links::Address::Kind::command) hello.machine = wire::this_machine();
   TRY(say_hello(opened.link, address, hello));
   Arrival arrival(opened.link, now_ms() + timeout_ms);
   Greeted greeted{{}, TRY(read_welcome(arrival, address, target)), {}, {}};
@@ -242,7 +265,8 @@ base::Result<Greeted> greet(const std::string& target, const std::string& progra
   if (greeted.welcome.granted & wire::direct) {
     TRY(choose_way(greeted, address, std::move(opened.helper)));
   } else if (greeted.welcome.granted & wire::resumable) {
-    greeted.link = resumable(greeted.link.take(), greeted.welcome, come_back(address, greeted.welcome.session));
+    greeted.link =
+        resumable(greeted.link.take(), address, greeted.welcome, come_back(address, greeted.welcome.session));
   }
   if (setting("OUTBOARD_VERBOSE") == "1" && !greeted.way.empty() && !(wishes & wire::ask_only))
     std::fprintf(stderr, "outboard: %s: %s\n", address.text().c_str(), greeted.way.c_str());

@@ -1,20 +1,14 @@
-// Threads of our own inside somebody else's program.
+// Threads of ours that last as long as the program.
 #pragma once
-#include <pthread.h>
+#include <utility>
 
-#include <csignal>
-#include <thread>
+#include "base/threads.h"
 
 namespace client {
 
-// Such a thread must never run the program's signal handlers.
 template <class Body>
 void start_thread(Body body) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread(body).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  base::quiet_thread(std::move(body)).detach();
 }
 
 }  // namespace client

@@ -37,7 +37,7 @@ void trace_wait(const char* function) {
   ++waits().by_function[function];
 }
 
-void say_waits() {
+void say_waits(size_t connections) {
   if (!tracing()) return;
   std::lock_guard hold(waits().lock);
   int sum = 0;
@@ -45,6 +45,7 @@ void say_waits() {
   for (const auto& [function, count] : waits().by_function) sum += count, sorted.emplace_back(-count, function);
   std::sort(sorted.begin(), sorted.end());
   std::fprintf(stderr, "outboard: %d round trips\n", sum);
+  if (connections > 1) std::fprintf(stderr, "outboard: %zu connections for bulk\n", connections);
   for (const auto& [count, function] : sorted) std::fprintf(stderr, "outboard: %7d %s\n", -count, function.c_str());
 }
 

@@ -22,17 +22,19 @@ Json Message::json() const {
   return parsed.is_object() ? parsed : Json::object();
 }
 
-bool Conversation::send(Kind kind, uint64_t number, std::string_view text, std::span<const std::byte> bytes) {
+bool Conversation::send(Kind kind, uint64_t number, std::string_view text, std::span<const std::byte> bytes,
+                        std::span<const std::byte> more) {
   static constexpr char zeros[8] = {};
-  uint64_t sizes[2] = {text.size(), bytes.size()};
-  const size_t first = wire::padded(text.size()), second = wire::padded(bytes.size());
+  uint64_t sizes[2] = {text.size(), bytes.size() + more.size()};
+  const size_t first = wire::padded(text.size()), second = wire::padded(sizes[1]);
   Head head{static_cast<uint32_t>(16 + first + second), kind, number};
   iovec pieces[] = {{&head, sizeof head},
                     {sizes, sizeof sizes},
                     {const_cast<char*>(text.data()), text.size()},
                     {const_cast<char*>(zeros), first - text.size()},
                     {const_cast<std::byte*>(bytes.data()), bytes.size()},
-                    {const_cast<char*>(zeros), second - bytes.size()}};
+                    {const_cast<std::byte*>(more.data()), more.size()},
+                    {const_cast<char*>(zeros), second - sizes[1]}};
   std::lock_guard hold(sending_);
   if (!link_.write_all(pieces)) broken_ = true;
   return !broken_;
@@ -63,12 +65,17 @@ bool Conversation::read(Message& message) {
 
 base::Result<Message> Conversation::expect(Kind kind, const std::string& who) {
   Message message;
+  TRY(expect(kind, who, message));
+  return message;
+}
+
+base::Status Conversation::expect(Kind kind, const std::string& who, Message& message) {
   do
     if (!receive(message)) return base::Error{"the connection to " + who + " broke"};
   while (message.kind == Kind::alive);
   if (message.kind == Kind::failure) return base::Error{message.text};
   if (message.kind != kind) return base::Error{who + " does not keep to the protocol of exec; update Outboard there"};
-  return message;
+  return base::Done{};
 }
 
 uint64_t number_in(const Json& json, const char* key, uint64_t otherwise) {

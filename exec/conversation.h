@@ -59,13 +59,16 @@ class Conversation {
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
-  // Any thread. False: the peer is gone.
-  bool send(Kind kind, uint64_t number = 0, std::string_view text = {}, std::span<const std::byte> bytes = {});
+  // Any thread. False: the peer is gone. `more` follows the bytes and is part of them.
+  bool send(Kind kind, uint64_t number = 0, std::string_view text = {}, std::span<const std::byte> bytes = {},
+            std::span<const std::byte> more = {});
   bool send(Kind kind, const Json& json, std::span<const std::byte> bytes = {});
   // One thread. False: the peer is gone, or says what is no frame.
   bool receive(Message& message) { return read(message) || !(broken_ = true); }
   // The next message, which must be of this kind; a failure's text is the error.
   base::Result<Message> expect(Kind kind, const std::string& who);
+  // The same, into a message whose memory is used again.
+  base::Status expect(Kind kind, const std::string& who, Message& message);
   // The peer went, or said what is no frame.
   bool broken() const { return broken_; }
 

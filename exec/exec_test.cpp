@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -118,23 +119,63 @@ TEST(Manifests, DamagedBytesAreRefusedOrSane) {
   }
 }
 
+std::vector<std::byte> on_the_way(std::span<const std::byte> piece, bool compress) {
+  Packer packer;
+  const Packed packed = packer.pack(piece, compress);
+  std::vector<std::byte> bytes(1 + packed.bytes.size(), packed.form);
+  std::ranges::copy(packed.bytes, bytes.begin() + 1);
+  return bytes;
+}
+
 TEST(Pieces, PackAndUnpack) {
-  std::vector<std::byte> zeros(100000), noise(100000);
+  std::vector<std::byte> zeros(100000), noise(100000), room;
   std::mt19937 random(1);
   for (std::byte& each : noise) each = std::byte(random());
   for (const auto* piece : {&zeros, &noise})
     for (bool compress : {false, true}) {
-      auto packed = pack(*piece, compress);
-      EXPECT_EQ(unpack(packed, piece->size()), *piece);
-      EXPECT_FALSE(unpack(packed, piece->size() - 1));
+      auto packed = on_the_way(*piece, compress);
+      const auto unpacked = unpack(packed, piece->size(), room);
+      ASSERT_TRUE(unpacked);
+      EXPECT_TRUE(std::ranges::equal(*unpacked, *piece));
+      EXPECT_FALSE(unpack(packed, piece->size() - 1, room));
       packed.pop_back();
-      EXPECT_FALSE(unpack(packed, piece->size()));
+      EXPECT_FALSE(unpack(packed, piece->size(), room));
     }
-  EXPECT_LT(pack(zeros, true).size(), 1000u);
-  EXPECT_EQ(pack(noise, true).size(), noise.size() + 1);
-  EXPECT_FALSE(unpack({}, 0));
+  EXPECT_LT(on_the_way(zeros, true).size(), 1000u);
+  EXPECT_EQ(on_the_way(noise, true).size(), noise.size() + 1);
+  EXPECT_FALSE(unpack({}, 0, room));
   const std::byte unknown[] = {std::byte{7}, std::byte{1}};
-  EXPECT_FALSE(unpack(unknown, 1));
+  EXPECT_FALSE(unpack(unknown, 1, room));
+}
+
+TEST(Pieces, AreSentOneAfterTheOtherInTheSameMemory) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  Conversation sender{links::Link(base::Fd(ends[0]))}, receiver{links::Link(base::Fd(ends[1]))};
+  std::vector<std::byte> content(3 * piece_size + 5);
+  std::mt19937 random(2);
+  for (size_t i = 0; i < content.size(); ++i) content[i] = std::byte(i / 1000 % 3 ? 0 : random());
+  Manifest manifest = {{"a", Entry::Kind::file, 0644, content.size(), "", {}}};
+  for (size_t at = 0; at < content.size(); at += piece_size)
+    manifest[0].pieces.push_back(hash_of(std::span(content).subspan(at, std::min(piece_size, content.size() - at))));
+  const auto places = pieces_of(manifest);
+  const std::vector<uint32_t> wanted = {0, 1, 3};
+  std::thread sending([&] {
+    auto read = [&](const PiecePlace& place, std::span<std::byte> to) -> base::Status {
+      std::copy_n(content.begin() + static_cast<ptrdiff_t>(place.offset), to.size(), to.begin());
+      return base::Done{};
+    };
+    EXPECT_TRUE(send_pieces(sender, places, wanted, read).ok());
+  });
+  std::vector<std::byte> came(content.size());
+  auto take = [&](const PiecePlace& place, std::span<const std::byte> bytes) -> base::Status {
+    std::ranges::copy(bytes, came.begin() + static_cast<ptrdiff_t>(place.offset));
+    return base::Done{};
+  };
+  EXPECT_TRUE(receive_pieces(receiver, places, wanted, take).ok());
+  sending.join();
+  std::fill_n(content.begin() + 2 * piece_size, piece_size, std::byte{});
+  EXPECT_EQ(came, content);
 }
 
 struct Talk {
@@ -174,9 +215,9 @@ TEST(Frames, PiecesWithAnotherContentAreRefused) {
   Manifest manifest = {{"a", Entry::Kind::file, 0644, 4, "", {hash_of(std::as_bytes(std::span("good", 4)))}}};
   const auto places = pieces_of(manifest);
   auto take = [](const PiecePlace&, std::span<const std::byte>) -> base::Status { return base::Done{}; };
-  other.send(Kind::piece, 0, {}, pack(std::as_bytes(std::span("evil", 4)), false));
+  other.send(Kind::piece, 0, {}, on_the_way(std::as_bytes(std::span("evil", 4)), false));
   EXPECT_FALSE(receive_pieces(*talk.peer, places, {0}, take).ok());
-  other.send(Kind::piece, 0, {}, pack(std::as_bytes(std::span("good", 4)), false));
+  other.send(Kind::piece, 0, {}, on_the_way(std::as_bytes(std::span("good", 4)), false));
   EXPECT_TRUE(receive_pieces(*talk.peer, places, {0}, take).ok());
   EXPECT_FALSE(decode_numbers(encode(std::vector<uint32_t>{1}), 1).ok());
   EXPECT_FALSE(decode_numbers(encode(std::vector<uint32_t>{0, 0}), 2).ok());

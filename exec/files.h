@@ -1,4 +1,4 @@
-// Reading small files whole, writing pieces; full disks are told as what they are.
+// Reading small files whole, reading and writing pieces; full disks are told as what they are.
 #pragma once
 #include <unistd.h>
 
@@ -33,6 +33,19 @@ inline base::Status write_at(int file, std::span<const std::byte> bytes, uint64_
     if (put < 0) return cannot_write(path, errno);
     bytes = bytes.subspan(static_cast<size_t>(put));
     offset += static_cast<uint64_t>(put);
+  }
+  return base::Done{};
+}
+
+// Fewer bytes than asked for are an error.
+inline base::Status read_at(int file, std::span<std::byte> to, uint64_t offset, const std::string& path) {
+  while (!to.empty()) {
+    ssize_t got = pread(file, to.data(), to.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
+    if (got == 0) return base::Error{path + " became shorter while it was read"};
+    to = to.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
   }
   return base::Done{};
 }

@@ -3,14 +3,19 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+
+#include "base/result.h"
 
 namespace exec {
 
 using Hash = std::array<uint8_t, 32>;
 
 Hash hash_of(std::span<const std::byte> bytes);
+// Of bytes that `more` brings one after the other, in `room` for instance, until it brings none.
+base::Result<Hash> hash_of(const std::function<base::Result<std::span<const std::byte>>()>& more);
 std::string hex(const Hash& hash);
 
 }  // namespace exec

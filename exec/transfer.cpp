@@ -11,42 +11,48 @@
 #include <thread>
 
 #include "base/fd.h"
+#include "exec/files.h"
 #include "exec/packed.h"
 
 namespace exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Packed = base::Result<std::vector<std::byte>>;
 
-// Whether compressing pays: on a fast link it is the compressor that one waits for. Both ways are tried on some pieces
-// of a long transfer, and the better one goes on until they are tried again.
+constexpr size_t pieces_ahead = 4;  // of whoever is the slower one now
+
+// Whether compressing pays: on a fast link it is the compressor that one waits for. Where that is so, pieces are sent
+// as they are for a while, and then the way goes on that was clearly faster.
 class Choice {
  public:
   bool compress() const { return compress_; }
-  void sent(uint64_t bytes) {
+  void sent(uint64_t bytes, Clock::duration waited_for_packing) {
     bytes_ += bytes;
+    waited_ += waited_for_packing;
     if (bytes_ < batch) return;
-    auto now = Clock::now();
+    const auto now = Clock::now();
     rate_[compress_] = static_cast<double>(bytes_) / std::chrono::duration<double>(now - began_).count();
+    const bool held_up = 2 * waited_ > now - began_;
     bytes_ = 0;
+    waited_ = {};
     began_ = now;
-    if (rate_[true] < slow_link)
+    if (compress_) {
+      if (held_up && --until_trial_ <= 0) compress_ = false;
+    } else if (const bool worse = rate_[false] < clearly * rate_[true]; worse || --until_trial_ < -trial_every) {
       compress_ = true;
-    else if (++batches_ % trial_every == 1)
-      compress_ = !compress_;
-    else
-      compress_ = rate_[true] >= rate_[false];
+      until_trial_ = worse ? trial_every : 0;
+    }
   }
 
  private:
   static constexpr uint64_t batch = uint64_t{32} << 20;
-  static constexpr double slow_link = 50e6;  // bytes/s; every compressor is faster
-  static constexpr int trial_every = 12;
+  static constexpr double clearly = 1.2;
+  static constexpr int trial_every = 12;  // batches
   bool compress_ = true;
-  int batches_ = 0;
+  int until_trial_ = 0;
   uint64_t bytes_ = 0;
   double rate_[2] = {};
+  Clock::duration waited_{};
   Clock::time_point began_ = Clock::now();
 };
 
@@ -55,33 +61,52 @@ std::launch way_for(const PiecePlace& place) {
   return place.size < (64 << 10) ? std::launch::deferred : std::launch::async;
 }
 
-Packed read_and_pack(const ReadPiece& read, const PiecePlace& place, bool compress) {
-  auto bytes = TRY(read(place));
-  return pack(bytes, compress);
+base::Status unpack_and_take(const Message& message, const PiecePlace& place, const TakePiece& take,
+                             std::vector<std::byte>& room) {
+  const auto piece = unpack(message.bytes, place.size, room);
+  if (!piece) return base::Error{"a piece came damaged"};
+  if (hash_of(*piece) != *place.hash) return base::Error{"a file changed while it was sent"};
+  return take(place, *piece);
 }
+
+// Memory of a piece that is read and packed; the next piece has it again.
+struct Slot {
+  std::vector<std::byte> piece;
+  Packer packer;
+
+  base::Result<Packed> read_and_pack(const ReadPiece& read, const PiecePlace& place, bool compress) {
+    piece.resize(place.size);
+    TRY(read(place, piece));
+    return packer.pack(piece, compress);
+  }
+};
 
 }  // namespace
 
 base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& places, const std::vector<uint32_t>& wanted,
                          const ReadPiece& read, const Progress& progress) {
-  const size_t ahead = std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
-  std::deque<std::future<Packed>> packing;
+  const size_t ahead = std::clamp<size_t>(std::thread::hardware_concurrency(), pieces_ahead, 8);
+  std::vector<Slot> slots(ahead);
+  std::deque<std::future<base::Result<Packed>>> packing;
   Choice choice;
   uint64_t done = 0, travelled = 0;
   for (size_t next = 0, sent = 0; sent < wanted.size(); ++sent) {
     for (; next < wanted.size() && packing.size() < ahead; ++next) {
       const PiecePlace& place = places[wanted[next]];
-      packing.push_back(std::async(way_for(place), [&read, &place, compress = choice.compress()] {
-        return read_and_pack(read, place, compress);
-      }));
+      packing.push_back(
+          std::async(way_for(place), [&read, &place, &slot = slots[next % ahead], compress = choice.compress()] {
+            return slot.read_and_pack(read, place, compress);
+          }));
     }
-    Packed packed = packing.front().get();
+    const auto before = Clock::now();
+    const Packed packed = TRY(packing.front().get());
+    const auto waited = Clock::now() - before;
     packing.pop_front();
-    if (!packed) return base::Error{packed.error()};
-    if (!peer.send(Kind::piece, wanted[sent], {}, packed.value())) return base::Error{"the connection broke"};
+    if (!peer.send(Kind::piece, wanted[sent], {}, {&packed.form, 1}, packed.bytes))
+      return base::Error{"the connection broke"};
     done += places[wanted[sent]].size;
-    travelled += packed.value().size();
-    choice.sent(places[wanted[sent]].size);
+    travelled += 1 + packed.bytes.size();
+    choice.sent(places[wanted[sent]].size, waited);
     if (progress) progress(done, travelled);
   }
   return base::Done{};
@@ -90,24 +115,31 @@ base::Status send_pieces(Conversation& peer, const std::vector<PiecePlace>& plac
 base::Status receive_pieces(Conversation& peer, const std::vector<PiecePlace>& places,
                             const std::vector<uint32_t>& wanted, const TakePiece& take, const Progress& progress) {
   uint64_t done = 0, travelled = 0;
-  std::vector<std::byte> taken;
-  std::future<base::Status> taking;  // a piece is written while the next one comes
-  for (uint32_t number : wanted) {
-    Message message = TRY(peer.expect(Kind::piece, "the other side"));
-    const PiecePlace& place = places[number];
-    if (message.number != number) return base::Error{"a piece came out of order"};
-    auto bytes = unpack(message.bytes, place.size);
-    if (!bytes) return base::Error{"a piece came damaged"};
-    if (hash_of(*bytes) != *place.hash) return base::Error{"a file changed while it was sent"};
-    if (taking.valid()) TRY(taking.get());
-    taken = std::move(*bytes);
-    taking = std::async(way_for(place), [&] { return take(place, taken); });
-    if (taking.wait_for(std::chrono::seconds(0)) == std::future_status::deferred) TRY(taking.get());
+  // Pieces are unpacked and written, one after the other, while the next ones come.
+  Message messages[pieces_ahead];
+  std::vector<std::byte> room;
+  std::shared_future<base::Status> taking[pieces_ahead];
+  auto take_after = [&](std::shared_future<base::Status> earlier, const Message& message, const PiecePlace& place) {
+    return std::async(way_for(place), [&, earlier = std::move(earlier)]() -> base::Status {
+      if (earlier.valid()) TRY(base::Status(earlier.get()));
+      return unpack_and_take(message, place, take, room);
+    });
+  };
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const PiecePlace& place = places[wanted[i]];
+    std::shared_future<base::Status>& now = taking[i % pieces_ahead];
+    if (now.valid()) TRY(base::Status(now.get()));
+    Message& message = messages[i % pieces_ahead];
+    TRY(peer.expect(Kind::piece, "the other side", message));
+    if (message.number != wanted[i]) return base::Error{"a piece came out of order"};
     done += place.size;
     travelled += message.bytes.size();
+    now = take_after(taking[(i + pieces_ahead - 1) % pieces_ahead], message, place).share();
+    if (way_for(place) == std::launch::deferred) TRY(base::Status(now.get()));
     if (progress) progress(done, travelled);
   }
-  return taking.valid() ? taking.get() : base::Status(base::Done{});
+  if (wanted.empty()) return base::Done{};
+  return taking[(wanted.size() - 1) % pieces_ahead].get();
 }
 
 std::vector<std::byte> encode(const std::vector<uint32_t>& numbers) {
@@ -124,17 +156,10 @@ base::Result<std::vector<uint32_t>> decode_numbers(std::span<const std::byte> by
   return numbers;
 }
 
-base::Result<std::vector<std::byte>> read_part(const std::string& path, uint64_t offset, uint64_t size) {
+base::Status read_part(const std::string& path, uint64_t offset, std::span<std::byte> to) {
   base::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
-  std::vector<std::byte> bytes(size);
-  for (uint64_t done = 0; done < size;) {
-    ssize_t got = pread(file.get(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
-    if (got < 0) return base::Error{"cannot read " + path + ": " + std::strerror(errno)};
-    if (got == 0) return base::Error{path + " became shorter while it was sent"};
-    done += static_cast<uint64_t>(got);
-  }
-  return bytes;
+  return read_at(file.get(), to, offset, path);
 }
 
 }  // namespace exec

@@ -9,8 +9,8 @@
 
 namespace exec {
 
-// The bytes of a piece; an error ends the transfer.
-using ReadPiece = std::function<base::Result<std::vector<std::byte>>(const PiecePlace&)>;
+// Fills in the bytes of a piece; an error ends the transfer.
+using ReadPiece = std::function<base::Status(const PiecePlace&, std::span<std::byte>)>;
 using TakePiece = std::function<base::Status(const PiecePlace&, std::span<const std::byte>)>;
 // How many bytes of how many are there, and how many travelled for that.
 using Progress = std::function<void(uint64_t done, uint64_t travelled)>;
@@ -26,6 +26,6 @@ std::vector<std::byte> encode(const std::vector<uint32_t>& numbers);
 base::Result<std::vector<uint32_t>> decode_numbers(std::span<const std::byte> bytes, size_t below);
 
 // A part of a file; shorter than asked for is an error that names the file.
-base::Result<std::vector<std::byte>> read_part(const std::string& path, uint64_t offset, uint64_t size);
+base::Status read_part(const std::string& path, uint64_t offset, std::span<std::byte> to);
 
 }  // namespace exec

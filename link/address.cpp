@@ -80,8 +80,51 @@ base::Result<Address> parse_ssh(std::string_view rest, std::string_view whole) {
   return address;
 }
 
-constexpr std::string_view slurm_keys[] = {"account", "client", "constraint", "cpus",    "gres", "job",
-                                           "mem",     "nodes",  "qos",        "requeue", "time"};
+bool is_count(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos && text.size() <= 12;
+}
+bool is_number_from_1(std::string_view text) { return is_count(text) && text.find_first_not_of('0') != text.npos; }
+bool is_size(std::string_view text) {
+  if (!text.empty() && std::string_view("KMGT").find(text.back()) != text.npos) text.remove_suffix(1);
+  return is_count(text);
+}
+bool is_yes_or_no(std::string_view text) { return text == "0" || text == "1"; }
+bool is_anything(std::string_view) { return true; }
+
+// sbatch(1), --time: minutes, minutes:seconds, hours:minutes:seconds, and days before them with a dash.
+bool is_time(std::string_view text) {
+  if (text == "UNLIMITED" || text == "INFINITE") return true;
+  if (size_t dash = text.find('-'); dash != text.npos) {
+    if (!is_count(text.substr(0, dash))) return false;
+    text.remove_prefix(dash + 1);
+  }
+  for (int parts = 1; parts <= 3; ++parts) {
+    const size_t colon = text.find(':');
+    if (!is_count(text.substr(0, colon))) return false;
+    if (colon == text.npos) return true;
+    text.remove_prefix(colon + 1);
+  }
+  return false;
+}
+
+// What Slurm can be asked for. Values that it would refuse late, or take for something else, are refused here.
+struct SlurmKey {
+  std::string_view name;
+  bool (*takes)(std::string_view value);
+  const char* example;
+};
+constexpr SlurmKey slurm_keys[] = {
+    {"account", is_anything, ""},
+    {"client", is_anything, ""},
+    {"constraint", is_anything, ""},
+    {"cpus", is_number_from_1, "a number: cpus=4"},
+    {"gres", is_anything, ""},
+    {"job", is_number_from_1, "a job's number: job=1234"},
+    {"mem", is_size, "a size: mem=4000 (megabytes) or mem=20G"},
+    {"nodes", is_anything, ""},
+    {"qos", is_anything, ""},
+    {"requeue", is_yes_or_no, "0 or 1: requeue=1"},
+    {"time", is_time, "a time: time=30 (minutes), time=2:00:00 or time=1-12 (days-hours)"}};
 
 base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole) {
   size_t mark = rest.find('?');
@@ -96,12 +139,15 @@ base::Result<Address> parse_slurm(std::string_view rest, std::string_view whole)
     left.remove_prefix(std::min(left.size(), one.size() + 1));
     size_t equals = one.find('=');
     std::string key(one.substr(0, equals));
-    if (std::ranges::find(slurm_keys, key) == std::end(slurm_keys))
+    const auto known = std::ranges::find(slurm_keys, key, &SlurmKey::name);
+    if (known == std::end(slurm_keys))
       return base::Error{
           "'" + std::string(whole) + "': Slurm is not asked for '" + key +
           "'; there are gres, mem, time, cpus, nodes, constraint, account, qos, client, job and requeue"};
     if (equals == one.npos || !is_name(one.substr(equals + 1), "._-,:=*[]|"))
       return base::Error{"'" + std::string(whole) + "': '" + key + "' has no value that Slurm could take"};
+    if (const std::string value(one.substr(equals + 1)); !known->takes(value))
+      return base::Error{"'" + std::string(whole) + "': '" + value + "' is not " + known->example};
   }
   return address;
 }

@@ -47,6 +47,8 @@ class Channel {
   virtual std::string reason() { return {}; }
   // The peer has left for good; asked now and then while nobody reads.
   virtual bool gone() { return false; }
+  // How many connections it has at the moment.
+  virtual size_t connections() { return 1; }
 };
 
 }  // namespace links

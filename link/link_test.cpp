@@ -37,6 +37,18 @@ TEST(Address, SaysWhatIsWrong) {
   EXPECT_NE(links::parse("elsewhere").error().find("no target"), std::string::npos);
 }
 
+TEST(Address, WhatSlurmWouldRefuseLateIsRefusedAtOnce) {
+  for (const char* good : {"mem=0", "mem=4000", "mem=20G", "time=30", "time=30:00", "time=2:00:00", "time=1-12",
+                           "time=1-12:30", "time=1-12:30:15", "time=UNLIMITED", "cpus=4", "requeue=0", "job=12"})
+    EXPECT_TRUE(links::parse(std::string("slurm://gpu?") + good).ok()) << good;
+  for (const char* bad : {"mem=20X", "mem=G", "mem=20GB", "mem=1.5G", "time=soon", "time=1:2:3:4", "time=1-",
+                          "time=:30", "time=1-2-3", "cpus=0", "cpus=many", "requeue=yes", "job=latest", "job=0"}) {
+    auto parsed = links::parse(std::string("slurm://gpu?") + bad);
+    ASSERT_FALSE(parsed.ok()) << bad;
+    EXPECT_NE(parsed.error().find("' is not "), std::string::npos) << parsed.error();
+  }
+}
+
 TEST(Connect, PlainTcpStaysOnThisMachine) {
   EXPECT_NE(links::connect(links::parse("tcp:192.0.2.1:1").value(), 100).error().find("another machine"),
             std::string::npos);

@@ -26,6 +26,8 @@ class Memory final : public Channel {
   // Bytes to read, room to write; -1: the peer's positions are impossible.
   ssize_t filled() const;
   ssize_t room() const;
+  // At least `wanted`, if that is known without a look at what the peer writes; otherwise as room().
+  ssize_t room_for(size_t wanted);
   void publish(uint64_t written);
   void taken(uint64_t read);
   void ring_bell();
@@ -38,6 +40,7 @@ class Memory final : public Channel {
   RingSide &own_, &peer_;
   std::byte *out_, *in_;
   uint64_t written_ = 0, read_ = 0;  // ours; what lies in the shared memory is for the peer
+  uint64_t peer_has_read_ = 0;       // of ours, when we last looked
   Patience reading_, writing_;
 };
 

@@ -19,22 +19,40 @@ using namespace std::chrono_literals;
 constexpr size_t largest_record = size_t{256} << 10;
 constexpr size_t raw_size = size_t{64} << 10;
 constexpr size_t worth_going_straight = size_t{16} << 10;  // bytes that go past the raw buffer
+constexpr size_t largest_elsewhere = size_t{512} << 10;
+constexpr size_t worth_a_lane = size_t{64} << 10;  // bytes to send, or to receive
+constexpr auto leaving_takes = 1000ms;             // at most, where lanes have not sent all
+constexpr auto ending_takes = 1000ms;              // until what a peer sent last has come on a lane
 constexpr uint64_t acknowledge_after = Resumable::window / 8;
-constexpr auto slice = 20ms;  // of a wait: a nudge that another waiter took is made good after it
 
 }  // namespace
 
-Resumable::Resumable(std::unique_ptr<Channel> channel, std::chrono::milliseconds grace, Meet reconnect)
+Resumable::Resumable(std::unique_ptr<Channel> channel, std::chrono::milliseconds grace, Meet reconnect,
+                     LaneOptions lanes)
     : grace_(grace),
       reconnect_(std::move(reconnect)),
       nudge_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      lanes_(std::make_shared<Lanes>(std::move(lanes), base::Fd(dup(nudge_.get())))),
       channel_(std::move(channel)),
       kept_(window),
       raw_(raw_size) {}
 
+Resumable::~Resumable() {
+  lanes_->drain(leaving_takes);
+  lanes_->end();
+}
+
 std::shared_ptr<Channel> Resumable::current() {
   std::lock_guard hold(state_lock_);
   return channel_;
+}
+
+// Nothing also where it has just turned out that a lane lost what it carried.
+std::shared_ptr<Channel> Resumable::current_if_whole() {
+  std::shared_ptr<Channel> channel = current();
+  if (!channel || !lanes_->have_lost(acknowledged_)) return channel;
+  broke(channel.get());
+  return nullptr;
 }
 
 void Resumable::nudge() {
@@ -49,6 +67,7 @@ void Resumable::broke(const Channel* which) {
     channel_.reset();
     broken_since_ = Clock::now();
   }
+  lanes_->cut();
   nudge();
 }
 
@@ -86,39 +105,46 @@ ssize_t Resumable::write_now(std::span<iovec> pieces) {
     keep(piece.iov_base, part);
     taken += part;
   }
+  if (taken >= worth_a_lane) lanes_->note_bulk(taken);
   pump();
   if (taken || (after(pieces, 0).empty() && !unsent_)) return static_cast<ssize_t>(taken);
   return errno = EAGAIN, -1;
 }
 
+std::array<iovec, 2> Resumable::stretch(size_t size) {
+  size_t at = (sent_ - origin_) % window, first = std::min(size, window - at);
+  return {{{kept_.data() + at, first}, {kept_.data(), size - first}}};
+}
+
 // False: there is nothing to send.
 bool Resumable::begin_record() {
-  size_t size = std::min<uint64_t>(appended_ - sent_, largest_record);
+  const size_t pending = appended_ - sent_;
   bool tells = consumed_ - told_ >= acknowledge_after;
-  if (!size && !tells && !farewell_) return false;
-  Kind kind = size ? data : farewell_ ? leaving : acknowledgement;
+  if (!pending && !tells && !farewell_) return false;
+  size_t number = 0;
+  auto lane = pending >= worth_a_lane ? lanes_->idle(number) : nullptr;
+  const size_t size = std::min(pending, lane ? largest_elsewhere : largest_record);
+  const uint32_t kind = lane        ? elsewhere + static_cast<uint32_t>(number)
+                        : size      ? data
+                        : farewell_ ? leaving
+                                    : acknowledgement;
   if (kind == leaving) farewell_ = false;
   head_ = {static_cast<uint32_t>(size), kind, consumed_};
   told_ = head_.consumed;
   head_left_ = sizeof head_;
-  record_left_ = size;
+  record_left_ = lane ? 0 : size;
+  if (!lane) return true;
+  lane->give(stretch(size), sent_ + size);
+  sent_ += size;
   return true;
 }
 
-size_t Resumable::pieces_of_record(iovec (&pieces)[3]) {
-  size_t at = (sent_ - origin_) % window, first = std::min(record_left_, window - at);
-  pieces[0] = {reinterpret_cast<std::byte*>(&head_) + sizeof head_ - head_left_, head_left_};
-  pieces[1] = {kept_.data() + at, first};
-  pieces[2] = {kept_.data(), record_left_ - first};
-  return 3;
-}
-
 void Resumable::pump() {
-  std::shared_ptr<Channel> channel = current();
+  std::shared_ptr<Channel> channel = current_if_whole();
   while (channel && (head_left_ || record_left_ || begin_record())) {
-    iovec pieces[3];
-    size_t count = pieces_of_record(pieces);
-    ssize_t done = channel->write_now(after({pieces, count}, 0));
+    const auto [front, back] = stretch(record_left_);
+    iovec pieces[] = {{reinterpret_cast<std::byte*>(&head_) + sizeof head_ - head_left_, head_left_}, front, back};
+    ssize_t done = channel->write_now(after(pieces, 0));
     if (done < 0) {
       if (errno != EAGAIN && errno != EINTR) broke(channel.get());
       break;
@@ -133,6 +159,7 @@ void Resumable::pump() {
 
 void Resumable::farewell() {
   if (!out_lock_.try_lock()) return;  // whoever sends at this moment loses its bytes anyway
+  lanes_->drain(leaving_takes);
   farewell_ = true;
   pump();
   out_lock_.unlock();
@@ -141,8 +168,10 @@ void Resumable::farewell() {
 // --- receiving
 
 bool Resumable::begin_reading(const Head& head) {
-  bool known = head.kind == data || ((head.kind == acknowledgement || head.kind == leaving) && !head.size);
-  if (!known || head.size > largest_record || head.consumed < acknowledged_ || head.consumed > appended_) {
+  const bool away = head.kind > elsewhere && head.kind - elsewhere <= lanes_->most();
+  bool known = head.kind == data || away || ((head.kind == acknowledgement || head.kind == leaving) && !head.size);
+  if (!known || head.size > (away ? largest_elsewhere : largest_record) || head.consumed < acknowledged_ ||
+      head.consumed > appended_) {
     end("the peer broke the protocol");
     return false;
   }
@@ -153,12 +182,39 @@ bool Resumable::begin_reading(const Head& head) {
   }
   if (head.kind == leaving) end("the peer has left");
   incoming_left_ = head.size;
+  incoming_lane_ = away && head.size ? head.kind - elsewhere : 0;
   return head.kind != leaving;
+}
+
+// Where the first connection has ended, its lanes are about to.
+bool Resumable::is_too_slow(const Lane& lane, const Channel& channel) const {
+  const auto waited = lane.waited();
+  if (waited < ending_takes) return false;
+  pollfd look{channel.descriptor(), POLLRDHUP, 0};
+  return waited > lanes_->patience() || poll(&look, 1, 0) > 0;
+}
+
+// The next bytes come on a lane.
+ssize_t Resumable::take_elsewhere(const Channel& channel, void* to, size_t room) {
+  bool coming = false;
+  auto lane = lanes_->find(incoming_lane_, coming);
+  const size_t got = lane ? lane->take(to, std::min(room, incoming_left_)) : 0;
+  lane_lags_.store(!got, std::memory_order_relaxed);
+  if (got) {
+    incoming_left_ -= got;
+    if (!incoming_left_) incoming_lane_ = 0;
+    return static_cast<ssize_t>(got);
+  }
+  const bool too_slow = lane && is_too_slow(*lane, channel);
+  if (too_slow && lane->waited() > lanes_->patience()) lanes_->give_up();
+  if (too_slow || (lane ? lane->broken() && !lane->holds_bytes() : !coming)) broke(&channel);
+  return errno = EAGAIN, -1;
 }
 
 ssize_t Resumable::take(void* to, size_t room) {
   std::shared_ptr<Channel> channel = current();
   while (channel && !ended_) {
+    if (incoming_lane_) return take_elsewhere(*channel, to, room);
     bool straight = raw_begin_ == raw_end_ && incoming_left_ && room >= worth_going_straight;
     if (straight || raw_begin_ == raw_end_) {
       ssize_t got = straight ? channel->read_now(to, std::min(room, incoming_left_))
@@ -202,6 +258,7 @@ void Resumable::hold_what_is_there() {
 
 void Resumable::consume(size_t size) {
   consumed_ += size;
+  if (size >= worth_a_lane / 4) lanes_->note_bulk(size);
   if (consumed_ - told_ < acknowledge_after || !out_lock_.try_lock()) return;
   pump();
   out_lock_.unlock();
@@ -226,125 +283,13 @@ ssize_t Resumable::read_now(void* to, size_t room) {
 ssize_t Resumable::read_some(void* to, size_t room, bool) {
   for (;;) {
     ssize_t got = -1;
-    if (patience_.look([&] { return (got = read_now(to, room)) >= 0 || !current(); }) && got >= 0) return got;
+    // Bulk from a lane needs the processor more than whoever looks for it.
+    auto look = [&] { return (got = read_now(to, room)) >= 0 || lane_lags_ || !current(); };
+    if (patience_.look(look) && got >= 0) return got;
     wait(true, false, -1);
     got = read_now(to, room);
     if (got >= 0) return got;
   }
-}
-
-// --- waiting and returning
-
-Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
-  auto until = milliseconds < 0 ? Clock::time_point::max() : Clock::now() + std::chrono::milliseconds(milliseconds);
-  for (;;) {
-    if (ended_) return {reading, writing};
-    std::shared_ptr<Channel> channel = current();
-    if (!channel) {
-      if (!mend(until)) return {};
-      continue;
-    }
-    if (writing && (reading || is_full()) && in_lock_.try_lock()) {
-      hold_what_is_there();
-      in_lock_.unlock();
-      if (ended_) continue;
-    }
-    if (reading && (holds_ || has_read_ahead(*channel))) return {true, false};
-    if (writing && !is_full() && flushed()) return {false, true};
-    auto left = std::max<Clock::duration>(until - Clock::now(), 0ms);
-    auto part = std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, slice));
-    bool looks_in = reading || is_full();
-    short events = static_cast<short>((looks_in ? POLLIN : 0) | (flushed() ? 0 : POLLOUT));
-    pollfd both[] = {{channel->descriptor(), events, 0}, {nudge_.get(), POLLIN, 0}};
-    int ready = poll(both, 2, static_cast<int>(part.count()));
-    if (ready <= 0 && left <= slice && until != Clock::time_point::max()) return {};
-    uint64_t nudges;
-    if (both[1].revents) [[maybe_unused]]
-      ssize_t drained = ::read(nudge_.get(), &nudges, sizeof nudges);
-    if (both[0].revents & ~POLLIN) {
-      std::lock_guard hold(out_lock_);
-      pump();
-    }
-    // Perhaps only an acknowledgement, which the next attempt finds out.
-    if (reading && !writing && both[0].revents & ~POLLOUT) return {true, false};
-  }
-}
-
-// What came together with what was wanted shows in no poll.
-bool Resumable::has_read_ahead(Channel& channel) {
-  std::unique_lock hold(in_lock_, std::try_to_lock);
-  return hold && (raw_begin_ != raw_end_ || channel.holds_bytes());
-}
-
-bool Resumable::replace(const Meet& meet, std::string& refused) {
-  std::scoped_lock hold(in_lock_, out_lock_);
-  {
-    std::lock_guard state(state_lock_);
-    channel_.reset();
-    if (!broken_since_) broken_since_ = Clock::now();
-  }
-  auto back = meet(consumed_ + held_.size() - held_begin_, refused);
-  if (!back) return false;
-  if (back->received < acknowledged_ || back->received > appended_) return refused = "the peer lost count", false;
-  raw_begin_ = raw_end_ = incoming_has_ = incoming_left_ = 0;
-  sent_ = back->received;
-  head_left_ = record_left_ = 0;
-  told_ = 0;
-  {
-    std::lock_guard state(state_lock_);
-    channel_ = std::move(back->channel);
-    broken_since_.reset();
-    hung_up_since_.reset();
-  }
-  pump();
-  nudge();
-  return true;
-}
-
-bool Resumable::resume(const Meet& meet) {
-  std::lock_guard mending(mending_);
-  std::string refused;
-  bool good = !ended_ && replace(meet, refused);
-  if (!refused.empty()) end(refused);
-  return good;
-}
-
-// True: there is a connection again, or it is over.
-bool Resumable::mend(Clock::time_point until) {
-  for (auto pause = 5ms; Clock::now() < until; pause = std::min(pause * 2, std::chrono::milliseconds(500))) {
-    {
-      std::unique_lock mending(mending_, std::defer_lock);
-      if (reconnect_) mending.lock();
-      if (ended_ || current()) return true;
-      std::string refused;
-      if (reconnect_ && replace(reconnect_, refused)) return true;
-      if (gone()) return true;
-      if (!refused.empty()) return end(refused), true;
-    }
-    pollfd woken{nudge_.get(), POLLIN, 0};
-    if (reconnect_)
-      std::this_thread::sleep_for(pause);
-    else
-      poll(&woken, 1, static_cast<int>(slice.count()));
-  }
-  return false;
-}
-
-bool Resumable::gone() {
-  if (ended_) return true;
-  auto now = Clock::now();
-  std::unique_lock hold(state_lock_);
-  if (channel_) {  // nobody may be reading, so look whether the peer hung up
-    pollfd look{channel_->descriptor(), POLLRDHUP, 0};
-    if (poll(&look, 1, 0) <= 0) return hung_up_since_.reset(), false;
-    if (!hung_up_since_) hung_up_since_ = now;
-  }
-  auto since = channel_ ? hung_up_since_ : broken_since_;
-  if (!since || now - *since < grace_) return false;
-  hold.unlock();
-  end("the connection broke and did not come back within " +
-      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(grace_).count()) + " s");
-  return true;
 }
 
 }  // namespace links

@@ -26,7 +26,7 @@ std::string far_script(const FarCommand& command) {
           (command.stays ? "" : "exec ") + "\"$o\" " + command.arguments + "; exit $?; fi; ";
   if (command.says_mark)
     text += say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; ";
-  return text + "exit 127";
+  return text + (command.otherwise.empty() ? "exit 127" : command.otherwise);
 }
 
 Mark::State Mark::take(char byte) {

@@ -17,11 +17,14 @@ struct FarCommand {
   bool says_mark = true;
   bool copy_alone = false;  // no other than the copy
   bool stays = false;       // the shell does, so that its exit code tells a server that was killed from ssh's own end
+  std::string otherwise{};  // what it does where there is none, in place of ending with 127
 };
 std::string far_script(const FarCommand& command);
 
 // Where --bootstrap keeps its copies, for the far side's shell to expand.
 inline constexpr const char* far_cache = "${XDG_CACHE_HOME:-$HOME/.cache}/outboard";
+// What a copy is called there until it is whole, with more letters behind it. A job of Slurm's knows what is its own.
+inline constexpr const char* half_done = "${XDG_CACHE_HOME:-$HOME/.cache}/outboard/new.$SLURM_JOB_ID";
 // The link to the copy that speaks our protocol.
 std::string protocol_name();
 
@@ -31,6 +34,7 @@ class Mark {
   enum class State { searching, found, lost };
   State take(char byte);
   State state() const { return state_; }
+  const std::string& said() const { return said_; }
   bool is(const char* what) const { return state_ == State::found && said_ == what; }
   // Of a machine without Outboard, "Linux x86_64 glibc 2.36".
   std::string machine() const { return said_.starts_with("missing ") ? said_.substr(8) : ""; }

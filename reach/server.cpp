@@ -45,9 +45,11 @@ void Server::pass_error_on() {
 bool Server::await(Mark& mark, Program& program) {
   for (;;) {
     pollfd watched[] = {{socket_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}, {program.descriptor(), POLLIN, 0}};
-    if (poll(watched, 3, -1) < 0 && errno != EINTR) return false;
+    const bool over = child_.ended().has_value();  // though somebody else may have kept its end of the socket
+    if (poll(watched, 3, over ? 0 : look_ms) < 0 && errno != EINTR) return false;
     if (watched[2].revents && !program.hear()) return child_.end(), false;
     if (watched[1].revents) pass_error_on();
+    if (over && !watched[0].revents) return true;
     while (watched[0].revents) {
       char byte;
       ssize_t got = recv(socket_.get(), &byte, 1, MSG_DONTWAIT);
@@ -66,6 +68,13 @@ int Server::finish() {
   child_.end();
   if (error_.valid()) pass_error_on();
   return child_.wait();
+}
+
+std::string Server::last_words() const {
+  const std::string last = last_line(tail_);
+  if (!last.starts_with("srun: ")) return last;
+  const std::string before = last_line(tail_.substr(0, tail_.rfind(last)));  // srun has the last word on its task's end
+  return before.empty() ? last : before;
 }
 
 int Server::serve(Program& program, bool (*means_the_end)(int code)) {

@@ -21,12 +21,14 @@ class Server {
 
   // The parts of serve().
   base::Fd take_socket() { return std::move(socket_); }
+  int socket() const { return socket_.get(); }
   int error_descriptor() const { return error_.get(); }
   void pass_error_on();
   Child& child() { return child_; }
   // Lets the command end by itself, for a while.
   int finish();
-  std::string last_words() const { return last_line(tail_); }
+  // What it said last on standard error.
+  std::string last_words() const;
 
  private:
   Server(Child child, base::Fd socket, base::Fd error, bool relay)

@@ -72,6 +72,11 @@ std::string failure(const links::Address& address, int code, const std::string& 
          ")" + (words.empty() ? "" : "; it said: " + words);
 }
 
+base::Status stays(Program& program) {
+  if (program.hear()) return base::Done{};
+  return base::Error{"the program has left"};
+}
+
 }  // namespace
 
 base::Result<Words> ssh_words(const links::Address& address, bool ask_only) {
@@ -114,7 +119,8 @@ int reach_ssh(Program& program, const links::Address& address, bool ask_only) {
     if (mark.is("ready")) return server.value().serve(program, [](int code) { return code != ssh_itself; });
     const bool missing = !mark.machine().empty();
     if (missing && wants_bootstrap() && !ask_only && !bootstrapped) {
-      base::Status copied = bootstrap(words.value(), address, mark.machine());
+      const FarShell shell{address.text(), words.value(), FarShell::Script::quoted};
+      base::Status copied = bootstrap(shell, mark.machine(), [&] { return stays(program); });
       if (copied) continue;
       return program.fail(copied.error()), 1;
     }

@@ -98,7 +98,9 @@ void Call::bind_room(std::span<const Role> roles) {
     }
     total += aligned(role.size) + (role.kind == Role::out_counted ? sizeof(uint64_t) : 0);
   }
-  reply_.resize(total);
+  if (total > small_reply_.size()) large_reply_.resize(total);
+  reply_ = total > small_reply_.size() ? std::span(large_reply_) : std::span(small_reply_).first(total);
+  if (large_reply_.empty()) std::ranges::fill(reply_, std::byte{});  // what is not filled travels, too
   size_t used = sizeof(wire::ReplyHead);
   for (const Role& role : roles) {
     if (!returns(role) || null(roles.data(), role)) continue;
@@ -134,7 +136,7 @@ void Call::finish(CUresult result, std::span<const Role> roles) {
     std::memmove(reply_.data() + used, role.pointer(), size);
     used += aligned(size);
   }
-  reply_.resize(used);
+  reply_ = reply_.first(used);
   if (result != CUDA_SUCCESS) return;
   for (uint64_t number : gone_) objects_.remove(number);
   if (new_handle_.number) objects_.add(new_handle_.number, new_handle_.type, new_handle_.handle);

@@ -1,5 +1,6 @@
 // One request under way: binds a row's parameters to untrusted bytes, runs the function, encodes the answer.
 #pragma once
+#include <array>
 #include <memory>
 #include <span>
 #include <utility>
@@ -43,7 +44,9 @@ class Call {
   Objects& objects_;
   wire::Reader reader_;
   wire::CallHead head_;
-  std::vector<std::byte> reply_;
+  std::span<std::byte> reply_;
+  std::array<std::byte, 128> small_reply_;
+  std::vector<std::byte> large_reply_;
   std::vector<uint64_t> gone_;
   NewHandle new_handle_{};
   CUresult refusal_ = CUDA_SUCCESS;

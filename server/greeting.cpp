@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,8 @@
 #include "server/cuda/worker.h"
 #include "server/returning.h"
 #include "wire/message.h"
+#include "wire/offer.h"
+#include "wire/return.h"
 
 namespace server {
 namespace {
@@ -72,21 +75,24 @@ links::Link share_memory(links::Link link, wire::Welcome& welcome, SharedMemory 
 }
 
 // Sends the welcome of a session that its client can come back to; how long it may be away.
-std::chrono::milliseconds welcome_to_return(links::Link& link, wire::Welcome& welcome, const ReturnPoint& point,
-                                            const WorkerOptions& options) {
+std::chrono::milliseconds welcome_to_return(links::Link& link, const wire::Hello& hello, wire::Welcome& welcome,
+                                            const ReturnPoint& point, const WorkerOptions& options) {
   const std::chrono::milliseconds grace = std::chrono::seconds(options.grace_seconds);
   welcome.granted |= wire::resumable;
   welcome.session = point.secret().text();
   welcome.grace_ms = static_cast<uint64_t>(grace.count());
+  welcome.connections = std::clamp<uint64_t>(hello.connections, 1, wire::most_connections);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return grace;
 }
 
-links::Link await_returns(links::Link link, wire::Welcome& welcome, ReturnPoint point, Monitored& monitored,
-                          const WorkerOptions& options) {
-  const auto grace = welcome_to_return(link, welcome, point, options);
+links::LaneOptions lanes_of(const wire::Welcome& welcome) { return {.most = welcome.connections - 1, .open = {}}; }
+
+links::Link await_returns(links::Link link, const wire::Hello& hello, wire::Welcome& welcome, ReturnPoint point,
+                          Monitored& monitored, const WorkerOptions& options) {
+  const auto grace = welcome_to_return(link, hello, welcome, point, options);
   point.publish(monitored);
-  auto session = std::make_unique<links::Resumable>(link.take(), grace);
+  auto session = std::make_unique<links::Resumable>(link.take(), grace, links::Resumable::Meet{}, lanes_of(welcome));
   ReturnPoint::serve(std::move(point), *session, options.key, options.lease);
   return links::Link(std::move(session));
 }
@@ -99,18 +105,19 @@ std::optional<links::Resumable::Return> let_in(links::Link& link, ReturnPoint& p
     came = meet(0, refused);
     return came.has_value();
   };
+  auto not_yet = [](size_t, const ReturnPoint::Greet& greet) { return greet(links::Joining::not_now), false; };
   for (;;) {
     pollfd watched[] = {{link.in(), POLLIN, 0}, {point.descriptor(), POLLIN, 0}};
     if (poll(watched, 2, -1) < 0) continue;
-    if (watched[1].revents) point.accept(take, door.key());
+    if (watched[1].revents) point.accept(take, not_yet, door.key());
     if (watched[0].revents) return came;
   }
 }
 
 // Offers the way around the pipes, and waits for the client's word whether it came that way.
-links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint point, DirectDoor& door,
-                         const WorkerOptions& options) {
-  const auto grace = welcome_to_return(link, welcome, point, options);
+links::Link offer_direct(links::Link link, const wire::Hello& hello, wire::Welcome& welcome, ReturnPoint point,
+                         DirectDoor& door, const WorkerOptions& options) {
+  const auto grace = welcome_to_return(link, hello, welcome, point, options);
   alarm(way_seconds);
   std::optional<links::Resumable::Return> came = let_in(link, point, door);
   wire::FrameHead head{};
@@ -120,7 +127,8 @@ links::Link offer_direct(links::Link link, wire::Welcome& welcome, ReturnPoint p
     leave("the client's greeting has no end");
   if (!head.number) return door.close(), std::move(link);
   door.keep();
-  auto session = std::make_unique<links::Resumable>(std::move(came->channel), grace);
+  auto session =
+      std::make_unique<links::Resumable>(std::move(came->channel), grace, links::Resumable::Meet{}, lanes_of(welcome));
   ReturnPoint::serve(std::move(point), *session, door.key(), options.lease);
   return links::Link(std::move(session));
 }
@@ -175,10 +183,11 @@ links::Link welcome_client(links::Link link, const wire::Hello& hello, wire::Wel
   }
   bool breaks = options.key || (link.socket() >= 0 && !links::is_unix(link.socket()));
   if (hello.wishes & wire::resumable && breaks && options.grace_seconds && returns && monitored)
-    return await_returns(std::move(link), welcome, std::move(*returns), *monitored, options);
+    return await_returns(std::move(link), hello, welcome, std::move(*returns), *monitored, options);
   constexpr uint64_t both = wire::resumable | wire::direct;
-  if ((hello.wishes & both) == both && door && returns && options.grace_seconds && door->offer(welcome))
-    return offer_direct(std::move(link), welcome, std::move(*returns), *door, options);
+  const bool here = !hello.machine.empty() && hello.machine == wire::this_machine();
+  if ((hello.wishes & both) == both && !here && door && returns && options.grace_seconds && door->offer(welcome))
+    return offer_direct(std::move(link), hello, welcome, std::move(*returns), *door, options);
   if (!send(link, welcome)) leave("the client left during the greeting");
   return link;
 }

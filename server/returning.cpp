@@ -81,17 +81,24 @@ void ReturnPoint::publish(Monitored& monitored) {
 
 void ReturnPoint::serve(ReturnPoint point, links::Resumable& session, const links::ServerKey* key, const Lease* lease) {
   std::thread([point = std::make_shared<ReturnPoint>(std::move(point)), &session, key, lease] {
-    auto resume = [&session, lease](const links::Resumable::Meet& meet) {
-      return (!lease || lease->held()) && session.resume(meet);
+    const auto may_come = [lease] { return !lease || lease->held(); };
+    auto resume = [&](const links::Resumable::Meet& meet) {
+      const bool came = may_come() && session.resume(meet);
+      if (came) base::log(base::Level::debug, "client-returned");
+      return came;
     };
-    for (;;)
-      if (point->accept(resume, key)) base::log(base::Level::debug, "client-returned");
+    auto join = [&](size_t number, const Greet& greet) {
+      if (!may_come()) return greet(links::Joining::not_now), false;
+      const bool came = session.join(number, greet);
+      if (came) base::log(base::Level::info, "connection-joined");
+      return came;
+    };
+    for (;;) point->accept(resume, join, key);
   }).detach();
 }
 
 // Only who has the key touches the session; whoever else is slow costs a few seconds of this thread.
-bool ReturnPoint::accept(const std::function<bool(const links::Resumable::Meet&)>& resume,
-                         const links::ServerKey* server_key) {
+bool ReturnPoint::accept(const Resume& resume, const Join& join, const links::ServerKey* server_key) {
   char byte;
   std::vector<base::Fd> received;
   if (links::receive_with(socket_.get(), &byte, 1, received) <= 0 || received.size() != 1) return false;
@@ -113,6 +120,13 @@ bool ReturnPoint::accept(const std::function<bool(const links::Resumable::Meet&)
     write(link, wire::ReturnAnswer{});
     return false;
   }
+  if (key.received & wire::joins)
+    return join(key.received & ~wire::joins, [&](links::Joining answer) -> std::unique_ptr<links::Channel> {
+      const uint64_t good = answer == links::Joining::welcome ? 1 : answer == links::Joining::never ? 2 : 0;
+      if (!write(link, wire::ReturnAnswer{good, 0}) || good != 1) return nullptr;
+      links::limit_waits(socket, 0);
+      return link.take();
+    });
   return resume([&](uint64_t have, std::string&) -> std::optional<links::Resumable::Return> {
     if (!write(link, wire::ReturnAnswer{1, have})) return {};
     links::limit_waits(socket, 0);

@@ -35,8 +35,12 @@ class ReturnPoint {
   const base::Fd& door() const { return door_; }
   // For a poll: somebody has come.
   int descriptor() const { return socket_.get(); }
-  // Greets who has come. True: he has the session's key, and `resume` took him.
-  bool accept(const std::function<bool(const links::Resumable::Meet&)>& resume, const links::ServerKey* key);
+  // What is done with somebody who has the session's key. True: he is let in.
+  using Resume = std::function<bool(const links::Resumable::Meet&)>;
+  using Greet = std::function<std::unique_ptr<links::Channel>(links::Joining)>;
+  using Join = std::function<bool(size_t number, const Greet&)>;
+  // Greets who has come: one that comes back, or a further connection. True: one of the two took him.
+  bool accept(const Resume& resume, const Join& join, const links::ServerKey* key);
 
  private:
   wire::SessionSecret secret_{};

@@ -25,11 +25,16 @@ constexpr std::byte zeros[8] = {};
 // What kernels print appears when the program launches, waits, copies or loads a module, not when it only asks (CUDA
 // C++ Programming Guide, "Formatted Output", limitations): such answers need no look into the pipes.
 bool shows_output(uint32_t opcode) {
-  static constexpr uint32_t quiet[] = {api::opcode("cuStreamQuery"), api::opcode("cuEventQuery"),
-                                       api::opcode("cuMemAlloc_v2"), api::opcode("cuMemGetInfo_v2"),
-                                       api::opcode("obHostMap"),     api::opcode("obLease"),
-                                       api::opcode("obQueryEvent"),  api::opcode("obQueryStream")};
+  static constexpr uint32_t quiet[] = {
+      api::opcode("cuStreamQuery"),   api::opcode("cuEventQuery"),  api::opcode("cuMemAlloc_v2"),
+      api::opcode("cuMemGetInfo_v2"), api::opcode("obHostMap"),     api::opcode("obLease"),
+      api::opcode("obQueryEvent"),    api::opcode("obQueryStream"), api::opcode("cuEventElapsedTime")};
   return std::ranges::find(quiet, opcode) == std::end(quiet);
+}
+
+// To a number that one thread at a time changes and others only read.
+void count(std::atomic<uint64_t>& number, uint64_t more) {
+  number.store(number.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }
 
 iovec piece(const void* bytes, size_t size) { return {const_cast<void*>(bytes), size}; }
@@ -127,15 +132,10 @@ void ClientSession::lead(Buffer& buffer) {
         run_call(frame, true);
         return;
       case Kind::call_alone: {
-        uint64_t mine;
-        {
-          std::lock_guard hold(lead_lock_);
-          mine = ++alone_;
-        }
+        uint64_t mine = alone_.load(std::memory_order_relaxed) + 1;
+        alone_.store(mine, std::memory_order_release);
         run_call(frame, true);
-        std::lock_guard hold(lead_lock_);
-        if (alone_ != mine) return;  // the monitor passed the lead on
-        ++alone_;
+        if (!alone_.compare_exchange_strong(mine, mine + 1)) return;  // the monitor passed the lead on
         break;
       }
       case Kind::host_function_done: {
@@ -154,8 +154,8 @@ ClientSession::Frame ClientSession::read_frame(Buffer& buffer) {
   if (!input_.read(&frame.head, sizeof frame.head)) end("", false);
   if (lease_ && !lease_->held()) end("the server has lost its lease", true);
   if (frame.head.size > wire::max_request || frame.head.size % 8) end("a frame has an impossible length", true);
-  traffic_->frames.fetch_add(1, std::memory_order_relaxed);
-  traffic_->bytes_in.fetch_add(sizeof frame.head + frame.head.size, std::memory_order_relaxed);
+  count(traffic_->frames, 1);
+  count(traffic_->bytes_in, sizeof frame.head + frame.head.size);
   // A one-way call is over before the next frame is read, so its bulk may stay where the client put it.
   if (frame.head.kind == Kind::post && frame.head.size >= bulk_from)
     frame.payload = link_.channel().view(frame.head.size);
@@ -232,10 +232,10 @@ void ClientSession::reply(uint64_t number, std::span<std::byte> payload) {
 // pieces[0] and the last are left free by the caller, for the head and the padding.
 void ClientSession::send(Kind kind, uint64_t number, std::span<iovec> pieces, size_t size) {
   wire::FrameHead head{static_cast<uint32_t>(wire::padded(size)), kind, number};
-  traffic_->bytes_out.fetch_add(sizeof head + head.size, std::memory_order_relaxed);
   pieces.front() = piece(&head, sizeof head);
   pieces.back() = piece(zeros, wire::padded(size) - size);
   std::lock_guard hold(send_lock_);
+  count(traffic_->bytes_out, sizeof head + head.size);
   if (!link_.write_all(pieces)) end("", false);
 }
 
@@ -279,14 +279,10 @@ void ClientSession::watch() {
     int ready = poll(watched, 3, 100);
     if (watched[2].revents & (POLLRDHUP | POLLHUP | POLLERR) || link_.channel().gone()) end("", false);
     if (ready > 0) forward_output();
-    bool take = false;
-    {
-      std::lock_guard hold(lead_lock_);
-      take = alone_ % 2 && alone_ == seen;
-      seen = alone_;
-      if (take) ++alone_;
-    }
-    if (take) pass_lead();
+    uint64_t now = alone_.load(std::memory_order_acquire);
+    const bool take = now % 2 && now == seen;
+    seen = now;
+    if (take && alone_.compare_exchange_strong(now, now + 1)) pass_lead();
   }
 }
 

@@ -94,7 +94,7 @@ class ClientSession final : public worker::Session {
   std::condition_variable lead_free_;
   bool led_ = false;
   int followers_ = 0, threads_ = 0;
-  uint64_t alone_ = 0;  // odd while a lone call runs; the lead may be taken from it
+  std::atomic<uint64_t> alone_{0};  // odd while a lone call runs; the lead may be taken from it
 
   std::mutex send_lock_;
   std::mutex host_lock_;

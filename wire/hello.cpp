@@ -45,6 +45,8 @@ void write(Writer& writer, const Hello& hello) {
   put_text(writer, hello.vgpu);
   put_text(writer, hello.purpose);
   writer.put(hello.generation);
+  writer.put(hello.connections);
+  put_text(writer, hello.machine);
   writer.align();
 }
 
@@ -66,6 +68,8 @@ base::Result<Hello> read_hello(std::span<std::byte> payload) {
   if (!reader.at_end()) hello.vgpu = get_text(reader);
   if (!reader.at_end()) hello.purpose = get_text(reader);
   if (!reader.at_end()) hello.generation = reader.get<uint64_t>();
+  if (!reader.at_end()) hello.connections = reader.get<uint64_t>();
+  if (!reader.at_end()) hello.machine = get_text(reader);
   if (!reader.ok()) return base::Error{"the peer's hello is cut short"};
   return hello;
 }
@@ -83,6 +87,7 @@ void write(Writer& writer, const Welcome& welcome) {
   writer.put(welcome.grace_ms);
   put_text(writer, welcome.offer);
   writer.put(welcome.generation);
+  writer.put(welcome.connections);
   writer.align();
 }
 
@@ -106,6 +111,7 @@ base::Result<Welcome> read_welcome(std::span<std::byte> payload) {
   if (!reader.at_end()) welcome.grace_ms = reader.get<uint64_t>();
   if (!reader.at_end()) welcome.offer = get_text(reader);
   if (!reader.at_end()) welcome.generation = reader.get<uint64_t>();
+  if (!reader.at_end()) welcome.connections = reader.get<uint64_t>();
   if (!reader.ok()) return base::Error{"the server's welcome is cut short"};
   return welcome;
 }

@@ -16,12 +16,18 @@ struct ReturnHead {
 // Then, encrypted where the session was.
 struct ReturnKey {
   uint8_t key[32];
-  uint64_t received;  // bytes of the server's that have come
+  uint64_t received;  // bytes of the server's that have come; with `joins`: this is one more connection
 };
 struct ReturnAnswer {
   uint64_t good;      // 1, or 0: the key is wrong
   uint64_t received;  // bytes of the client's that have come
 };
+
+// In ReturnKey::received: the present connection stays, and this one is to carry bulk beside it, as the number in the
+// lower bits. The answer's `good` is 1, 0: not now, 2: never in this session.
+inline constexpr uint64_t joins = uint64_t{1} << 63;
+// Of one session.
+inline constexpr uint64_t most_connections = 8;
 
 // What a welcome carries as its session.
 struct SessionSecret {

@@ -48,16 +48,37 @@ TEST(Greeting, WhatLaterVersionsAppendMayBeMissing) {
   welcome.version = 2;
   welcome.offer = "offer";
   welcome.generation = 1 << 17;
+  welcome.connections = 2;
   wire::Writer writer;
   write(writer, welcome);
   auto whole = wire::read_welcome(writer.bytes());
   ASSERT_TRUE(whole.ok());
   EXPECT_EQ(whole.value().offer, "offer");
   EXPECT_EQ(whole.value().generation, 1u << 17);
-  auto earlier = wire::read_welcome(writer.bytes().first(writer.bytes().size() - 3 * 8));
+  EXPECT_EQ(whole.value().connections, 2u);
+  auto before = wire::read_welcome(writer.bytes().first(writer.bytes().size() - 8));
+  ASSERT_TRUE(before.ok());
+  EXPECT_EQ(before.value().connections, 0u);
+  auto earlier = wire::read_welcome(writer.bytes().first(writer.bytes().size() - 4 * 8));
   ASSERT_TRUE(earlier.ok());
   EXPECT_EQ(earlier.value().offer, "");
   EXPECT_EQ(earlier.value().generation, 0u);
+}
+
+TEST(Greeting, AHelloIsReadBackWithAndWithoutWhatLaterVersionsAppend) {
+  wire::Hello hello;
+  hello.purpose = "exec";
+  hello.machine = "boot";
+  wire::Writer writer;
+  write(writer, hello);
+  auto whole = wire::read_hello(writer.bytes());
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ(whole.value().purpose, "exec");
+  EXPECT_EQ(whole.value().machine, "boot");
+  auto earlier = wire::read_hello(writer.bytes().first(writer.bytes().size() - 2 * 8));
+  ASSERT_TRUE(earlier.ok());
+  EXPECT_EQ(earlier.value().purpose, "exec");
+  EXPECT_EQ(earlier.value().machine, "");
 }
 
 TEST(Offer, IsReadBackAndNothingElseIsOne) {

@@ -61,10 +61,11 @@ Call call_mstsc(const Viewer& viewer, const Door& door, const Surroundings& here
   return call;
 }
 
+// gdi:hw puts pictures onto the window as they are decoded; the usual way keeps a second picture and copies twice.
 Call call_xfreerdp(const Viewer& viewer, const Door& door) {
   Call call;
-  call.words = {viewer.path,   "/v:" + address(door), "/u:" + door.user, "/from-stdin",
-                "/gfx:AVC444", "/dynamic-resolution", "+clipboard",      "/sound"};
+  call.words = {viewer.path,   "/v:" + address(door), "/u:" + door.user,     "/from-stdin", "/gdi:hw",
+                "/gfx:AVC444", "+clipboard",          "/dynamic-resolution", "/sound"};
   if (!door.certificate.empty()) call.words.push_back("/cert:fingerprint:sha256:" + door.certificate);
   if (!door.size.empty()) call.words.push_back("/size:" + door.size);
   call.input = door.password + "\n";  // a password in the arguments can be read by every user (proc(5), cmdline)

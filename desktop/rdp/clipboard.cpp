@@ -1,8 +1,9 @@
 #include "desktop/rdp/clipboard.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
-#include <mutex>
+#include <utility>
 
 #include "desktop/text.h"
 
@@ -84,8 +85,14 @@ ClipboardChannel::~ClipboardChannel() {
   if (started_) channel_->Stop(channel_.get());
 }
 
+// A client's list of formats ends its beginning (MS-RDPECLIP 1.3.2.1). Before it FreeRDP's clients do not know how
+// names are written in ours, and leave.
 void ClipboardChannel::announce() {
-  if (!started_) return;
+  {
+    std::lock_guard lock(mutex_);
+    owed_ = !begun_;
+    if (owed_) return;
+  }
   CLIPRDR_FORMAT format{};
   format.formatId = unicode_text;
   CLIPRDR_FORMAT_LIST list{};
@@ -101,11 +108,16 @@ UINT ClipboardChannel::on_formats(CliprdrServerContext* channel, const CLIPRDR_F
   OUTBOARD_COMMON(taken).msgType = CB_FORMAT_LIST_RESPONSE;
   OUTBOARD_COMMON(taken).msgFlags = CB_RESPONSE_OK;
   const UINT error = channel->ServerFormatListResponse(channel, &taken);
-  for (UINT32 i = 0; i < list->numFormats; ++i) {
-    if (list->formats[i].formatId != unicode_text) continue;
-    self.clipboard_.offer(self.offer_, self.subscription_);
-    break;
+  const bool text = std::any_of(list->formats, list->formats + list->numFormats,
+                                [](const CLIPRDR_FORMAT& each) { return each.formatId == unicode_text; });
+  if (text) self.clipboard_.offer(self.offer_, self.subscription_);
+  bool owed = false;
+  {
+    std::lock_guard lock(self.mutex_);
+    self.begun_ = true;
+    owed = std::exchange(self.owed_, false);
   }
+  if (owed && !text) self.announce();
   return error;
 }
 

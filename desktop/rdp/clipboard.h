@@ -1,6 +1,7 @@
 // The session's clipboard with one client (MS-RDPECLIP): text, fetched when it is pasted.
 #pragma once
 #include <memory>
+#include <mutex>
 
 #include "desktop/clipboard.h"
 #include "desktop/rdp/freerdp.h"
@@ -28,6 +29,8 @@ class ClipboardChannel {
   std::shared_ptr<Offer> offer_;
   int subscription_ = 0;
   bool started_ = false;
+  std::mutex mutex_;
+  bool begun_ = false, owed_ = false;  // whether the client has said its formats; whether ours were new before that
 };
 
 }  // namespace desktop::rdp

@@ -57,7 +57,7 @@ struct Stream::State {
   Size size;
   uint32_t next_id = 1;
   bool fresh = true;  // the next picture is the first of its size
-  Clock::time_point grabbed{}, last_sent{}, last_change{};
+  Clock::time_point grabbed{}, last_change{};
   Damage coarse;  // what was sent less finely than it could be
   int coarse_quality = 0;
 
@@ -89,7 +89,8 @@ void Stream::State::run() {
   ended = true;
 }
 
-// One look at what there is to do. Never faster than twice the wanted rate: damage comes in many small pieces.
+// One look at what there is to do. Never faster than twice the wanted rate: damage comes in many small pieces. Counted
+// from look to look, not from the end of the coding: coding takes half of a frame's time where pictures are large.
 void Stream::State::turn() {
   const auto now = Clock::now();
   auto& screen = session.screen();
@@ -97,7 +98,7 @@ void Stream::State::turn() {
   if (ending) return;
   if (screen.gone()) return end("the display ended");
   if (room)
-    std::this_thread::sleep_until(last_sent + std::chrono::microseconds(1'000'000 / (2 * options.frames_per_second)));
+    std::this_thread::sleep_until(grabbed + std::chrono::microseconds(1'000'000 / (2 * options.frames_per_second)));
   const bool rests = room && !coarse.empty();
   const auto until = key_wanted && room ? now : rests ? last_change + rest_before_refining() : now + 1s;
   const bool something = screen.wait(watcher, until, room);
@@ -196,7 +197,6 @@ bool Stream::State::pack(Picture& picture, bool all_colour, int quality) {
   fresh = false;
   picture.id = next_id++;
   count(picture);
-  last_sent = Clock::now();
   return sink.picture(picture);
 }
 

@@ -1,6 +1,6 @@
 #include "exec/far/jobs.h"
 
-#include <openssl/rand.h>
+#include <sys/random.h>
 
 #include <cstdio>
 #include <cstring>
@@ -115,7 +115,7 @@ base::Status Jobs::bury(Job job) {
 std::string new_job_id() {
   constexpr char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";  // 32, none of which looks like another
   uint8_t random[8] = {};
-  RAND_bytes(random, sizeof random);
+  if (getrandom(random, sizeof random, 0) != sizeof random) return "";  // it does not fail for so few (getrandom(2))
   std::string id;
   for (uint8_t byte : random) id += letters[byte & 31];
   return id;

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "exec/far/lock_list.h"
 #include "exec/far/remains.h"
 #include "exec/hash.h"
 #include "exec/files.h"
@@ -64,6 +65,14 @@ Environment environment_of(const Place& place, const std::string& id, const Spec
   return all;
 }
 
+// A list that pip reads by itself; others are turned into one (lock_list.py).
+bool is_list(const fs::path& lock_file) { return lock_file.extension() == ".txt" || lock_file.extension() == ".in"; }
+
+// What else says which packages are wanted.
+std::string more_of(const fs::path& lock_file) {
+  return lock_file.filename() == "poetry.lock" ? content_of(lock_file.parent_path() / "pyproject.toml") : "";
+}
+
 // The same packages for the same interpreter are installed once. Whoever comes while another installs makes his own.
 struct PythonEnvironment {
   std::string folder;
@@ -76,7 +85,7 @@ PythonEnvironment choose_environment(const Place& place, const std::string& id, 
   static base::Fd lock;  // as long as this supervisor lives
   const std::string key = spec.command + '\n' +
                           std::to_string(fs::last_write_time(spec.command).time_since_epoch().count()) + '\n' +
-                          content_of(lock_file);
+                          content_of(lock_file) + more_of(lock_file);
   PythonEnvironment made{place.environments() + "/" + hex(hash_of(std::as_bytes(std::span(key)))).substr(0, 24)};
   lock = base::Fd(open((made.folder + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   made.is_ready = fs::exists(made.mark());
@@ -99,8 +108,8 @@ base::Status add_environment(const Place& place, const std::string& id, const Sp
   program.launch.environment.emplace_back("PATH", made.folder + "/bin:" + open_path());
   program.confinement.rooms.run.push_back(made.folder);
   if (made.is_ready) return base::Done{};
-  Step make = program, install = program;
-  for (Step* step : {&make, &install}) {
+  Step make = program, list = program, install = program;
+  for (Step* step : {&make, &list, &install}) {
     mkdir(made.folder.c_str(), 0700);
     step->confinement.rooms.work.push_back(made.folder);
     step->launch.terminal = false;
@@ -109,11 +118,16 @@ base::Status add_environment(const Place& place, const std::string& id, const Sp
   make.says = "making a Python environment with " + spec.command;
   make.launch.path = spec.command;
   make.launch.arguments = {spec.command, "-m", "venv", "--clear", made.folder};
+  const std::string pips = is_list(name) ? lock_file : made.folder + "/requirements.txt";
+  list.says = "reading " + name;
+  list.launch.arguments = {python, "-c", lock_list, lock_file, pips};
   install.says = "installing the packages of " + name;
-  install.launch.arguments = {python, "-m",     "pip", "install", "--quiet", "--disable-pip-version-check",
-                              "-r",   lock_file};
+  install.launch.arguments = {python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", pips};
+  if (!is_list(name))  // all of it is there, and nothing else shall come
+    install.launch.arguments.insert(install.launch.arguments.end(), {"--require-hashes", "--no-deps"});
   install.marks = made.mark();
   steps.insert(steps.begin(), {make, install});
+  if (!is_list(name)) steps.insert(steps.begin() + 1, list);
   return base::Done{};
 }
 

@@ -1,9 +1,7 @@
 #include "exec/far/service.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -12,6 +10,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -21,6 +20,7 @@
 #include "exec/far/host.h"
 #include "exec/far/jobs.h"
 #include "exec/far/preparation.h"
+#include "exec/far/waiting_supervisor.h"
 #include "exec/spec.h"
 #include "exec/transfer.h"
 #include "exec/files.h"
@@ -47,32 +47,6 @@ base::Status write_text(const std::string& path, std::string_view text) {
   return base::Done{};
 }
 
-// The supervisor is this program anew: nothing of the server's memory, no descriptor of its, no parent.
-base::Status start_supervisor(const std::string& job, const std::string& folder) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return base::Error{"no descriptor is left"};
-  base::Fd reading(ends[0]), writing(ends[1]);
-  base::Fd log(open((folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  pid_t between = fork();
-  if (between == 0) {
-    setsid();
-    if (fork() != 0) _exit(0);
-    const int null = open("/dev/null", O_RDWR);
-    dup2(null, 0);
-    dup2(writing.get(), 1);
-    dup2(log.valid() ? log.get() : null, 2);  // who came by ssh leaves, and ssh waits for all that has its streams
-    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    execl("/proc/self/exe", "outboard", "supervise-job", job.c_str(), nullptr);
-    _exit(127);
-  }
-  writing.close();
-  if (between > 0) waitpid(between, nullptr, 0);
-  char ready = 0;
-  if (read(reading.get(), &ready, 1) != 1)
-    return base::Error{"the job's supervisor does not start: " + content_of(folder + "/log")};
-  return base::Done{};
-}
-
 class Session {
  public:
   Session(links::Link stream, const server::ServiceRequest& request, Place place, Jobs jobs)
@@ -87,7 +61,9 @@ class Session {
 
  private:
   base::Status answer(const Message& message);
+  base::Status answer_question(const Json& asked);
   base::Status take_offer(const Message& message);
+  base::Status check_room(uint64_t bytes) const;
   base::Status take_bundle(const Message& message, const std::string& folder, const Spec& spec);
   base::Status attach(const Json& asked, bool hold);
   base::Status send_results(const Json& asked);
@@ -100,8 +76,9 @@ class Session {
   const server::ServiceRequest& request_;
   const Place place_;
   Jobs jobs_;
-  const Store store_;
+  Store store_;
   const Confinement confinement_;
+  std::optional<WaitingSupervisor> supervisor_;  // of the job that is asked for
   std::unique_ptr<Attachment> attachment_;
 };
 
@@ -118,7 +95,7 @@ void Session::run() {
 base::Status Session::answer(const Message& message) {
   switch (message.kind) {
     case Kind::alive: return base::Done{};
-    case Kind::ask: client_.send(Kind::has, what_is_here(message.json(), confinement_)); return base::Done{};
+    case Kind::ask: return answer_question(message.json());
     case Kind::offer: return take_offer(message);
     case Kind::attach: return attach(message.json(), flag_in(message.json(), "hold"));
     case Kind::fetch: return send_results(message.json());
@@ -132,12 +109,21 @@ base::Status Session::answer(const Message& message) {
   }
 }
 
+// Who asks is about to run something: its supervisor starts meanwhile.
+base::Status Session::answer_question(const Json& asked) {
+  if (!supervisor_) supervisor_ = TRY(WaitingSupervisor::start(new_job_id()));
+  client_.send(Kind::has, what_is_here(asked, confinement_));
+  return base::Done{};
+}
+
 base::Status Session::take_offer(const Message& message) {
+  if (!supervisor_) supervisor_ = TRY(WaitingSupervisor::start(new_job_id()));
+  WaitingSupervisor supervisor = std::move(*std::exchange(supervisor_, std::nullopt));
   Spec spec = TRY(parse_spec(message.json()));
   spec.vgpu = request_.vgpu;  // what the token allows
   TRY(jobs_.look_after());
   Job job;
-  job.id = new_job_id();
+  job.id = supervisor.job();
   job.owner = request_.token;
   job.command = line_of(spec.arguments);
   job.client = spec.client;
@@ -152,13 +138,21 @@ base::Status Session::take_offer(const Message& message) {
   mkdir(folder.c_str(), 0700);
   base::Status good = take_bundle(message, folder, spec);
   if (good) good = write_text(folder + spec_name, to_json(spec).dump());
-  if (good) good = start_supervisor(job.id, folder);
+  if (good) good = supervisor.go(folder);
   if (!good) {
     TRY(jobs_.remove(job.id));
     return good;
   }
   client_.send(Kind::started, Json{{"job", job.id}});
   return spec.detached ? base::Done{} : attach({{"job", job.id}}, true);
+}
+
+base::Status Session::check_room(uint64_t bytes) const {
+  bytes += disk_reserve;
+  if (uint64_t room = facts_of_host(place_)["free"]; bytes > room)
+    return base::Error{"the disk of the server is full: " + place_.folder + " needs room for " +
+                       std::to_string(bytes >> 20) + " MiB and has " + std::to_string(room >> 20) + " MiB"};
+  return base::Done{};
 }
 
 base::Status Session::take_bundle(const Message& message, const std::string& folder, const Spec& spec) {
@@ -168,16 +162,15 @@ base::Status Session::take_bundle(const Message& message, const std::string& fol
       sent.push_back(entry), sent.back().path.erase(0, 6);
     else if (!entry.path.starts_with("lib/") && entry.path != "files")
       return base::Error{"a bundle has files and lib, and not '" + entry.path + "'"};
-  Bundle bundle(store_, folder, std::move(manifest));
-  const auto lacking = bundle.lacking();
-  uint64_t bytes = total_size(sent) + disk_reserve;
-  for (uint32_t number : lacking) bytes += bundle.places()[number].size;
-  if (uint64_t room = facts_of_host(place_)["free"]; bytes > room)
-    return base::Error{"the disk of the server is full: " + place_.folder + " needs room for " +
-                       std::to_string(bytes >> 20) + " MiB and has " + std::to_string(room >> 20) + " MiB"};
-  if (!client_.send(Kind::wants, Json::object(), encode(lacking))) return base::Error{"the client left"};
+  TRY(check_room(total_size(manifest)));
   for (const char* name : {files_name, libraries_name}) mkdir((folder + name).c_str(), 0700);
+  Bundle bundle(store_, folder, fs::path(folder).filename(), std::move(manifest));
   TRY(bundle.make());
+  const auto lacking = bundle.lacking();
+  uint64_t coming = bundle.written_twice();
+  for (uint32_t number : lacking) coming += bundle.places()[number].size;
+  TRY(check_room(coming));
+  if (!client_.send(Kind::wants, Json::object(), encode(lacking))) return base::Error{"the client left"};
   TRY(receive_pieces(client_, bundle.places(), lacking, [&](const PiecePlace& place, std::span<const std::byte> piece) {
     return bundle.take(place, piece);
   }));
@@ -212,8 +205,8 @@ base::Status Session::send_results(const Json& asked) {
   Message wants = TRY(client_.expect(Kind::wants, "the client"));
   const auto places = pieces_of(manifest);
   const auto wanted = TRY(decode_numbers(wants.bytes, places.size()));
-  return send_pieces(client_, places, wanted, [&](const PiecePlace& place) {
-    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, place.size);
+  return send_pieces(client_, places, wanted, [&](const PiecePlace& place, std::span<std::byte> to) {
+    return read_part(folder + results_name + "/" + manifest[place.entry].path, place.offset, to);
   });
 }
 

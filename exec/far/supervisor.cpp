@@ -26,6 +26,7 @@
 #include "exec/far/remains.h"
 #include "exec/far/results.h"
 #include "exec/far/supervision.h"
+#include "exec/far/waiting_supervisor.h"
 #include "exec/far/watched.h"
 #include "exec/files.h"
 
@@ -321,8 +322,10 @@ void Supervisor::tell_readers() {
 base::Result<int> supervise_job(const std::string& id, HostGpu (*find_gpu)(const std::string&)) {
   Place place = TRY(Place::open());
   Jobs jobs = TRY(Jobs::open(place));
+  if (!told_to_go()) return 0;
   Job job = TRY(jobs.find(id, ""));
   const std::string folder = place.job(job.id);
+  say_into(folder + log_name);
   Spec spec = TRY(parse_spec(Json::parse(content_of(folder + spec_name), nullptr, false)));
   Watched watched(TRY(OutputLog::create(folder + "/out")), TRY(OutputLog::create(folder + "/err")));
   HostGpu gpu = find_gpu(spec.vgpu);

@@ -14,8 +14,8 @@ struct HostGpu {
   std::vector<std::string> readable;  // Outboard's own libraries
 };
 
-// Runs the job whose folder this is to its end. Writes a byte to standard output when services can come.
-// The job's exit code.
+// Waits for the word on standard input, runs the job to its end. Writes a byte to standard output when services can
+// come. The job's exit code.
 int supervise(const std::string& id, HostGpu (*find_gpu)(const std::string& vgpu));
 
 }  // namespace exec

@@ -111,7 +111,7 @@ base::Status Visit::come_back(InputThread& input) {
   std::string last;
   while (std::chrono::steady_clock::now() < until && !input.interrupted()) {
     Json facts;
-    auto host = open_host(attendance_.target, "", facts);
+    auto host = open_host(attendance_.target, facts);
     const Json wish = {
         {"job", attendance_.job}, {"out", written_[0]}, {"err", written_[1]}, {"hold", attendance_.hold}};
     if (host && host.value()->send(Kind::attach, wish)) {
@@ -134,9 +134,9 @@ base::Result<Ended> attend(std::unique_ptr<Conversation>& host, const Attendance
   return Visit(host, attendance).run();
 }
 
-base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, const std::string& vgpu, Json& facts) {
-  if (!vgpu.empty()) setenv("OUTBOARD_VGPU", vgpu.c_str(), 1);
+base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, Json& facts, const Json* question) {
   auto host = std::make_unique<Conversation>(TRY(client::open_service(target, "exec")));
+  if (question) host->send(Kind::ask, *question);
   facts = TRY(host->expect(Kind::facts, target)).json();
   return host;
 }

@@ -27,7 +27,8 @@ struct Ended {
 // sentence says what the job does.
 base::Result<Ended> attend(std::unique_ptr<Conversation>& host, const Attendance& attendance);
 
-// Connects to a host's exec service; its facts.
-base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, const std::string& vgpu, Json& facts);
+// Connects to a host's exec service; its facts. A question is asked without waiting for those.
+base::Result<std::unique_ptr<Conversation>> open_host(const std::string& target, Json& facts,
+                                                      const Json* question = nullptr);
 
 }  // namespace exec

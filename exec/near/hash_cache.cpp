@@ -68,7 +68,7 @@ void keep(const std::string& file, const Look& look, const std::vector<Hash>& ha
 
 }  // namespace
 
-base::Result<std::vector<Hash>> hashes_of(const std::string& path, uint64_t& size) {
+base::Result<std::vector<Hash>> hashes_of(const std::string& path, uint64_t& size, const std::atomic<bool>* leave) {
   struct stat status {};
   if (stat(path.c_str(), &status) < 0) return base::Error{path + ": " + std::strerror(errno)};
   size = static_cast<uint64_t>(status.st_size);
@@ -76,7 +76,7 @@ base::Result<std::vector<Hash>> hashes_of(const std::string& path, uint64_t& siz
   const std::string file = size >= worth_keeping ? cache_file(path) : "";
   std::vector<Hash> hashes((size + piece_size - 1) / piece_size);
   if (!file.empty() && read_kept(file, look, hashes)) return hashes;
-  hashes = TRY(hash_file(path, size));
+  hashes = TRY(hash_file(path, size, leave));
   struct stat after {};
   const bool same = stat(path.c_str(), &after) == 0 && !std::memcmp(&after.st_mtim, &status.st_mtim, sizeof(timespec));
   if (!same) return base::Error{path + " changes while it is read; try again when it is done"};

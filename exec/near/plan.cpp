@@ -21,13 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of other tools than pip, and how those write a list for it, hashes and all.
-struct LockFile {
-  const char *name, *exporting;
-};
-constexpr LockFile other_lock_files[] = {{"uv.lock", "uv export --frozen --no-emit-project -o"},
-                                         {"poetry.lock", "poetry export -f requirements.txt -o"},
-                                         {"pdm.lock", "pdm export -f requirements -o"}};
+// What lists the packages of an environment, by the tools that write it; the first that is there counts.
+constexpr const char* lock_files[] = {"requirements.txt", "pylock.toml", "uv.lock",
+                                      "poetry.lock",      "pdm.lock",    "Pipfile.lock"};
 
 class Planner {
  public:
@@ -43,6 +39,7 @@ class Planner {
   base::Status take_program(const std::string& path);
   base::Status take_script(const std::string& path);
   base::Status find_environment();
+  base::Status take_lock_file(const std::filesystem::path& lock);
   base::Status check_outputs();
   base::Status collect();
   base::Status set_variables();
@@ -156,28 +153,35 @@ base::Status Planner::take_script(const std::string& path) {
   return base::Done{};
 }
 
-// --venv DIR: by its lock file, not by its files, which name folders of this machine.
+// --venv DIR: by its lock file, not by its files, which name folders of this machine. --venv FILE names that file.
 base::Status Planner::find_environment() {
   if (request_.venv.empty()) return base::Done{};
   if (plan_.commands.empty() || !fs::path(plan_.commands[0]).filename().string().starts_with("python"))
     return refuse(2, "--venv is for programs that Python runs, and " + request_.command[0] + " is none");
-  if (!fs::exists(request_.venv + "/pyvenv.cfg"))
+  const fs::path named = fs::absolute(request_.venv).lexically_normal();
+  if (fs::is_regular_file(named)) return take_lock_file(named);
+  if (!fs::exists(named / "pyvenv.cfg"))
     return refuse(2, request_.venv + " is no virtual environment: it has no pyvenv.cfg");
-  const fs::path beside = fs::absolute(request_.venv).lexically_normal();
-  for (const fs::path& folder : {beside, beside.parent_path(), fs::current_path()}) {
-    const fs::path lock = folder / "requirements.txt";
-    if (!fs::exists(lock)) continue;
-    plan_.told.push_back("the host installs what " + lock.string() + " lists, for its own " + plan_.commands[0]);
-    plan_.spec.requirements = lock.string();  // collect() makes it a name in the bundle
-    shipped_.push_back(lock);
-    return base::Done{};
-  }
-  for (const auto& [name, exporting] : other_lock_files)
-    if (fs::exists(beside.parent_path() / name))
-      return refuse(2, "beside " + request_.venv + " is " + name +
-                           " alone; write the list that pip reads: " + exporting + " requirements.txt");
-  return refuse(2, "beside " + request_.venv + " is no requirements.txt; write one: " + request_.venv +
-                       "/bin/python -m pip freeze > requirements.txt");
+  for (const fs::path& folder : {named, named.parent_path(), fs::current_path()})
+    for (const char* name : lock_files)
+      if (fs::exists(folder / name)) return take_lock_file(folder / name);
+  return refuse(2, "beside " + request_.venv + " is no requirements.txt, and no lock file; write one: " +
+                       request_.venv + "/bin/python -m pip freeze > requirements.txt");
+}
+
+base::Status Planner::take_lock_file(const fs::path& lock) {
+  const std::string ending = lock.extension();
+  const bool lists = ending == ".txt" || ending == ".in";
+  if (!lists && ending != ".toml" && std::ranges::find(lock_files, lock.filename()) == std::end(lock_files))
+    return refuse(2, "--venv " + request_.venv + " is neither a virtual environment nor a lock file that is known");
+  plan_.told.push_back("the host installs what " + lock.string() + " lists, for its own " + plan_.commands[0] +
+                       (lists ? "" : ", without extras and groups"));
+  plan_.spec.requirements = lock.string();  // collect() makes it a name in the bundle
+  shipped_.push_back(lock);
+  if (const fs::path project = lock.parent_path() / "pyproject.toml";
+      lock.filename() == "poetry.lock" && fs::exists(project))
+    shipped_.push_back(project);
+  return base::Done{};
 }
 
 base::Status Planner::collect() {

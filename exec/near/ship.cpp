@@ -3,13 +3,14 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "exec/near/bring_back.h"
 #include "exec/near/fitting.h"
-#include "exec/near/hash_cache.h"
+#include "exec/near/hash_ahead.h"
 #include "exec/near/input.h"
 #include "exec/near/meter.h"
 #include "exec/transfer.h"
@@ -17,32 +18,27 @@
 namespace exec {
 namespace {
 
-base::Status hash_cargo(Cargo& cargo) {
-  for (size_t i = 0; i < cargo.manifest.size(); ++i) {
-    Entry& entry = cargo.manifest[i];
-    if (entry.kind == Entry::Kind::file) entry.pieces = TRY(hashes_of(cargo.sources[i], entry.size));
-  }
-  return base::Done{};
-}
-
 // Offers the bundle, sends what the host lacks of it, starts it; the job's id.
 base::Result<std::string> send_bundle(Conversation& host, const Plan& plan, const Request& request) {
   const auto manifest = encode(plan.cargo.manifest);
   if (!host.send(Kind::offer, to_json(plan.spec), manifest))
     return base::Error{"the link to " + request.target + " broke"};
-  Message wants = TRY(host.expect(Kind::wants, request.target));
   const auto places = pieces_of(plan.cargo.manifest);
+  if (places.empty()) host.send(Kind::start);
+  Message wants = TRY(host.expect(Kind::wants, request.target));
   const auto lacking = TRY(decode_numbers(wants.bytes, places.size()));
   uint64_t total = 0;
   for (uint32_t number : lacking) total += places[number].size;
   Meter meter("sending", total, request.quiet);
   base::Status sent = send_pieces(
       host, places, lacking,
-      [&](const PiecePlace& place) { return read_part(plan.cargo.sources[place.entry], place.offset, place.size); },
+      [&](const PiecePlace& place, std::span<std::byte> to) {
+        return read_part(plan.cargo.sources[place.entry], place.offset, to);
+      },
       [&](uint64_t done, uint64_t travelled) { meter.moved(done, travelled); });
   meter.finish();
   if (!sent && !host.broken()) return base::Error{sent.error()};  // a file here; the host waits for it
-  if (sent) host.send(Kind::start);
+  if (sent && !places.empty()) host.send(Kind::start);
   const Message started = TRY(host.expect(Kind::started, request.target));  // where the host ended it, it says why
   const std::string job = text_in(started.json(), "job");
   if (!is_job_name(job)) return base::Error{request.target + " gives the job a name that is refused"};
@@ -62,7 +58,7 @@ base::Result<Brought> bring_back_whatever_breaks(std::unique_ptr<Conversation>& 
     auto brought = bring_back(*host, record, options);
     if (brought || !host->broken() || attempt == attempts) return brought;
     Json facts;
-    if (auto again = open_host(record.target, "", facts)) host = std::move(again.value());
+    if (auto again = open_host(record.target, facts)) host = std::move(again.value());
     if (attempt > 1) sleep(1);
   }
 }
@@ -82,18 +78,20 @@ int complain(int code, const std::string& why) {
 
 int ship(const Request& request) {
   Refusal refusal{125, ""};
+  if (!request.vgpu.empty()) setenv("OUTBOARD_VGPU", request.vgpu.c_str(), 1);  // as the greeting reads it
   auto plan = make_plan(request, refusal);
   if (!plan) return complain(refusal.code, plan.error());
+  HashAhead hashes(plan.value().cargo);
   Json facts;
-  auto host = open_host(request.target, request.vgpu, facts);
+  const Json asked = question(plan.value());
+  auto host = open_host(request.target, facts, &asked);
   if (!host) return complain(125, host.error());
   if (auto unfit = why_unfit(plan.value(), facts)) return complain(unfit->code, unfit->why);
-  host.value()->send(Kind::ask, question(plan.value()));
   auto answer = host.value()->expect(Kind::has, request.target);
   if (!answer) return complain(125, answer.error());
   if (auto unfit = settle(plan.value(), facts, answer.value().json())) return complain(unfit->code, unfit->why);
   tell(plan.value().told, request.quiet);
-  base::Status hashed = hash_cargo(plan.value().cargo);
+  base::Status hashed = hashes.finish(plan.value().cargo);
   if (!hashed) return complain(125, hashed.error());
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);  // as the file systems take it

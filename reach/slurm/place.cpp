@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "link/helper.h"
+#include "reach/bootstrap/bootstrap.h"
 #include "reach/far.h"
 
 namespace reach {
@@ -29,16 +30,41 @@ std::string number(uint64_t value) { return std::to_string(value); }
 // The same file for the job's script, the keeper and the servers, on the node's own disk.
 constexpr const char* lease_folder = "/tmp/outboard-$(id -u)";
 
+// A node without Outboard: a shell stands in for the keeper until there is a copy. Each line of ours is a sign of life,
+// noted beside the lease's file for the job's script; when we are gone it stays as it is.
+std::string stand_in(const std::string& file) {
+  return "d=\"" + std::string(lease_folder) + "\"; mkdir -m 700 \"$d\" 2>/dev/null; [ -O \"$d\" ] || exit 1; " +
+         "[ -L \"$d\" ] && exit 1; f=\"" + file +
+         ".alive\"; i=0; while echo $i >\"$f\" && echo $i && read -r l; do i=$((i + 1)); done";
+}
+
+// What the job's script does until the keeper has come with the copy that it will run, too: first it gives us a minute,
+// then ten seconds from one sign of life to the next. Where nothing comes of it, it takes away what a step that was
+// killed has left.
+std::string until_copied(const std::string& file) {
+  return "f=" + file + "\ngive_up() { rm -rf \"$f.alive\" \"" + half_done +
+         "\".*; exit 1; }\ntrap give_up TERM\na=; q=300\nuntil [ -e \"$f\" ]; do\n"
+         "  b=$(cat \"$f.alive\" 2>/dev/null); [ \"$b\" = \"$a\" ] || q=50; a=$b; q=$((q - 1)); [ $q -gt 0 ] || "
+         "give_up\n"
+         "  sleep 0.2\ndone\ntrap - TERM\nrm -f \"$f.alive\"\n";
+}
+
 // Ends with the lease, and the job with it: also when nobody is left who could cancel it. That of jobs that shall stay
 // ends with the last of them.
 std::string job_script(const std::string& name, Place::Use use) {
   const bool stays = use == Place::Use::jobs;
-  const std::string file = " \"" + std::string(lease_folder) + "/place-" + name + "-$g\" ";
+  const std::string file = "\"" + std::string(lease_folder) + "/place-" + name + "-$g\"";
   const std::string arguments =
-      (stays ? "place work" : "place hold") + file + number(Place::lease_seconds) + (stays ? " $g" : "");
-  return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE LD_PRELOAD\n"
+      (stays ? "place work " : "place hold ") + file + " " + number(Place::lease_seconds) + (stays ? " $g" : "");
+  return "#!/bin/sh\nunset OUTBOARD_TARGET OUTBOARD_PLACE OUTBOARD_BOOTSTRAP LD_PRELOAD\n"
          "g=$((SLURM_JOB_ID * 65536 + ${SLURM_RESTART_COUNT:-0}))\n" +
-         far_script({arguments, links::outboard_program(), false}) + "\n";
+         (wants_bootstrap() ? until_copied(file) : "") + far_script({arguments, links::outboard_program(), false}) +
+         "\n";
+}
+
+base::Status stays(Program& program) {
+  if (program.hear()) return base::Done{};
+  return base::Error{"the program has left"};
 }
 
 std::string new_name() {
@@ -74,6 +100,8 @@ base::Result<std::unique_ptr<Place>> Place::take(const links::Address& address, 
   std::unique_ptr<Place> place(new Place(address, command, use, new_name()));
   const std::string given = links::in_query(address.query, "job");
   if (given.empty()) {
+    // A job may wait for long, and should not have a GPU while it waits for an answer.
+    if (wants_bootstrap()) TRY(agree_beforehand(address.text(), [&] { return stays(program); }));
     TRY(place->submit_job());
     TRY(place->await_start(program, 0));
   } else {
@@ -99,11 +127,18 @@ bool Place::give_back() {
   pulse_.close();
   if (!keeper_) return false;
   if (!reason_.empty()) return keeper_->child().end(), false;
-  return keeper_->finish() == 0 && !heterogeneous_;
+  return keeper_->finish() == 0 && kept_ && !heterogeneous_;
+}
+
+// A script that waited for a copy may have missed a keeper that came and went.
+bool Place::is_over() const {
+  for (int looked = 0; looked < 10; ++looked, poll(nullptr, 0, 200))
+    if (auto now = look_at_job(job_); now && !now.value().runs()) return true;
+  return false;
 }
 
 Place::~Place() {
-  const bool ends = give_back() && use_ == Use::sessions;
+  const bool ends = give_back() && use_ == Use::sessions && (!wants_bootstrap() || is_over());
   if (ours_ && !ends) (void)cancel(job_).ok();  // it ends with its lease, too
 }
 
@@ -126,7 +161,7 @@ base::Status Place::await_start(Program& program, uint64_t restarts_before) {
     if (now.over() && !ours_) return base::Error{"job " + number(job_) + " is over (" + now.state + ")"};
     if (now.over())
       return base::Error{"job " + number(job_) + " ended before it could be used (" + now.state + ", exit code " +
-                         now.exit_code + "); is outboard installed on the cluster's nodes?"};
+                         now.exit_code + "); is outboard installed on the cluster's nodes? --bootstrap copies it"};
     waiting.say(job_, now);
     pollfd left{program.descriptor(), POLLIN, 0};
     if (poll(&left, 1, static_cast<int>(pause.count())) > 0 && !program.hear())
@@ -138,10 +173,16 @@ std::string Place::lease_file() const {
   return std::string(lease_folder) + "/place-" + name_ + "-" + number(generation());
 }
 
-Words Place::step_words(const std::string& arguments) const {
+Words Place::step_words() const {
   Words words = {"srun", "--jobid=" + number(job_), "--overlap", "--ntasks=1", "--nodes=1", "--quiet", "--unbuffered"};
   if (heterogeneous_) words.push_back("--het-group=0");
-  words.insert(words.end(), {"/bin/sh", "-c", far_script({arguments, links::outboard_program()})});
+  words.insert(words.end(), {"/bin/sh", "-c"});
+  return words;
+}
+
+Words Place::step_words(const FarCommand& command) const {
+  Words words = step_words();
+  words.push_back(far_script(command));
   return words;
 }
 
@@ -154,26 +195,64 @@ std::string Place::target() const {
 }
 
 Words Place::server_words() const {
-  if (use_ == Use::jobs) return step_words("place meet \"" + lease_file() + "\"");
-  return step_words("serve --stdio --exec --lease \"file:" + lease_file() + "," + number(lease_seconds) +
-                    "\" --generation " + number(generation()));
+  const std::string serve = "serve --stdio --exec --lease \"file:" + lease_file() + "," + number(lease_seconds) +
+                            "\" --generation " + number(generation());
+  const std::string meet = "place meet \"" + lease_file() + "\"";
+  return step_words({use_ == Use::jobs ? meet : serve, links::outboard_program()});
+}
+
+base::Result<Mark> Place::meet_keeper(Program& program) {
+  FarCommand command{"place keep \"" + lease_file() + "\" " + number(lease_seconds), links::outboard_program()};
+  if (wants_bootstrap()) {
+    command.near_program.clear();
+    command.copy_alone = true;
+    command.otherwise = stand_in(lease_file());
+  }
+  keeper_.reset();
+  keeper_.emplace(TRY(Server::start(step_words(command), false)));
+  Mark mark;
+  if (!keeper_->await(mark, program)) return base::Error{"the program has left"};
+  return mark;
+}
+
+void Place::take_pulse() {
+  pulse_ = keeper_->take_socket();
+  heard_ = beat_ = fenced_ = asked_ = Clock::now();
+}
+
+// The job lives by the stand-in's heartbeat meanwhile, as it will by the keeper's.
+base::Status Place::copy_there(const std::string& machine, Program& program) {
+  take_pulse();
+  const FarShell shell{nodes_ + " of " + address_.text(), step_words(), FarShell::Script::argument};
+  TRY(bootstrap(shell, machine, [&]() -> base::Status {
+    TRY(stays(program));
+    if (!tick()) return base::Error{reason_};
+    return base::Done{};
+  }));
+  pulse_.close();
+  (void)keeper_->finish();
+  return base::Done{};
+}
+
+base::Error Place::no_keeper(const Mark& mark) {
+  const int code = keeper_->finish();
+  if (mark.machine().empty())
+    return base::Error{"job " + number(job_) + " on " + nodes_ + " takes no step (exit code " + number(code) +
+                       "); srun says: " + keeper_->last_words()};
+  return base::Error{"no outboard is installed on " + nodes_ + " (" + mark.machine() +
+                     "); install it on the nodes, or in a folder that they share, or let --bootstrap copy this one "
+                     "into its cache there"};
 }
 
 base::Status Place::start_keeper(Program& program) {
-  keeper_.reset();
-  keeper_.emplace(
-      TRY(Server::start(step_words("place keep \"" + lease_file() + "\" " + number(lease_seconds)), false)));
-  Mark mark;
-  if (!keeper_->await(mark, program)) return base::Error{"the program has left"};
-  if (!mark.is("ready")) {
-    const int code = keeper_->finish();
-    return base::Error{mark.machine().empty() ? "job " + number(job_) + " on " + nodes_ + " takes no step (exit code " +
-                                                    number(code) + "); srun says: " + keeper_->last_words()
-                                              : "no outboard is installed on " + nodes_ + " (" + mark.machine() +
-                                                    "); install it on the nodes, or in a folder that they share"};
+  Mark mark = TRY(meet_keeper(program));
+  if (!mark.machine().empty() && wants_bootstrap()) {
+    TRY(copy_there(mark.machine(), program));
+    mark = TRY(meet_keeper(program));
   }
-  pulse_ = keeper_->take_socket();
-  heard_ = beat_ = fenced_ = asked_ = Clock::now();
+  if (!mark.is("ready")) return no_keeper(mark);
+  take_pulse();
+  kept_ = true;
   return base::Done{};
 }
 

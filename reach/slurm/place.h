@@ -67,9 +67,15 @@ class Place final : public Allocation {
   base::Status find_job(uint64_t given, Program& program);
   base::Status await_start(Program& program, uint64_t restarts_before);
   base::Status start_keeper(Program& program);
-  Words step_words(const std::string& arguments) const;
+  base::Result<Mark> meet_keeper(Program& program);
+  void take_pulse();
+  base::Status copy_there(const std::string& machine, Program& program);
+  base::Error no_keeper(const Mark& mark);
+  Words step_words() const;  // up to a shell's command
+  Words step_words(const FarCommand& command) const;
   std::string lease_file() const;
   bool give_back();
+  bool is_over() const;
   bool hear();
   void send_back();
   // Looks now and then whether Slurm has given the node up, whose agent may have died beside a server that lives.
@@ -86,6 +92,7 @@ class Place final : public Allocation {
   bool heterogeneous_ = false;
   std::string nodes_, reason_;
   std::optional<Server> keeper_;
+  bool kept_ = false;  // it has had the lease, with which the job's script ends
   base::Fd pulse_;
   std::string line_, last_;             // of what the keeper sends; last_ is its clock
   Clock::time_point heard_{}, beat_{};  // when last_ came, and when we sent it back

@@ -177,11 +177,11 @@ bool Pattern::take_events() {
 int main(int argc, char** argv) {
   Pattern pattern(argc > 1 ? argv[1] : "scroll");
   const uint64_t begin = tenths(), end = begin + static_cast<uint64_t>(argc > 2 ? std::atoi(argv[2]) : 3600) * 10000;
-  for (uint64_t next = begin; tenths() < end && !xcb_connection_has_error(pattern.x);) {
-    const uint64_t time = tenths();
+  for (uint64_t number = 0; tenths() < end && !xcb_connection_has_error(pattern.x);) {
+    const uint64_t time = tenths(), next = begin + number * 10000 / 60;
     if (time >= next) {
       pattern.frame();
-      next = std::max(next + 167, time > 500 ? time - 500 : 0);
+      number = time > next + 500 ? (time - begin) * 60 / 10000 : number + 1;  // what is missed is not made up for
       continue;
     }
     pollfd ready{xcb_get_file_descriptor(pattern.x), POLLIN, 0};

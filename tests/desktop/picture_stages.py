@@ -50,11 +50,11 @@ def no_codec():
     """A client of 24 bits a pixel that has neither the graphics pipeline nor RemoteFX."""
     session, screen = Session(program=PATTERN + " scroll"), Screen()
     worker, before = worker_of(session), None
-    for i in range(12):
-        client = Client(session, "/bpp:24", "/log-level:INFO", screen=screen)
-        if not until(lambda: client.process.poll() is not None and not session.viewers(), 30):
-            check(False, f"client {i} is not kept")
-        if i == 3:
+    for turn in range(3):
+        clients = [Client(session, "/bpp:24", "/log-level:INFO", screen=screen) for _ in range(4)]
+        if not until(lambda: all(client.process.poll() is not None for client in clients) and not session.viewers(), 60):
+            check(False, f"the four clients of turn {turn} are not kept")
+        if turn == 0:
             time.sleep(1)
             before = held_by(worker)
     told = log_of("client").count("The graphics mode requested by the client is not supported by the server")

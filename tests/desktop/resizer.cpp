@@ -22,7 +22,7 @@ extern "C" {
 
 namespace {
 
-constexpr int sizes = 1000, rest_after = 10, rest_ms = 100, patience_s = 60;
+constexpr int sizes = 1000, rest_after = 20, rest_ms = 100, patience_s = 60;
 
 #if FREERDP_VERSION_MAJOR >= 3
 using Connected = const ChannelConnectedEventArgs;

@@ -112,11 +112,13 @@ def check_door(session):
     return cookie.group(1) if cookie else ""
 
 
-# The cells of paint.cpp, as the canvas shows them; null while the checksum is wrong.
+# The cells of paint.cpp, as the page shows them, on a video or a canvas; null while the checksum is wrong.
 read_cells = """(() => {
-  const canvas = document.getElementById('screen');
-  if (canvas.width < 576) return null;
-  const data = canvas.getContext('2d').getImageData(0, 0, 576, 32).data;
+  const screen = document.getElementById('screen');
+  if (screen.width < 576) return null;
+  window.looked ??= Object.assign(document.createElement('canvas'), {width: 576, height: 32}).getContext('2d', {willReadFrequently: true});
+  window.looked.drawImage(screen, 0, 0);
+  const data = window.looked.getImageData(0, 0, 576, 32).data;
   const bytes = [];
   for (let at = 0; at < 72; ++at) {
     const x = at % 36 * 16 + 8, y = Math.floor(at / 36) * 16 + 8, lit = data[(y * 576 + x) * 4 + 1] > 127;
@@ -136,6 +138,7 @@ def check_page(session, browser):
     browser.go(session.address(session.ask("token")["token"]))
     check("pictures arrive", browser.wait("window.outboard?.frames > 30"), browser.value("document.body.innerText"))
     check("they are the host's", browser.wait(read_cells) is not None)
+    check("on a video", browser.value("document.getElementById('screen').tagName") == "VIDEO")
     check("the token left the address", "#" not in browser.value("location.href"))
     check("H.264 by its own parameter set", str(browser.value("outboard.codec")).startswith("avc1."))
     browser.key("KeyA", "a", 65)
@@ -215,6 +218,15 @@ def check_guessing(session):
     check("and everybody with him", status_of(enter(session.port, session.ask("token")["token"])) == "429")
 
 
+def check_canvas(session, browser):
+    browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.MediaStreamTrackGenerator"})
+    browser.go("about:blank")
+    browser.go(session.address(session.ask("token")["token"]))
+    check("a browser whose videos take no pictures draws them on a canvas",
+          browser.wait("window.outboard?.frames > 10 && document.getElementById('screen').tagName === 'CANVAS'"))
+    check("and they are the host's", browser.wait(read_cells) is not None)
+
+
 def check_old_browser(session, browser):
     browser.call("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.VideoDecoder"})
     browser.go("about:blank")
@@ -285,6 +297,7 @@ def main():
         check("the session's end is told", browser.wait("/ended|does not come back|trying again/.test(document.getElementById('message').innerText)"))
         ended.join()
         session = Session(paint)
+        check_canvas(session, browser)
         check_old_browser(session, browser)
         check_guessing(session)
     finally:

@@ -1,5 +1,6 @@
 """What the tests have in common: a host (a real server with a state of its own), a machine beside it, and looking for
 what is left over."""
+import hashlib
 import os
 import pathlib
 import pty
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import zipfile
 
 OUTBOARD = os.environ["OUTBOARD"]
 SCRATCH = pathlib.Path(os.environ["SCRATCH"])
@@ -28,6 +30,21 @@ def wait_for(condition, seconds=20):
             return True
         time.sleep(0.05)
     return False
+
+
+def wheel(folder, version):
+    """A package with nothing in it but its version (PEP 427); its hash as pip writes it."""
+    name = f"outboard_answer-{version}"
+    files = {"outboard_answer.py": f"version = '{version}'\n",
+             f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: outboard-answer\nVersion: {version}\n",
+             f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    files[f"{name}.dist-info/RECORD"] = "".join(f"{each},,\n" for each in files)
+    path = folder / f"{name}-py3-none-any.whl"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as packed:
+        for each, text in files.items():
+            packed.writestr(each, text)
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Exec(unittest.TestCase):

@@ -34,12 +34,13 @@ typed:wrong" ] || fail "a run: $code: $out: $(cat "$work/err")"
 
   # What the session goes over ends in the middle, the pipe or the server: the run is taken up again.
   for way in off on; do
-    rm -f over
-    OUTBOARD_DIRECT=$way ship -- sh -c 'for i in $(seq 40); do echo $i; sleep 0.1; done; echo over >over' >"$work/out" 2>"$work/err" & running=$!
-    wait_for 'grep -q "^5$" "$work/out"' || fail "it does not start: $(cat "$work/err")"
+    rm -f over "$work/go"
+    OUTBOARD_DIRECT=$way ship -- sh -c 'seq 20; until [ -e "$0" ]; do sleep 0.1; done; seq 21 40; echo over >over' "$work/go" >"$work/out" 2>"$work/err" & running=$!
+    wait_for 'grep -q "^20$" "$work/out"' || fail "it does not start: $(cat "$work/err")"
     if [ $way = off ]; then forget_connections; else pkill -9 -f -- "^$work/far/outboard serve --stdio"; fi
+    wait_for 'grep -q "coming back" "$work/err"' || fail "it is not said that the link broke: $(cat "$work/err")"
+    touch "$work/go"
     wait $running || fail "it is not taken up again: $(cat "$work/err")"
-    has "$(cat "$work/err")" 'coming back' "that the link broke is said"
     [ "$(cat "$work/out")" = "$(seq 40)" ] || fail "its output: $(cat "$work/out")"
     [ "$(cat over)" = over ] || fail "its result"
   done

@@ -139,6 +139,14 @@ class Run(Exec):
         self.assertEqual(running.wait(30), 5)
         os.close(terminal)
 
+    def test_a_terminal_is_shown_how_much_has_gone(self):
+        self.write("large", os.urandom(40 << 20))
+        running, terminal = self.terminal("--in", "large", "--", "true")
+        seen = self.read_until(terminal, b"outboard: sending 41.9 MB")
+        self.assertRegex(seen, rb"\rsending \[#* *\] +\d+ %  \d+ MB/s")
+        self.assertEqual(running.wait(30), 0)
+        os.close(terminal)
+
     def test_the_windows_size_goes_with_it(self):
         self.script("app", 'trap "stty size; exit 0" WINCH\necho ready\nwhile :; do sleep 0.05; done')
         running, terminal = self.terminal("-q", "-t", "--", "./app")

@@ -7,9 +7,8 @@ import re
 import subprocess
 import sys
 import venv
-import zipfile
 
-from host import OUTBOARD, SCRATCH, Exec
+from host import OUTBOARD, SCRATCH, Exec, wheel
 
 
 class Ship(Exec):
@@ -206,7 +205,7 @@ class Ship(Exec):
     def test_an_environment_needs_its_list(self):
         self.write("venv/pyvenv.cfg", "")
         self.write("x.py", "")
-        self.refused(2, "beside venv is no requirements.txt", "--venv", "venv", "--", "python3", "x.py")
+        self.refused(2, "beside venv is no requirements.txt, and no lock file", "--venv", "venv", "--", "python3", "x.py")
         self.refused(2, "is no virtual environment", "--venv", ".", "--", "python3", "x.py")
 
     def test_an_environment_by_its_list(self):
@@ -220,27 +219,13 @@ class Ship(Exec):
         self.assertEqual((code, out), (0, "True\n"), err)
         self.assertNotIn("installing", err)
 
-    def wheel(self, folder, version):
-        """A package with nothing in it but its version (PEP 427); its hash as pip writes it."""
-        name = f"outboard_answer-{version}"
-        files = {"outboard_answer.py": f"version = '{version}'\n",
-                 f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: outboard-answer\nVersion: {version}\n",
-                 f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-        files[f"{name}.dist-info/RECORD"] = "".join(f"{each},,\n" for each in files)
-        path = self.here / folder / f"{name}-py3-none-any.whl"
-        path.parent.mkdir(exist_ok=True)
-        with zipfile.ZipFile(path, "w") as packed:
-            for each, text in files.items():
-                packed.writestr(each, text)
-        return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-
     def test_an_environment_whose_packages_travel_with_their_hashes(self):
         """Without any network: the list names a folder of wheels beside it."""
         venv.create(self.here / "venv")
         self.write("x.py", "import outboard_answer, sys\nprint(outboard_answer.version, sys.prefix)\n")
         lock = "--no-index\n--find-links wheels\noutboard-answer==1.5 --hash={}\n"
         words = ("--venv", "venv", "--in", "wheels", "--", "python3", "x.py")
-        self.write("requirements.txt", lock.format(self.wheel("wheels", "1.5")))
+        self.write("requirements.txt", lock.format(wheel(self.here / "wheels", "1.5")))
         code, out, err = self.exec(*words, seconds=200)
         self.assertEqual(code, 0, err)
         self.assertRegex(out, f"^1.5 {self.work}/state/exec/environments/")
@@ -250,11 +235,3 @@ class Ship(Exec):
         self.assertEqual((code, out), (125, ""), err)
         self.assertIn("DO NOT MATCH THE HASHES", err)
         self.assertIn("installing the packages of requirements.txt failed", err)
-
-    def test_lock_files_of_other_tools_are_named(self):
-        self.write("venv/pyvenv.cfg", "")
-        self.write("x.py", "")
-        for name, tool in (("uv.lock", "uv export"), ("poetry.lock", "poetry export"), ("pdm.lock", "pdm export")):
-            self.write(name, "")
-            self.refused(2, f"is {name} alone; write the list that pip reads: {tool}", "--venv", "venv", "--", "python3", "x.py")
-            (self.here / name).unlink()

@@ -52,7 +52,7 @@ std::vector<std::byte> call_of(uint32_t opcode, size_t parameter_bytes = 0) {
 TEST_F(Server, RefusesOtherVersionsWithASentence) {
   links::Link link = connect();
   wire::Writer hello;
-  write(hello, wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", "", "", "", 0, ""});
+  write(hello, wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", "", "", "", 0, "", "", 0, 0});
   ASSERT_TRUE(send(link, Kind::hello, 0, hello.bytes()));
   wire::FrameHead head{};
   links::Input input(link);

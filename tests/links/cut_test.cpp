@@ -65,6 +65,13 @@ class Cut : public testing::Test {
     size_t at = text.find(mark);
     return at == std::string::npos ? "" : "#" + text.substr(at + mark.size(), 43);
   }
+  // Connections that came beside a session's first.
+  size_t joined() const {
+    const std::string text = log("log"), mark = "connection-joined";
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += mark.size()) ++count;
+    return count;
+  }
   size_t workers() const {
     std::ifstream children("/proc/" + std::to_string(server_) + "/task/" + std::to_string(server_) + "/children");
     size_t count = 0;
@@ -90,7 +97,7 @@ class Cut : public testing::Test {
     return 2000;
   }
 
-  void cut(const std::string& scheme, int times);
+  void cut(const std::string& scheme, int times, size_t count, size_t bulk);
 
   fs::path folder_;
   std::string target_, scheme_;
@@ -111,6 +118,8 @@ struct Driver {
   }
 };
 
+constexpr size_t few = 16 << 10, many = 1 << 20;  // numbers that are copied there and back
+
 // Adds `add` to every element, and one to a counter for every launch.
 constexpr const char* kernels = R"(.version 7.0
 .target sm_75
@@ -125,13 +134,12 @@ constexpr const char* kernels = R"(.version 7.0
 )";
 
 // Rounds of copies, launches and waits until it is told to stop; compares each with what the host computes.
-int work_until_told(Progress& progress) {
+int work_until_told(Progress& progress, size_t count) {
   Driver driver;
   CUcontext context = nullptr;
   CUmodule module = nullptr;
   CUfunction work = nullptr;
   CUstream stream = nullptr;
-  constexpr size_t count = 16 << 10;
   CUdeviceptr values = 0, counter = 0;
   driver.call("cuInit", 0u);
   driver.call("cuDevicePrimaryCtxRetain", &context, 0);
@@ -148,10 +156,10 @@ int work_until_told(Progress& progress) {
     uint32_t round = ++progress.rounds, added = 0;
     for (size_t i = 0; i < count; ++i) sent[i] = static_cast<uint32_t>(i * 2654435761u + round);
     driver.call("cuMemcpyHtoDAsync_v2", values, static_cast<const void*>(sent.data()), count * 4, stream);
-    for (uint32_t launch = 1; launch <= 20; ++launch) {
+    for (uint32_t launch = 1; launch <= (count > few ? 2 : 20); ++launch) {
       void* parameters[] = {&values, &launch, &counter};
-      driver.call("cuLaunchKernel", work, 64u, 1u, 1u, 256u, 1u, 1u, 0u, stream, static_cast<void**>(parameters),
-                  static_cast<void**>(nullptr));
+      driver.call("cuLaunchKernel", work, static_cast<unsigned>(count / 256), 1u, 1u, 256u, 1u, 1u, 0u, stream,
+                  static_cast<void**>(parameters), static_cast<void**>(nullptr));
       added += launch;
       ++launched;
       if (launch % 5 == 0) driver.call("cuStreamSynchronize", stream);
@@ -169,12 +177,12 @@ int work_until_told(Progress& progress) {
   return 0;
 }
 
-void Cut::cut(const std::string& scheme, int times) {
+void Cut::cut(const std::string& scheme, int times, size_t count, size_t bulk) {
   start_server("60", scheme);
-  faults::Proxy proxy(port_, 20261126);
+  faults::Proxy proxy(port_, 20261126, bulk);
   pid_t programs[programs_at_once];
   for (int i = 0; i < programs_at_once; ++i)
-    programs[i] = start_program(proxy.port(), [this, i] { return work_until_told(progress_[i]); });
+    programs[i] = start_program(proxy.port(), [this, i, count] { return work_until_told(progress_[i], count); });
   for (int i = 0; i < 200 * 50 && proxy.cuts() < times; ++i) usleep(20000);
   EXPECT_GE(proxy.cuts(), times);
   proxy.calm();
@@ -189,19 +197,27 @@ void Cut::cut(const std::string& scheme, int times) {
     rounds += progress_[i].rounds;
   }
   EXPECT_EQ(log("client"), "") << "an unbroken run says nothing";
-  std::printf("%d cuts, %d rounds of 20 launches\n", proxy.cuts(), rounds);
+  std::printf("%d cuts, %d rounds\n", proxy.cuts(), rounds);
   for (int i = 0; i < 100 && workers(); ++i) usleep(20000);
   EXPECT_EQ(workers(), 0u) << "a program that has ended is not waited for";
 }
 
-TEST_F(Cut, AThousandTimesChangesNoResult) { cut("tcp:", 800); }
-TEST_F(Cut, EncryptedConnectionsComeBackToo) { cut("tls:", 200); }
+TEST_F(Cut, AThousandTimesChangesNoResult) { cut("tcp:", 800, few, 1); }
+TEST_F(Cut, EncryptedConnectionsComeBackToo) { cut("tls:", 200, few, 1); }
+
+// Bulk on two connections, each of which is cut by itself.
+TEST_F(Cut, SecondConnectionsAreCutToo) {
+  setenv("OUTBOARD_CONNECTIONS", "2", 1);
+  cut("tls:", 400, many, 120);
+  std::printf("%zu second connections\n", joined());
+  EXPECT_GT(joined(), 50u);
+}
 
 TEST_F(Cut, WhenTheGraceEndsThereIsAnErrorAndASentence) {
   start_server("2", "tcp:");
   faults::Proxy proxy(port_, 1);
   pid_t program = start_program(proxy.port(), [this] {
-    work_until_told(progress_[0]);
+    work_until_told(progress_[0], few);
     return progress_[0].error == CUDA_ERROR_DEVICE_UNAVAILABLE ? 0 : 1;
   });
   for (int i = 0; i < 500 && progress_[0].rounds < 2; ++i) usleep(20000);

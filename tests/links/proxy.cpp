@@ -26,7 +26,7 @@ size_t bytes_before_fault(std::mt19937& random) {
 
 }  // namespace
 
-Proxy::Proxy(int server_port, unsigned seed) : door_(server_port), random_(seed) {
+Proxy::Proxy(int server_port, unsigned seed, size_t bulk) : door_(server_port), random_(seed), bulk_(bulk) {
   accepting_ = std::thread([this] { accept_all(); });
 }
 
@@ -55,7 +55,7 @@ void Proxy::pass_on(base::Fd client, base::Fd server, unsigned seed, bool first)
   std::mt19937 random(seed);
   int ends[] = {client.get(), server.get()};
   bool ended[] = {false, false};
-  size_t left = first ? (64 << 10) + bytes_before_fault(random) : bytes_before_fault(random), slow = 0;
+  size_t left = (first ? 64 << 10 : 0) + bulk_ * bytes_before_fault(random), slow = 0;
   std::vector<char> bytes(64 << 10);
   while (!door_.closed() && !(ended[0] && ended[1])) {
     pollfd watched[] = {{ended[0] ? -1 : ends[0], POLLIN, 0}, {ended[1] ? -1 : ends[1], POLLIN, 0}};
@@ -76,7 +76,7 @@ void Proxy::pass_on(base::Fd client, base::Fd server, unsigned seed, bool first)
         left -= std::min(left, moved);
         continue;
       }
-      left = bytes_before_fault(random);
+      left = bulk_ * bytes_before_fault(random);
       switch (static_cast<Fault>(random() % 8)) {
         case Fault::delay: usleep(1000 + random() % 5000); break;
         case Fault::slow_down: slow = 2048; break;

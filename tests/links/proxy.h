@@ -17,7 +17,8 @@ enum class Fault { reset, close, half_close_to_client, half_close_to_server, del
 
 class Proxy {
  public:
-  Proxy(int server_port, unsigned seed);
+  // `bulk`: faults come after so many times the bytes.
+  Proxy(int server_port, unsigned seed, size_t bulk = 1);
   ~Proxy();
   int port() const { return door_.port(); }
   int cuts() const { return cuts_; }
@@ -32,6 +33,7 @@ class Proxy {
 
   harness::Door door_;
   std::mt19937 random_;
+  const size_t bulk_;
   std::atomic<int> cuts_{0}, open_{0};
   std::atomic<bool> calm_{false};
   std::thread accepting_;

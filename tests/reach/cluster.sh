@@ -42,7 +42,8 @@ MpiDefault=none
 SwitchType=switch/none
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=1
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
 SlurmdTimeout=4
@@ -98,11 +99,8 @@ start_cluster() {
 
 # Processes that a node runs for jobs: the tasks, and with "all" the daemons of their steps.
 of_node() {
-  local environment pid
-  for environment in /proc/[0-9]*/environ; do
-    pid=${environment#/proc/}; pid=${pid%/environ}
-    grep -qzx "SLURM_CONF=$SLURM_CONF" "$environment" 2>/dev/null || continue
-    grep -qzx "SLURMD_NODENAME=$1" "$environment" 2>/dev/null || continue
+  local pid
+  grep -lszx "SLURM_CONF=$SLURM_CONF" /proc/[0-9]*/environ | xargs -r grep -lszx "SLURMD_NODENAME=$1" | while IFS=/ read -r _ _ pid _; do
     echo "$pid"
     [ "${2:-}" = all ] && awk '/^PPid/ {print $2}' "/proc/$pid/status" 2>/dev/null
   done | sort -un | while read -r pid; do [ "$pid" -gt 1 ] && [ "$pid" != $$ ] && [ "$pid" != "${node_daemon[$1]}" ] && echo "$pid"; done

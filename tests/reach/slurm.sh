@@ -43,6 +43,20 @@ places() {
   has "$said" 'good 5' "by itself"
   no_jobs
   run --on slurm://gpu -- sh -c 'exit 7' ; [ $? -eq 7 ] || fail "the program's exit code"
+  # What was asked for reaches Slurm, which counts it.
+  begin 'slurm://gpu?gres=vgpu:1,vgmem:150G&mem=600M&time=1:30:00&cpus=2&nodes=n1'; first=$program
+  has "$(squeue -h -o '%m %l %C %b %N')" '600M 1:30:00 2 .*vgpu:1,.*vgmem:150G n1' "memory, time, processors, shares"
+  waits_for_a_full_node() {
+    rm -f "$work/waiting"
+    timeout 60 "$outboard" run --on "slurm://gpu?nodes=n1&$1" -- "$session" 1 >"$work/waiting" 2>&1 & second=$!
+    wait_for 'grep -q "waits: Resources" "$work/waiting"' || fail "$1 on a full node: $(squeue -o "%i %T %r %m %b"; cat "$work/waiting")"
+    kill -TERM $second; wait $second
+    wait_for '[ "$(squeue -h -t PD | wc -l)" = 0 ]' || fail "who stops waiting leaves no job"
+  }
+  waits_for_a_full_node mem=600M
+  waits_for_a_full_node gres=vgmem:20G
+  touch "$work/stop"; wait $first || fail "the session with memory: $(cat "$work/out")"
+  no_jobs
   # Eight virtual GPUs a node: the seventeenth waits, and it is said what for.
   begin 'slurm://gpu?gres=vgpu:8'; first=$program
   sbatch -Q --output=/dev/null --gres=vgpu:8 --wrap 'sleep 300' || fail sbatch
@@ -142,10 +156,84 @@ END
   cd "$here" || exit 1
 }
 
+# A node without Outboard gets a copy, after a yes; whatever is cut on the way leaves neither a job nor half a copy.
+bootstrap() {
+  local cache=$XDG_CACHE_HOME/outboard way pids
+  mkdir "$work/fake"  # commands of the node
+  fake() { printf '#!/bin/sh\n%s\n' "$2" >"$work/fake/$1"; chmod +x "$work/fake/$1"; }
+  boot() { PATH=$work/fake:$PATH timeout 100 "$outboard" run --bootstrap --yes --on 'slurm://gpu?gres=vgpu:1' -- "$@"; }
+  nothing_left() {
+    wait_for '[ -z "$(squeue -h)" ]' 250 || fail "$1 leaves a job"
+    wait_for '[ -z "$(of_node n1; of_node n2)" ]' || fail "$1 leaves $(ps -o args= $(of_node n1; of_node n2))"
+    [ -z "$(find "$cache" -mindepth 1 2>/dev/null)" ] || fail "$1 leaves $(find "$cache" | head -3)"
+    [ -z "$(find "/tmp/outboard-$(id -u)" -name '*.alive' -newer "$SLURM_CONF" 2>/dev/null)" ] || fail "$1 leaves a sign of life"
+  }
+  refused() {  # what, words
+    said=$(boot true 2>&1 </dev/null); code=$?
+    [ $code -eq 2 ] || fail "$1: exit code $code: $said"
+    has "$said" "$2" "$1"
+    nothing_left "$1"; rm -f "$work"/fake/*
+  }
+  said=$(setsid -w "$outboard" run --bootstrap --on slurm://gpu -- true 2>&1 </dev/null)
+  has "$said" 'nobody said yes' "nothing is copied without a yes"
+  [ -z "$(squeue -h -t all)" ] || fail "a job is submitted without a yes"
+  has "$(run --bootstrap --on 'slurm://gpu?client=cpu' -- true 2>&1)" 'does not go with client=PARTITION' "two nodes"
+  fake uname 'case $* in -m) echo aarch64;; *) exec /usr/bin/uname "$@";; esac'
+  refused "another architecture" 'n[12] of slurm://.*is Linux aarch64, and this Outboard is built for'
+  fake getconf 'echo glibc 2.17'
+  refused "an older C library" 'needs glibc 2\.[0-9]*, and that machine has 2.17'
+  fake tar 'head -c 100000 >/dev/null; echo "tar: write error: No space left on device" >&2; exit 2'
+  refused "a full disk" 'failed; it said: tar: .*No space left'
+  fake tar '/usr/bin/tar "$@" && printf X | dd of="$3/bin/outboard" bs=1 seek=5000 conv=notrunc status=none'
+  refused "a byte that has changed" 'what arrived is not what was sent'
+  fake mktemp 'echo "mktemp: Permission denied" >&2; exit 1'
+  refused "a cache that cannot be written" 'failed; it said: mktemp: Permission denied'
+  # In the middle of the copy: interrupted, ended, its step killed, cancelled by somebody else.
+  fake tar "head -c 100000 >/dev/null; echo >$work/begun.\$SLURM_JOB_ID; exec sleep 300"
+  copying() { rm -f "$work"/begun.*; PATH=$work/fake:$PATH "$outboard" run --bootstrap --yes --on 'slurm://gpu?gres=vgpu:1' -- true >"$work/said.$1" 2>&1 & program=$!
+    wait_for 'ls "$work"/begun.* >/dev/null 2>&1' || fail "the copy does not begin: $(cat "$work/said.$1")"; }
+  for way in INT TERM step cancel; do
+    copying $way
+    case $way in
+      INT | TERM) kill -$way $program ;;
+      step) pkill -9 -P $program -f 'sha256sum -c manifest' ;;
+      cancel) scancel --user "$(id -un)" ;;
+    esac
+    wait $program; code=$?
+    [ $code -eq 2 ] || fail "$way in the middle of the copy: exit code $code: $(cat "$work/said.$way")"
+    nothing_left "$way in the middle of the copy"
+  done
+  # Whoever says nothing more is not waited for: killed, killed with all that it started, stopped.
+  copying killed; kill -9 $program
+  copying all; kill -9 $program $(pgrep -P $program)
+  copying stopped; kill -STOP $program
+  nothing_left "a client that says nothing more"
+  kill -CONT $program; wait $program; [ $? -eq 2 ] || fail "a client that was stopped: $(cat "$work/said.stopped")"
+  rm "$work/fake/tar"
+  # At last whole, in the job that serves.
+  said=$("$here/type_in.py" 'if none is there' y "$outboard" run --bootstrap --on slurm://gpu -- "$session" 3) || fail "a copy for a node: $said"
+  has "$said" 'copying outboard .* to n[12] of slurm://gpu' "what is copied"; has "$said" 'good 3' "a session of the copy"
+  wait_for '[ "$(squeue -h -t CD | wc -l)" = 1 ]' || fail "one job that ends well: $(squeue -t all)"
+  [ -x "$cache/"protocol-*/bin/outboard ] || fail "the copy is in its place"
+  said=$(boot sh -c "pgrep -f '$cache/.*bin/outboard serve' >/dev/null && echo served by the copy; exec '$session' 3" 2>&1) || fail "the second time: $said"
+  ! grep -q copying <<<"$said" || fail "it is copied again: $said"
+  has "$(PATH=$work/fake:$PATH timeout 60 "$outboard" doctor --bootstrap --yes --on slurm://gpu --quiet; echo "code $?")" 'code [^4]' "the doctor of a node"
+  rm -rf "$cache"
+  cd "$work" || exit 1
+  job=$(timeout 60 "$outboard" exec -q --detach --bootstrap --yes --on slurm://gpu -- sh -c 'exit 6' 2>"$work/error") || fail "exec --detach: $(cat "$work/error")"
+  timeout 60 "$outboard" wait "$job"; [ $? -eq 6 ] || fail "exec --detach with a copy"
+  cd "$here" || exit 1
+}
+
 failures() {
   has "$(run --on 'slurm://nowhere' -- true 2>&1)" 'no partition .nowhere.\|[Ii]nvalid partition' "a partition that is not there"
   has "$(run --on 'slurm://gpu?gres=vgpu:9' -- true 2>&1)" 'Slurm refuses (sbatch)' "more than a node has"
   has "$(run --on 'slurm://gpu?colour=red' -- true 2>&1)" "not asked for 'colour'" "an unknown key"
+  has "$(run --on 'slurm://gpu?mem=20X' -- true 2>&1)" "'20X' is not a size" "a size that is none"
+  has "$(run --on 'slurm://gpu?time=soon' -- true 2>&1)" "'soon' is not a time" "a time that is none"
+  has "$(run --on 'slurm://gpu?mem=2T' -- true 2>&1)" 'Slurm refuses (sbatch)' "more memory than a node has"
+  has "$(run --on 'slurm://gpu?gres=vgmem:much' -- true 2>&1)" 'Slurm refuses (sbatch)' "a share that is none"
+  [ -z "$(squeue -h)" ] || fail "something was submitted all the same"
   has "$(PATH=/nonexistent "$outboard" run --on slurm://gpu -- true 2>&1)" "there is no 'sinfo' on this machine" "no Slurm"
   # The client goes without a word: the job goes, too.
   begin 'slurm://gpu?gres=vgpu:1'

@@ -171,6 +171,12 @@ broken() {
   nothing_left
 }
 
+# Takes a copy in so slowly that there is time to cut it.
+slow_tar() {
+  printf '#!/bin/sh\ntouch %s/begun; while [ "$(dd bs=65536 count=1 2>/dev/null | wc -c)" != 0 ]; do sleep 0.05; done; exit 2\n' "$work" >"$work/far/tar"
+  chmod +x "$work/far/tar"
+}
+
 bootstrap() {
   said=$(run --bootstrap --on ssh://box -- true 2>&1 </dev/null); code=$?
   [ $code -eq 2 ] || fail "exit code $code when nobody says yes"
@@ -184,6 +190,11 @@ bootstrap() {
   rm "$work/far/getconf"
   printf '#!/bin/sh\nhead -c 100000 >/dev/null; echo "tar: write error: No space left on device" >&2; exit 2\n' >"$work/far/tar"; chmod +x "$work/far/tar"
   has "$(run --bootstrap --yes --on ssh://box -- true 2>&1)" 'failed; it said: tar: .*No space left' "a full disk"
+  slow_tar; rm -f "$work/begun"
+  "$outboard" run --bootstrap --yes --on ssh://box -- true >/dev/null 2>&1 & program=$!
+  wait_for '[ -e "$work/begun" ]' || fail "the copy does not begin"
+  kill $program; wait $program
+  wait_for '[ -z "$(find "$far/.cache/outboard" -mindepth 1 2>/dev/null)" ]' || fail "who leaves in the middle of the copy leaves half of it"
   rm "$work/far/tar"
   [ -z "$(find "$far/.cache/outboard" -mindepth 1 2>/dev/null)" ] || fail "something half-written is left: $(find "$far/.cache/outboard")"
   said=$("$here/type_in.py" 'Copy outboard' y "$outboard" run --bootstrap --on ssh://box -- "$session" 3) || fail "the copy: $said"
@@ -202,6 +213,33 @@ bootstrap() {
   # One of another version stands there, too: --bootstrap does not touch it, and uses the copy.
   ln -sf "$here/old_server.py" "$work/far/outboard"
   run --bootstrap --yes --on ssh://box -- "$session" 3 >/dev/null 2>&1 || fail "beside another version"
+  nothing_left
+}
+
+# A copy for what a command reaches: one that starts a shell in place of the server, as docker exec -i does.
+via() {
+  printf '#!/bin/sh\nexec env HOME=%s XDG_CACHE_HOME= PATH=%s:/usr/bin:/bin "$@"\n' "$far" "$work/far" >"$work/bin/container"; chmod +x "$work/bin/container"
+  local server='outboard serve --stdio'
+  no_copy() { [ -z "$(find "$far/.cache/outboard" -mindepth 1 2>/dev/null)" ] || fail "$1: something is left: $(find "$far/.cache/outboard")"; }
+  said=$(setsid -w "$outboard" run --bootstrap --on "via:container $server" -- true 2>&1 </dev/null); code=$?
+  [ $code -eq 2 ] || fail "exit code $code when nobody says yes"
+  has "$said" 'nobody said yes' "nothing happens without a yes"; no_copy "without a yes"
+  has "$(run --bootstrap --yes --on "via:container sh -c '$server'" -- true 2>&1)" 'ends with the words outboard serve --stdio' "words that cannot be replaced"
+  has "$(run --bootstrap --yes --on tcp:127.0.0.1:1 -- true 2>&1)" 'copies Outboard to where ssh://, slurm:// and via: lead' "a server that is reached otherwise"
+  has "$(run --bootstrap --yes --on "via:false $server" -- true 2>&1)" "starts no shell (exit code 1)" "a command that fails"
+  slow_tar
+  "$outboard" run --bootstrap --yes --on "via:container $server" -- true >/dev/null 2>&1 & program=$!
+  wait_for '[ -e "$work/begun" ]' || fail "the copy does not begin"
+  kill -9 $program; wait $program 2>/dev/null
+  wait_for '[ -z "$(find "$far/.cache/outboard" -mindepth 1)" ]'; no_copy "a client that was killed"
+  rm "$work/far/tar"
+  said=$("$here/type_in.py" 'Copy outboard' y "$outboard" run --bootstrap --on "via:container $server" -- "$session" 3) || fail "the copy: $said"
+  has "$said" 'good 3' "a session of the copy"
+  "$outboard" exec -q --bootstrap --yes --on "via:container $server --exec" -- sh -c 'exit 7'; [ $? -eq 7 ] || fail "exec with the copy"
+  "$outboard" doctor --bootstrap --yes --on "via:container $server --exec" --quiet >/dev/null; [ $? -ne 4 ] || fail "the doctor with the copy"
+  # A command whose words another shell takes apart.
+  rm -rf "$far/.cache"
+  run --bootstrap --yes --on "via:ssh box $server" -- "$session" 3 >/dev/null 2>&1 || fail "by a command through another shell"
   nothing_left
 }
 

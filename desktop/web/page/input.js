@@ -6,19 +6,19 @@ const notch = 120, lines = 3;  // Windows counts a notch as 120; browsers count 
 const buttons = [1, 2, 3, 8, 9];  // of MouseEvent.button, as X numbers them
 
 export class Input {
-  constructor(canvas, send) {
-    Object.assign(this, {canvas, send, held: new Set(), copied: '', wheelY: 0, wheelX: 0});
+  constructor(view, send) {
+    Object.assign(this, {view, send, held: new Set(), copied: '', wheelY: 0, wheelX: 0});
     const on = (target, name, does) => target.addEventListener(name, does, {passive: false});
     on(window, 'keydown', event => this.keyDown(event));
     on(window, 'keyup', event => this.keyUp(event));
     on(window, 'blur', () => this.letGo());
     on(window, 'focus', () => this.fetchClipboard());
     on(window, 'paste', event => this.paste(event.clipboardData?.getData('text/plain') ?? ''));
-    on(canvas, 'pointermove', event => this.move(event));
-    on(canvas, 'pointerdown', event => this.press(event, 1));
-    on(canvas, 'pointerup', event => this.press(event, 0));
-    on(canvas, 'wheel', event => this.turn(event));
-    on(canvas, 'contextmenu', event => event.preventDefault());
+    on(view, 'pointermove', event => this.move(event));
+    on(view, 'pointerdown', event => this.press(event, 1));
+    on(view, 'pointerup', event => this.press(event, 0));
+    on(view, 'wheel', event => this.turn(event));
+    on(view, 'contextmenu', event => event.preventDefault());
   }
 
   keyDown(event) {
@@ -77,20 +77,20 @@ export class Input {
 
   // In pixels of the host's display.
   place(event) {
-    const box = this.canvas.getBoundingClientRect();
+    const box = this.view.getBoundingClientRect();
     const scaled = (at, start, length, pixels) => Math.max(0, Math.min(pixels - 1, Math.floor((at - start) * pixels / length)));
-    return [scaled(event.clientX, box.left, box.width, this.canvas.width), scaled(event.clientY, box.top, box.height, this.canvas.height)];
+    return [scaled(event.clientX, box.left, box.width, this.view.width), scaled(event.clientY, box.top, box.height, this.view.height)];
   }
 
   move(event) {
-    if (document.pointerLockElement === this.canvas) return this.send(messages.moveBy(event.movementX, event.movementY));
+    if (document.pointerLockElement === this.view) return this.send(messages.moveBy(event.movementX, event.movementY));
     this.send(messages.move(...this.place(event)));
   }
 
   press(event, down) {
     event.preventDefault();
-    this.canvas.focus();
-    if (down) this.canvas.setPointerCapture(event.pointerId);
+    this.view.focus();
+    if (down) this.view.setPointerCapture(event.pointerId);
     this.move(event);
     if (buttons[event.button]) this.send(messages.button(buttons[event.button], down));
   }

@@ -2,9 +2,10 @@
 import {Input} from './input.js';
 import * as messages from './messages.js';
 import {Pictures, whyNot} from './picture.js';
+import {makeScreen} from './screen.js';
 
 const element = id => document.getElementById(id);
-const canvas = element('screen');
+const screen = makeScreen(element('screen')), view = screen.element;
 let socket, pictures, input, told = '', ended = false;
 
 const say = text => { element('message').textContent = text; };
@@ -22,16 +23,16 @@ const enter = async () => {
 };
 
 const showPointer = ({hidden, width, height, hotX, hotY, pixels}) => {
-  if (hidden) { canvas.style.cursor = 'none'; return; }
-  if (!width || width > 128 || height > 128) { canvas.style.cursor = 'default'; return; }  // browsers allow 128
+  if (hidden) { view.style.cursor = 'none'; return; }
+  if (!width || width > 128 || height > 128) { view.style.cursor = 'default'; return; }  // browsers allow 128
   const drawing = Object.assign(document.createElement('canvas'), {width, height});
   drawing.getContext('2d').putImageData(new ImageData(pixels, width, height), 0, 0);
-  canvas.style.cursor = `url(${drawing.toDataURL()}) ${hotX} ${hotY}, default`;
+  view.style.cursor = `url(${drawing.toDataURL()}) ${hotX} ${hotY}, default`;
 };
 
 const showStatistics = s => {
   const text = (value, digits = 1) => Number(value).toFixed(digits);
-  element('statistics').textContent = `${canvas.width}×${canvas.height}  ${s.codec}  ${s.encoder}\n` +
+  element('statistics').textContent = `${view.width}×${view.height}  ${s.codec}  ${s.encoder}\n` +
     `${text(s.frames_per_second)} pictures/s   ${text(s.megabits_per_second, 2)} Mbit/s\n` +
     `lag ${text(s.lag_ms)} ms   encode ${text(s.encode_ms)} ms\nwindow ${s.window}   quality ${s.quality}`;
 };
@@ -55,7 +56,6 @@ const fit = () => {
   clearTimeout(resting);
   resting = setTimeout(() => {
     const ratio = window.devicePixelRatio || 1;
-    canvas.style.width = canvas.style.height = '';
     send(messages.resize(Math.floor(innerWidth * ratio), Math.floor(innerHeight * ratio)));
   }, 150);
 };
@@ -67,7 +67,7 @@ const connect = () => {
   socket.onopen = () => {
     told = 'The connection broke';
     attempts = 0;
-    pictures = new Pictures(canvas, send, fail);
+    pictures = new Pictures(screen, send, fail);
     send(messages.statistics(element('statistics').hidden ? 0 : 1));
     fit();
   };
@@ -85,13 +85,13 @@ element('full').onclick = async () => {
   if (document.fullscreenElement) return document.exitFullscreen();
   await document.documentElement.requestFullscreen();
   await navigator.keyboard?.lock?.();
-  canvas.focus();
+  view.focus();
 };
-element('grab').onclick = () => { canvas.requestPointerLock(); canvas.focus(); };
+element('grab').onclick = () => { view.requestPointerLock(); view.focus(); };
 element('figures').onclick = () => {
   element('statistics').hidden = !element('statistics').hidden;
   send(messages.statistics(element('statistics').hidden ? 0 : 1));
-  canvas.focus();
+  view.focus();
 };
 document.addEventListener('visibilitychange', () => send(messages.pause(document.hidden ? 1 : 0)));
 window.addEventListener('resize', fit);
@@ -99,9 +99,9 @@ window.addEventListener('resize', fit);
 const reason = await whyNot();
 if (reason) fail(reason);
 else if (await enter()) {
-  input = new Input(canvas, send);
+  input = new Input(view, send);
   connect();
-  canvas.focus();
+  view.focus();
 }
 // For tests and the curious.
 window.outboard = {get frames() { return pictures?.frames ?? 0; }, get last() { return pictures?.last ?? 0; }, get codec() { return pictures?.codec ?? ''; }};

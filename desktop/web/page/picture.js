@@ -1,4 +1,4 @@
-// Pictures of the host: H.264 through WebCodecs onto a canvas. Tells the host what was shown.
+// Pictures of the host: H.264 through WebCodecs onto a screen. Tells the host what was shown.
 import * as messages from './messages.js';
 
 export const whyNot = async () => {
@@ -19,9 +19,8 @@ const codecOf = bytes => {
 };
 
 export class Pictures {
-  constructor(canvas, send, fail) {
-    Object.assign(this, {canvas, send, fail, frames: 0, last: 0, codec: '', sizes: new Map()});
-    this.context = canvas.getContext('2d', {alpha: false, desynchronized: true});
+  constructor(screen, send, fail) {
+    Object.assign(this, {screen, send, fail, frames: 0, last: 0, codec: '', sizes: new Map()});
   }
 
   show({key, id, width, height, data}) {
@@ -41,11 +40,11 @@ export class Pictures {
   }
 
   draw(frame) {
-    const id = frame.timestamp, size = this.sizes.get(id);
+    const id = frame.timestamp, size = this.sizes.get(id), {element} = this.screen;
     this.sizes.delete(id);
-    if (size && (size.width !== this.canvas.width || size.height !== this.canvas.height)) Object.assign(this.canvas, size);
-    this.context.drawImage(frame, 0, 0);  // coded pictures are a little larger than the display: the rest falls off
-    frame.close();
+    if (!size) return frame.close();
+    if (size.width !== element.width || size.height !== element.height) Object.assign(element, size);
+    this.screen.show(frame, size);
     this.frames += 1;
     this.last = id;
     this.send(messages.shown(id));
