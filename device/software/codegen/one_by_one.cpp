@@ -21,7 +21,6 @@ using llvm::Align;
 using llvm::BasicBlock;
 using llvm::FixedVectorType;
 using llvm::IntrinsicInst;
-using llvm::Type;
 using llvm::Value;
 
 struct Access {
@@ -118,7 +117,7 @@ class Writing {
   llvm::IRBuilder<> ir;
   llvm::Function* function_;
   unsigned lanes_;
-  Type* element_;
+  llvm::Type* element_;
   bool is_store_, scattered_;
 };
 
@@ -129,8 +128,8 @@ llvm::Function* shared_function(llvm::Module& module, const Access& access, llvm
                      std::to_string(access.type->getScalarSizeInBits());
   if (auto* made = module.getFunction(name)) return made;
   auto& context = module.getContext();
-  Type *pointer = llvm::PointerType::get(context, 0), *mask = Type::getInt64Ty(context);
-  auto* type = llvm::FunctionType::get(Type::getVoidTy(context), {pointer, pointer, pointer, mask}, false);
+  llvm::Type *pointer = llvm::PointerType::get(context, 0), *mask = llvm::Type::getInt64Ty(context);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, pointer, mask}, false);
   auto* made = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module);
   made->setCallingConv(convention);
   // LLVM 19 ends a function that used long vectors with vzeroupper, even where they are the caller's (PreserveAll).
@@ -186,7 +185,7 @@ class Sharing {
   const std::string features_;  // the processor's
   llvm::CallingConv::ID convention_;
   Value* note_ = nullptr;
-  std::map<Type*, Value*> places_;
+  std::map<llvm::Type*, Value*> places_;
 };
 
 }  // namespace

@@ -7,7 +7,6 @@
 namespace software {
 
 using llvm::FixedVectorType;
-using llvm::Type;
 using ptx::Special;
 
 Emitter::Value* Emitter::thread_index(unsigned axis) {
@@ -20,7 +19,7 @@ Emitter::Value* Emitter::thread_index(unsigned axis) {
   auto size = [&](unsigned i) { return splat(launch_field(offsetof(Launch, block) + 4 * i, ir.getInt32Ty())); };
   Value* linear = ir.CreateAdd(lane_numbers(), splat(warp_field(offsetof(Warp, first_thread), ir.getInt32Ty())));
   // At most 1024 threads: (n + 1/2) / size in float never rounds across an integer, and vectors divide floats only.
-  Type* real = FixedVectorType::get(ir.getFloatTy(), lanes);
+  llvm::Type* real = FixedVectorType::get(ir.getFloatTy(), lanes);
   auto quotient = [&](Value* number, Value* by) {
     Value* middle = ir.CreateFAdd(ir.CreateUIToFP(number, real), llvm::ConstantFP::get(real, 0.5));
     return ir.CreateFPToUI(ir.CreateFDiv(middle, ir.CreateUIToFP(by, real)), number->getType());

@@ -14,7 +14,6 @@ namespace software {
 
 using llvm::BasicBlock;
 using llvm::FixedVectorType;
-using llvm::Type;
 using ptx::Space;
 
 bool Emitter::varying(Value* value) { return value->getType()->isVectorTy(); }
@@ -26,11 +25,11 @@ void Emitter::unify(Value*& a, Value*& b) {
   if (varying(b)) a = splat(a);
 }
 
-Type* Emitter::shaped(Type* element, Value* like) {
-  return varying(like) ? static_cast<Type*>(FixedVectorType::get(element, lanes)) : element;
+llvm::Type* Emitter::shaped(llvm::Type* element, Value* like) {
+  return varying(like) ? static_cast<llvm::Type*>(FixedVectorType::get(element, lanes)) : element;
 }
 
-Type* Emitter::float_type(ptx::Type type) {
+llvm::Type* Emitter::float_type(ptx::Type type) {
   switch (type) {
     case ptx::Type::f16:
     case ptx::Type::f16x2: return ir.getHalfTy();
@@ -42,7 +41,7 @@ Type* Emitter::float_type(ptx::Type type) {
 }
 
 Emitter::Value* Emitter::as_float(Value* bits, ptx::Type type) {
-  Type* element = float_type(type);
+  llvm::Type* element = float_type(type);
   bool packed = type == ptx::Type::f16x2 || type == ptx::Type::bf16x2 || type == ptx::Type::f32x2;
   unsigned count = (varying(bits) ? lanes : 1) * (packed ? 2 : 1);
   return ir.CreateBitCast(bits, count == 1 ? element : FixedVectorType::get(element, count));
@@ -50,7 +49,7 @@ Emitter::Value* Emitter::as_float(Value* bits, ptx::Type type) {
 
 Emitter::Value* Emitter::as_bits(Value* value, unsigned width) {
   unsigned total = static_cast<unsigned>(value->getType()->getPrimitiveSizeInBits());
-  Type* type = ir.getIntNTy(width);
+  llvm::Type* type = ir.getIntNTy(width);
   return ir.CreateBitCast(value, total == width ? type : FixedVectorType::get(type, lanes));
 }
 
@@ -78,7 +77,7 @@ llvm::LoadInst* stays(llvm::LoadInst* load) {
 
 }  // namespace
 
-Emitter::Value* Emitter::warp_field(unsigned offset, Type* type) {
+Emitter::Value* Emitter::warp_field(unsigned offset, llvm::Type* type) {
   bool of_block = offset == offsetof(Warp, launch) || offset == offsetof(Warp, shared) ||
                   (offset >= offsetof(Warp, block_index) && offset < offsetof(Warp, warp_index));
   auto* field = ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), of_block ? first_warp_ : warp_, offset));
@@ -86,7 +85,7 @@ Emitter::Value* Emitter::warp_field(unsigned offset, Type* type) {
   return field;
 }
 
-Emitter::Value* Emitter::launch_field(unsigned offset, Type* type) {
+Emitter::Value* Emitter::launch_field(unsigned offset, llvm::Type* type) {
   return stays(ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), launch_, offset)));
 }
 
@@ -126,13 +125,13 @@ Emitter::Value* Emitter::lanes_of(Value* mask) {
   return ir.CreateBitCast(mask, FixedVectorType::get(ir.getInt1Ty(), lanes));
 }
 
-llvm::AllocaInst* Emitter::scratch(Type* type) {
+llvm::AllocaInst* Emitter::scratch(llvm::Type* type) {
   Scratch& scratch = scratch_[type];
   if (scratch.used == scratch.made.size()) scratch.made.push_back(room(type));
   return scratch.made[scratch.used++];
 }
 
-llvm::AllocaInst* Emitter::room(Type* type) {
+llvm::AllocaInst* Emitter::room(llvm::Type* type) {
   llvm::IRBuilder<> at(&target_->getEntryBlock(), target_->getEntryBlock().begin());
   return at.CreateAlloca(type);
 }
@@ -145,8 +144,8 @@ llvm::AllocaInst* Emitter::area(unsigned number) {
   return areas_[number];
 }
 
-Emitter::Value* Emitter::hook(const char* name, Type* result, std::initializer_list<Value*> arguments) {
-  std::vector<Type*> types;
+Emitter::Value* Emitter::hook(const char* name, llvm::Type* result, std::initializer_list<Value*> arguments) {
+  std::vector<llvm::Type*> types;
   for (Value* argument : arguments) types.push_back(argument->getType());
   auto callee = target_->getParent()->getOrInsertFunction(name, llvm::FunctionType::get(result, types, false));
   return ir.CreateCall(callee, std::vector<Value*>(arguments));
@@ -216,7 +215,7 @@ namespace {
 
 // Zero- or sign-extends, or cuts, to `width` bits per element.
 llvm::Value* resized(llvm::IRBuilder<>& ir, llvm::Value* value, unsigned width, bool is_signed) {
-  Type* type = value->getType()->getWithNewBitWidth(width);
+  llvm::Type* type = value->getType()->getWithNewBitWidth(width);
   return is_signed ? ir.CreateSExtOrTrunc(value, type) : ir.CreateZExtOrTrunc(value, type);
 }
 
