@@ -6,7 +6,6 @@
 namespace software {
 
 using llvm::BasicBlock;
-using llvm::Type;
 
 // The callee's view of a call: see Emitter::declare.
 std::vector<Emitter::Value*> Emitter::call_arguments(const Instruction& instruction, Value* mask) {
@@ -91,7 +90,7 @@ void Emitter::emit_system_call(const Instruction& instruction, const std::string
           ir.CreateAdd(ir.CreateAdd(frame_, ir.getInt64(layout_of_frame_.local[operand.index])), offset),
           ir.getPtrTy());
     };
-    auto argument = [&](size_t i, Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };
+    auto argument = [&](size_t i, llvm::Type* type) { return ir.CreateLoad(type, place(instruction.arguments.at(i))); };
     auto result = [&](Value* value) {
       if (!instruction.results.empty()) ir.CreateStore(value, place(instruction.results[0]));
     };

@@ -9,7 +9,6 @@
 namespace software {
 
 using llvm::FixedVectorType;
-using llvm::Type;
 
 namespace {
 
@@ -79,7 +78,7 @@ void Emitter::set_stage(Value* stage) {
 
 // Where a variable of the emitter is kept; `number` tells it from others.
 Emitter::Kept Emitter::kept_place(llvm::AllocaInst* variable, size_t number) {
-  Type* type = variable->getAllocatedType();
+  llvm::Type* type = variable->getAllocatedType();
   unsigned elements = type->isVectorTy() ? llvm::cast<FixedVectorType>(type)->getNumElements() : 1;
   bool flags = type->getScalarSizeInBits() == 1;
   uint64_t bytes = std::bit_ceil(flags ? (elements + 7) / 8 : elements * type->getScalarSizeInBits() / 8);
@@ -103,7 +102,7 @@ void Emitter::keep(llvm::AllocaInst* variable, size_t number) {
 
 void Emitter::restore(llvm::AllocaInst* variable, size_t number) {
   Kept kept = kept_place(variable, number);
-  Type* type = variable->getAllocatedType();
+  llvm::Type* type = variable->getAllocatedType();
   Value* value = ir.CreateAlignedLoad(kept.flags ? kept.flags : type, kept.place, kept.alignment);
   if (kept.flags) value = ir.CreateTrunc(value, ir.getIntNTy(static_cast<unsigned>(type->getPrimitiveSizeInBits())));
   ir.CreateStore(kept.flags ? ir.CreateBitCast(value, type) : value, variable);
@@ -171,7 +170,7 @@ void Emitter::wait_behind(uint32_t barrier, Value* stage) {
 void Emitter::let_wait(Value* ahead, Value* stage) {
   auto *each = llvm::cast<llvm::PHINode>(warp_)->getParent(), *before = ir.GetInsertBlock();
   auto *waits = block("waits"), *next = block("next"), *alike = block("alike");
-  auto field = [&](Value* at, size_t offset, Type* type) {
+  auto field = [&](Value* at, size_t offset, llvm::Type* type) {
     return ir.CreateLoad(type, ir.CreateConstGEP1_32(ir.getInt8Ty(), at, static_cast<unsigned>(offset)));
   };
   ir.CreateBr(waits);

@@ -13,7 +13,6 @@
 namespace software {
 
 using llvm::FixedVectorType;
-using llvm::Type;
 
 void Emitter::emit_handler(bool all_lanes) {
   ir.SetInsertPoint(block("entry"));
@@ -30,7 +29,7 @@ void Emitter::emit_handler(bool all_lanes) {
   shape_.divergent.assign(flow_.blocks.size(), true);
   wraps_.assign(function.registers.size(), nullptr);
   for (size_t i = 0; i < function.registers.size(); ++i) {
-    Type* element = ir.getIntNTy(ptx::bits(function.registers[i].type));
+    llvm::Type* element = ir.getIntNTy(ptx::bits(function.registers[i].type));
     registers_.push_back({ir.CreateGEP(ir.getInt8Ty(), frame, given(i)), FixedVectorType::get(element, lanes)});
   }
   carry = ir.CreateConstGEP1_32(ir.getInt8Ty(), frame, carry_offset);
@@ -93,7 +92,7 @@ void Emitter::take_over(const FunctionSteps& steps) {
   auto at = [&](uint64_t offset) { return ir.CreateConstGEP1_64(ir.getInt8Ty(), frame, offset); };
   Value* lane = ir.CreateIntrinsic(llvm::Intrinsic::cttz, {ir.getInt32Ty()}, {lanes_here, ir.getTrue()});
   for (size_t i = 0; i < registers_.size(); ++i) {
-    Type* element = registers_[i].type->getScalarType();
+    llvm::Type* element = registers_[i].type->getScalarType();
     Value* all = ir.CreateLoad(FixedVectorType::get(element, lanes), at(steps.registers[i]));
     ir.CreateStore(registers_[i].type->isVectorTy() ? all : ir.CreateExtractElement(all, lane), registers_[i].at);
   }

@@ -15,7 +15,6 @@ namespace software {
 
 using llvm::BasicBlock;
 using llvm::FixedVectorType;
-using llvm::Type;
 using ptx::Opcode;
 using ptx::Space;
 
@@ -59,13 +58,13 @@ void make_kernel_code(llvm::Function& function) {
 // arguments, then one i64 per result and per parameter: lane 0's copy of that variable in the caller's frame).
 llvm::Function* Emitter::declare(llvm::Module& target, const ptx::Function& function) {
   auto& context = target.getContext();
-  std::vector<Type*> arguments{llvm::PointerType::get(context, 0)};
+  std::vector<llvm::Type*> arguments{llvm::PointerType::get(context, 0)};
   if (!function.is_entry) {
-    arguments.push_back(Type::getInt32Ty(context));
+    arguments.push_back(llvm::Type::getInt32Ty(context));
     size_t addresses = 2 + function.results.size() + function.parameters.size();
-    arguments.insert(arguments.end(), addresses, Type::getInt64Ty(context));
+    arguments.insert(arguments.end(), addresses, llvm::Type::getInt64Ty(context));
   }
-  auto* type = llvm::FunctionType::get(Type::getVoidTy(context), arguments, false);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), arguments, false);
   auto linkage = function.is_entry ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage;
   auto* made = llvm::Function::Create(type, linkage, "ptx." + function.name, target);
   make_kernel_code(*made);
@@ -139,7 +138,7 @@ void Emitter::prepare_frame() {
 
 void Emitter::prepare_registers() {
   for (size_t i = 0; i < function.registers.size(); ++i) {
-    Type* type = ir.getIntNTy(register_bits(function.registers[i].type));
+    llvm::Type* type = ir.getIntNTy(register_bits(function.registers[i].type));
     const Shape& shape = shape_.shapes[i];
     if (shape.kind == Shape::varying) type = FixedVectorType::get(type, lanes);
     if (shape.kind == Shape::linear) type = row_type(type);
