@@ -275,7 +275,7 @@ void add_doctor(CLI::App& app, Commands& commands) {
   describe(*command, *options);
   commands.emplace_back(command, [command, options] {
     auto target = note_bootstrap(*command, options->target);
-    if (!target) return refuse(target.error());
+    if (!target) return doctor_refuses(target.error());
     options->target = target.value();
     options->explains_text = command->count("--explain-text") > 0;
     return doctor(*options);
