@@ -44,8 +44,10 @@ class Cut(Exec):
         given = os.urandom(1 << 20)
         expected = subprocess.run(["./app"], cwd=self.here, input=given, capture_output=True).stdout.decode()
         self.join_through_proxy(20261126)
-        whole = 0
-        for turn in range(6):
+        whole = turn = 0
+        while whole < 4:  # about every second one is cut before there is a session
+            turn += 1
+            self.assertLess(turn, 30, "nearly every run is cut before there is a session")
             (self.here / "output").unlink(missing_ok=True)
             code, out, err = self.exec("-q", "--in", "input", "--env", f"TURN={turn}", "--", "./app", on="lab", given=given)
             self.assertEqual([name for name in self.names() if "outboard" in name], [], err)
@@ -55,6 +57,5 @@ class Cut(Exec):
             whole += 1
             self.assertEqual((code, out), (0, expected), err)
             self.assertEqual((self.here / "output").read_bytes(), (self.here / "input").read_bytes())
-        self.assertGreaterEqual(whole, 3)
         self.assertGreater(self.cuts(), 20)
         self.assertTrue(wait_for(lambda: not self.left_running()))

@@ -36,4 +36,7 @@ length, = struct.unpack("<Q", answer[16:24])
 if version == 0:
     print("refused:", answer[24:24 + length].decode())
 else:
-    print("welcome, generation", struct.unpack("<Q", answer[-8:])[0])
+    generation, connections = struct.unpack("<QQ", answer[-16:])
+    if connections > 1:
+        sys.exit("the server agreed to what was not asked for")
+    print("welcome, generation", generation)
