@@ -2,6 +2,7 @@
 #pragma once
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -26,9 +27,13 @@ inline base::Error cannot_write(const std::string& path, int reason) {
   return base::Error{"cannot write " + path + ": " + std::strerror(reason)};
 }
 
+// Written at once. For larger writes Linux 6.18 (ext4) takes memory in blocks so large that a virtual machine has given
+// them back to its host: 500 MB took 0.2 to 1.4 s in writes of 8 MiB, 0.15 s in writes of up to 1 MiB.
+inline constexpr size_t most_at_once = size_t{512} << 10;
+
 inline base::Status write_at(int file, std::span<const std::byte> bytes, uint64_t offset, const std::string& path) {
   while (!bytes.empty()) {
-    ssize_t put = pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    ssize_t put = pwrite(file, bytes.data(), std::min(bytes.size(), most_at_once), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return cannot_write(path, errno);
     bytes = bytes.subspan(static_cast<size_t>(put));
