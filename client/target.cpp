@@ -133,9 +133,9 @@ wire::Hello make_hello(const std::string& program, const std::string& checks, co
           0};
 }
 
-// How many connections a session's bulk may use. By measurement (docs/performance.md): an encrypted one keeps a
-// processor at each end busy; two gain where there are more of them, and nothing where both ends share two. Plain ones
-// gain nothing. OUTBOARD_CONNECTIONS says otherwise.
+// How many connections a session's bulk may use (docs/performance.md): an encrypted one keeps a processor at each end
+// busy, so two gain where there are more of them. Plain ones have not been measured. OUTBOARD_CONNECTIONS says
+// otherwise.
 uint64_t wished_connections(const links::Address& address, uint64_t wishes) {
   if (!(wishes & wire::resumable)) return 0;
   const std::string wanted = setting("OUTBOARD_CONNECTIONS");
