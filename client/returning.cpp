@@ -69,9 +69,8 @@ OpenLane come_beside(const links::Address& address, const std::string& session) 
       [address, secret = secret_in(session)](size_t number, links::Joining& answer) -> std::unique_ptr<links::Channel> {
         std::string refused;
         auto met = meet(address, secret, wire::joins | number, refused);
-        if (met && met->answer.good == 1) return answer = links::Joining::welcome, std::move(met->channel);
-        answer = met && met->answer.good == 2 ? links::Joining::never : links::Joining::not_now;
-        return nullptr;
+        answer = met ? static_cast<links::Joining>(met->answer.good) : links::Joining::not_now;
+        return answer == links::Joining::welcome ? std::move(met->channel) : nullptr;
       };
 }
 

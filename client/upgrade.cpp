@@ -74,7 +74,8 @@ bool wishes_direct(const links::Address& address) {
 std::optional<Direct> go_direct(const links::Address& target, const wire::Welcome& welcome) {
   wire::Offer offer;
   if (!wire::parse(welcome.offer, offer)) return {};
-  // On one machine nothing is quicker than the pipe that a command of ours is at the end of; later servers know that.
+  // On one machine nothing is quicker than the pipe that a command of ours is at the end of. Servers that are told our
+  // machine do not offer it then; older ones do.
   const bool here = offer.machine == wire::this_machine();
   if (here && target.kind == links::Address::Kind::command) return {};
   if (!here)

@@ -2,7 +2,6 @@
 
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -23,10 +22,7 @@ Lane::Lane(std::unique_ptr<Channel> channel)
       sending_(base::quiet_thread([this] { send_all(); })),
       receiving_(base::quiet_thread([this] { receive_all(); })) {}
 
-void Lane::tell() {
-  uint64_t one = 1;
-  [[maybe_unused]] ssize_t done = ::write(arrived_.get(), &one, sizeof one);
-}
+void Lane::tell() { eventfd_write(arrived_.get(), 1); }
 
 void Lane::fail() {
   std::lock_guard hold(lock_);
@@ -102,11 +98,11 @@ size_t Lane::take(void* to, size_t size) {
   const size_t part = std::min({size, filled_.load(std::memory_order_acquire), room - begin_});
   if (!part) {
     if (!vain_since_) vain_since_ = Clock::now();
-    uint64_t told;
+    eventfd_t told;
     std::lock_guard hold(lock_);
     if (filled_ || broken_) return 0;  // just now: arrived() stays as it is, or the next look finds it
     wanted_ = true;
-    [[maybe_unused]] ssize_t drained = ::read(arrived_.get(), &told, sizeof told);
+    eventfd_read(arrived_.get(), &told);
     return 0;
   }
   std::memcpy(to, bytes_.get() + begin_, part);

@@ -1,6 +1,6 @@
 #include "link/lanes.h"
 
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <thread>
@@ -36,8 +36,7 @@ void Lanes::finish(size_t number, uint64_t age, std::unique_ptr<Channel> channel
     slots_[number - 1] = {lane, false};
     count_ += lane != nullptr;
   }
-  uint64_t one = 1;
-  [[maybe_unused]] ssize_t done = ::write(changed_.get(), &one, sizeof one);
+  eventfd_write(changed_.get(), 1);
 }
 
 bool Lanes::join(size_t number, const std::function<std::unique_ptr<Channel>(Joining)>& greet) {

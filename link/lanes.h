@@ -14,7 +14,7 @@
 
 namespace links {
 
-enum class Joining { welcome, not_now, never };
+enum class Joining : uint64_t { not_now, welcome, never };  // as PROTOCOL.md, "Further connections for bulk", has it
 
 struct LaneOptions {
   size_t most = 0;  // beside the first connection

@@ -238,37 +238,31 @@ TEST(Lanes, ThoseThatComeAndGoLeaveNothing) {
   EXPECT_EQ(descriptors(), before);
 }
 
+struct Record {
+  uint32_t size, kind;
+  uint64_t consumed;
+};
+
+// Why a link ends that may have one lane, has none, and reads this.
+std::string reason_to_end(Record forged, std::chrono::milliseconds grace) {
+  auto [near, far] = make_pair();
+  links::Link left(
+      std::make_unique<Resumable>(std::move(near), grace, Resumable::Meet{}, LaneOptions{.most = 1, .open = {}}));
+  iovec piece[] = {{&forged, sizeof forged}};
+  EXPECT_EQ(far->write_now(piece), static_cast<ssize_t>(sizeof forged));
+  char byte;
+  EXPECT_EQ(left.read_some(&byte, 1), 0) << forged.kind;
+  return left.channel().reason();
+}
+
 // The next bytes are said to come on a lane that there is not, or to be too many.
 TEST(Lanes, ForgedRecordsEndTheLink) {
-  struct Record {
-    uint32_t size, kind;
-    uint64_t consumed;
-  };
-  for (Record forged : {Record{8, 16, 0}, Record{8, 18, 0}, Record{1 << 20, 17, 0}, Record{8, ~0u, 0}}) {
-    auto [near, far] = make_pair();
-    links::Link left(
-        std::make_unique<Resumable>(std::move(near), 60s, Resumable::Meet{}, LaneOptions{.most = 1, .open = {}}));
-    iovec piece[] = {{&forged, sizeof forged}};
-    ASSERT_EQ(far->write_now(piece), static_cast<ssize_t>(sizeof forged));
-    char byte;
-    EXPECT_EQ(left.read_some(&byte, 1), 0) << forged.kind;
-    EXPECT_NE(left.channel().reason().find("broke the protocol"), std::string::npos);
-  }
+  for (Record forged : {Record{8, 16, 0}, Record{8, 18, 0}, Record{1 << 20, 17, 0}, Record{8, ~0u, 0}})
+    EXPECT_NE(reason_to_end(forged, 60s).find("broke the protocol"), std::string::npos);
 }
 
 TEST(Lanes, BytesOnALaneThatIsNotThereBreakTheConnection) {
-  struct Record {
-    uint32_t size, kind;
-    uint64_t consumed;
-  } forged{8, 17, 0};
-  auto [near, far] = make_pair();
-  links::Link left(
-      std::make_unique<Resumable>(std::move(near), 100ms, Resumable::Meet{}, LaneOptions{.most = 1, .open = {}}));
-  iovec piece[] = {{&forged, sizeof forged}};
-  ASSERT_EQ(far->write_now(piece), static_cast<ssize_t>(sizeof forged));
-  char byte;
-  EXPECT_EQ(left.read_some(&byte, 1), 0);
-  EXPECT_NE(left.channel().reason().find("did not come back"), std::string::npos);
+  EXPECT_NE(reason_to_end({8, 17, 0}, 100ms).find("did not come back"), std::string::npos);
 }
 
 }  // namespace

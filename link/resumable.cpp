@@ -55,10 +55,7 @@ std::shared_ptr<Channel> Resumable::current_if_whole() {
   return nullptr;
 }
 
-void Resumable::nudge() {
-  uint64_t one = 1;
-  [[maybe_unused]] ssize_t done = ::write(nudge_.get(), &one, sizeof one);
-}
+void Resumable::nudge() { eventfd_write(nudge_.get(), 1); }
 
 void Resumable::broke(const Channel* which) {
   {

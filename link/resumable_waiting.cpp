@@ -1,6 +1,6 @@
 // The half of resumable.h that waits, and comes back after a break.
 #include <poll.h>
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <thread>
@@ -41,9 +41,8 @@ Ready Resumable::wait(bool reading, bool writing, int milliseconds) {
                         {flushed() ? -1 : channel->descriptor(), POLLOUT, 0}};
     int ready = poll(watched, 3, static_cast<int>(part.count()));
     if (ready <= 0 && left <= slice && until != Clock::time_point::max()) return {};
-    uint64_t nudges;
-    if (watched[1].revents) [[maybe_unused]]
-      ssize_t drained = ::read(nudge_.get(), &nudges, sizeof nudges);
+    eventfd_t nudges;
+    if (watched[1].revents) eventfd_read(nudge_.get(), &nudges);
     if (watched[2].revents) {
       std::lock_guard hold(out_lock_);
       pump();

@@ -122,8 +122,8 @@ bool ReturnPoint::accept(const Resume& resume, const Join& join, const links::Se
   }
   if (key.received & wire::joins)
     return join(key.received & ~wire::joins, [&](links::Joining answer) -> std::unique_ptr<links::Channel> {
-      const uint64_t good = answer == links::Joining::welcome ? 1 : answer == links::Joining::never ? 2 : 0;
-      if (!write(link, wire::ReturnAnswer{good, 0}) || good != 1) return nullptr;
+      if (!write(link, wire::ReturnAnswer{static_cast<uint64_t>(answer), 0})) return nullptr;
+      if (answer != links::Joining::welcome) return nullptr;
       links::limit_waits(socket, 0);
       return link.take();
     });

@@ -103,8 +103,7 @@ void Tunnel::read_frames() {
   }
   end();
   answer_news_.notify_all();
-  const uint64_t one = 1;
-  (void)!write(over_.get(), &one, sizeof one);
+  eventfd_write(over_.get(), 1);
 }
 
 // False: the peer breaks the rules, or is gone.

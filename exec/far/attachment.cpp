@@ -37,8 +37,7 @@ Attachment::Attachment(Conversation& client, const Place& place, Job job, const 
 
 Attachment::~Attachment() {
   gone_ = true;
-  uint64_t one = 1;
-  if (write(stop_.get(), &one, sizeof one) == sizeof one) thread_.join();
+  if (eventfd_write(stop_.get(), 1) == 0) thread_.join();
 }
 
 bool Attachment::say(const ToSupervisor& said, std::span<const std::byte> bytes) {

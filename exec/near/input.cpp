@@ -51,8 +51,7 @@ InputThread::~InputThread() {
 }
 
 void InputThread::wake() {
-  uint64_t one = 1;
-  if (write(wake_.get(), &one, sizeof one) < 0) return;  // it is awake
+  eventfd_write(wake_.get(), 1);  // it fails where that is awake
 }
 
 void InputThread::use(Conversation* host) {
