@@ -104,7 +104,7 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
          round_trip = bench::median(got["round_trip"]);
   figures.push_back({name + ".launch", launch, "us", 0.3, "goal", "< 0.3", launch < 0.3});
   figures.push_back(
-      {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.5 x limit", round_trip <= 1.5 * trip});
+      {name + ".round_trip", round_trip, "us", trip, "bare ping-pong", "<= 1.3 x limit", round_trip <= 1.3 * trip});
   double allocate = bench::median(got["allocate"]);
   figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
   double used = bench::median(got["allocate_used"]);
@@ -229,9 +229,9 @@ int measure_over(const std::string& self, const std::string& name, const std::st
   }
   std::vector<Figure> figures;
   const double trip = bench::median(trips), rate = bench::median(rates), query = bench::median(got["round_trip"]);
-  figures.push_back({name + ".round_trip", query, "us", trip, "the pipe's own", "<= 1.5 x limit", query <= 1.5 * trip});
+  figures.push_back({name + ".round_trip", query, "us", trip, "the pipe's own", "<= 1.3 x limit", query <= 1.3 * trip});
   figures.push_back(
-      {name + ".calls_per_s", 1e6 / query, "1/s", 1e6 / trip, "the pipe's own", ">= limit / 1.5", query <= 1.5 * trip});
+      {name + ".calls_per_s", 1e6 / query, "1/s", 1e6 / trip, "the pipe's own", ">= limit / 1.3", query <= 1.3 * trip});
   for (const char* way : {"to_device", "to_host"}) {
     const double copied = bench::median(got[way]);
     figures.push_back(

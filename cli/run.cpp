@@ -84,8 +84,8 @@ std::vector<char*> as_arguments(const std::vector<std::string>& command) {
 // On the machine that this is, or, with client=PARTITION, on a node of the cluster beside the server's.
 int run_at_slurm(const RunOptions& options, const Target& target) {
   auto door = client::find_door(target.name);
-  if (!door) return std::fprintf(stderr, "outboard: %s\n", door.error().c_str()), 2;
-  if (!options.checks.empty()) return std::fprintf(stderr, "outboard: --check is not for slurm://\n"), 2;
+  if (!door) return fail(door.error(), misused);
+  if (!options.checks.empty()) return fail("--check is not for slurm://", misused);
   const links::Address& address = door.value().address;
   if (!links::in_query(address.query, "client").empty()) return run_in_client_half(address, options.command);
   return run_in_place(address, {options.command, [&](const reach::Place&) { return become(options.command); }});
@@ -119,10 +119,7 @@ int run(RunOptions options) {
     return 2;
   }
   const Target& target = tried.back();
-  if (std::string why = refusal(options, target); !why.empty()) {
-    std::fprintf(stderr, "outboard: %s\n", why.c_str());
-    return 2;
-  }
+  if (std::string why = refusal(options, target); !why.empty()) return fail(why, misused);
   if (options.devices) setenv("OUTBOARD_DEVICES", std::to_string(options.devices).c_str(), 1);
   if (options.verbose)
     for (const Target& each : tried)
@@ -173,7 +170,7 @@ void add_run(CLI::App& app, Commands& commands) {
   auto* command = describe(app, *options);
   commands.emplace_back(command, [options, command] {
     auto target = note_bootstrap(*command, options->target);
-    if (!target) return std::fprintf(stderr, "outboard: %s\n", target.error().c_str()), 2;
+    if (!target) return fail(target.error(), misused);
     options->target = target.value();
     return run(std::move(*options));
   });

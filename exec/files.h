@@ -27,8 +27,8 @@ inline base::Error cannot_write(const std::string& path, int reason) {
   return base::Error{"cannot write " + path + ": " + std::strerror(reason)};
 }
 
-// Written at once. For larger writes Linux 6.18 (ext4) takes memory in blocks so large that a virtual machine has given
-// them back to its host: 500 MB took 0.2 to 1.4 s in writes of 8 MiB, 0.15 s in writes of up to 1 MiB.
+// Bytes of one write. For larger ones Linux 6.18 (ext4) takes memory in blocks so large that a virtual machine has
+// given them back to its host: 500 MB took 0.2 to 1.4 s in writes of 8 MiB, 0.15 s in writes of up to 1 MiB.
 inline constexpr size_t most_at_once = size_t{512} << 10;
 
 inline base::Status write_at(int file, std::span<const std::byte> bytes, uint64_t offset, const std::string& path) {

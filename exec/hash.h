@@ -14,7 +14,7 @@ namespace exec {
 using Hash = std::array<uint8_t, 32>;
 
 Hash hash_of(std::span<const std::byte> bytes);
-// Of bytes that `more` brings one after the other, in `room` for instance, until it brings none.
+// Of bytes that `more` brings part by part, until it brings none; its error is ours.
 base::Result<Hash> hash_of(const std::function<base::Result<std::span<const std::byte>>()>& more);
 std::string hex(const Hash& hash);
 

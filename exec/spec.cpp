@@ -7,6 +7,8 @@
 
 namespace exec {
 
+bool is_pip_list(std::string_view lock_file) { return lock_file.ends_with(".txt") || lock_file.ends_with(".in"); }
+
 bool is_job_name(std::string_view name) {
   auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !name.empty() && name.size() <= 32 && std::ranges::all_of(name, fits);

@@ -36,6 +36,9 @@ struct Spec {
 // What a job may be called: letters and digits, for it becomes a part of file names on both sides.
 bool is_job_name(std::string_view name);
 
+// Whether pip reads a lock file of that name by itself; of others a list is made for it (far/lock_list.py).
+bool is_pip_list(std::string_view lock_file);
+
 Json to_json(const Spec& spec);
 // From untrusted text; an error says what is not right.
 base::Result<Spec> parse_spec(const Json& json);

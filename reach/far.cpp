@@ -16,6 +16,10 @@ std::string protocol_name() { return "protocol-" + std::to_string(wire::newest_v
 
 std::string say_mark(const std::string& what) { return std::string("echo; echo \"") + mark + what + "\""; }
 
+std::string say_missing() {
+  return say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)");
+}
+
 std::string far_script(const FarCommand& command) {
   const std::string& near = command.near_program;
   std::string text = "PATH=$PATH:/usr/local/bin:$HOME/.local/bin:/opt/outboard/bin; o=" + std::string(far_cache) + "/" +
@@ -24,8 +28,7 @@ std::string far_script(const FarCommand& command) {
   text += command.copy_alone ? "[ -x \"$o\" ] || o=; " : "[ -x \"$o\" ] || o=$(command -v outboard) || o=; ";
   text += "if [ -n \"$o\" ]; then " + (command.says_mark ? say_mark("ready") + "; " : "") +
           (command.stays ? "" : "exec ") + "\"$o\" " + command.arguments + "; exit $?; fi; ";
-  if (command.says_mark)
-    text += say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; ";
+  if (command.says_mark) text += say_missing() + "; ";
   return text + (command.otherwise.empty() ? "exit 127" : command.otherwise);
 }
 

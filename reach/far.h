@@ -20,6 +20,8 @@ struct FarCommand {
   std::string otherwise{};  // what it does where there is none, in place of ending with 127
 };
 std::string far_script(const FarCommand& command);
+// Says by a mark what machine it is that has no Outboard (Mark::machine).
+std::string say_missing();
 
 // Where --bootstrap keeps its copies, for the far side's shell to expand.
 inline constexpr const char* far_cache = "${XDG_CACHE_HOME:-$HOME/.cache}/outboard";

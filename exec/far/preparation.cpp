@@ -65,9 +65,6 @@ Environment environment_of(const Place& place, const std::string& id, const Spec
   return all;
 }
 
-// A list that pip reads by itself; others are turned into one (lock_list.py).
-bool is_list(const fs::path& lock_file) { return lock_file.extension() == ".txt" || lock_file.extension() == ".in"; }
-
 // What else says which packages are wanted.
 std::string more_of(const fs::path& lock_file) {
   return lock_file.filename() == "poetry.lock" ? content_of(lock_file.parent_path() / "pyproject.toml") : "";
@@ -118,16 +115,19 @@ base::Status add_environment(const Place& place, const std::string& id, const Sp
   make.says = "making a Python environment with " + spec.command;
   make.launch.path = spec.command;
   make.launch.arguments = {spec.command, "-m", "venv", "--clear", made.folder};
-  const std::string pips = is_list(name) ? lock_file : made.folder + "/requirements.txt";
+  const bool is_list = is_pip_list(name);
+  const std::string pips = is_list ? lock_file : made.folder + "/requirements.txt";
   list.says = "reading " + name;
   list.launch.arguments = {python, "-c", lock_list, lock_file, pips};
   install.says = "installing the packages of " + name;
   install.launch.arguments = {python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", pips};
-  if (!is_list(name))  // all of it is there, and nothing else shall come
+  if (!is_list)  // all of it is there, and nothing else shall come
     install.launch.arguments.insert(install.launch.arguments.end(), {"--require-hashes", "--no-deps"});
   install.marks = made.mark();
-  steps.insert(steps.begin(), {make, install});
-  if (!is_list(name)) steps.insert(steps.begin() + 1, list);
+  std::vector<Step> before = {make};
+  if (!is_list) before.push_back(list);
+  before.push_back(install);
+  steps.insert(steps.begin(), before.begin(), before.end());
   return base::Done{};
 }
 

@@ -170,9 +170,8 @@ base::Status Planner::find_environment() {
 }
 
 base::Status Planner::take_lock_file(const fs::path& lock) {
-  const std::string ending = lock.extension();
-  const bool lists = ending == ".txt" || ending == ".in";
-  if (!lists && ending != ".toml" && std::ranges::find(lock_files, lock.filename()) == std::end(lock_files))
+  const bool lists = is_pip_list(lock.string());
+  if (!lists && lock.extension() != ".toml" && std::ranges::find(lock_files, lock.filename()) == std::end(lock_files))
     return refuse(2, "--venv " + request_.venv + " is neither a virtual environment nor a lock file that is known");
   plan_.told.push_back("the host installs what " + lock.string() + " lists, for its own " + plan_.commands[0] +
                        (lists ? "" : ", without extras and groups"));

@@ -26,8 +26,7 @@ base::Result<Way> take_apart(const links::Address& address) {
 // Says where the copy is, or what the machine is that has none.
 std::string looking_script() {
   return "o=" + std::string(far_cache) + "/" + protocol_name() + "/bin/outboard; if [ -x \"$o\" ]; then " +
-         say_mark("$o") + "; else " +
-         say_mark("missing $(uname -s) $(uname -m) $(getconf GNU_LIBC_VERSION 2>/dev/null)") + "; fi";
+         say_mark("$o") + "; else " + say_missing() + "; fi";
 }
 
 const Meanwhile nothing = [] { return base::Done{}; };  // an interrupt ends this process, and with it the command

@@ -51,6 +51,8 @@ class Checker final : public Watcher {
   void check_written(Warp& warp, const Access& access, uint32_t lane, const Lane& at);
   void check_order(Warp& warp, const Access& access, uint32_t lane, const Lane& at, uint64_t& passed);
   void check_races(Warp& warp, const Access& access, uint32_t lane, const Lane& at);
+  std::optional<RaceFound> find_race(Warp& warp, const Access& access, uint32_t lane, const Lane& at);
+  void say_race(Warp& warp, const Access& access, uint32_t lane, const Lane& at, const RaceFound& found);
   GlobalRaces* races_of(const Job& job);
   void complain(Warp& warp, const Access& access, uint32_t lane, uint32_t kind, const std::string& what,
                 const std::function<std::string()>& more);

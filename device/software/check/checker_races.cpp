@@ -42,12 +42,7 @@ std::string thread_text(const Warp& warp, uint32_t of_warp, uint8_t lane) {
 
 std::string block_text(const Launch& launch, uint64_t index) {
   uint32_t at[3] = {};
-  if (launch.cluster_blocks > 1) {
-    place_in_cluster(launch, index, at);
-    return triple(at);
-  }
-  for (int axis = 0; axis < 3; ++axis)
-    at[axis] = static_cast<uint32_t>(index % launch.grid[axis]), index /= launch.grid[axis];
+  place_in_grid(launch, index, at);
   return triple(at);
 }
 
@@ -74,6 +69,10 @@ void Checker::check_order(Warp& warp, const Access& access, uint32_t lane, const
 }
 
 void Checker::check_races(Warp& warp, const Access& access, uint32_t lane, const Lane& at) {
+  if (auto found = find_race(warp, access, lane, at)) say_race(warp, access, lane, at, *found);
+}
+
+std::optional<RaceFound> Checker::find_race(Warp& warp, const Access& access, uint32_t lane, const Lane& at) {
   CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
   const bool many = access.is(outboard_one_address) && std::popcount(access.lanes) > 1;
   const RaceStep step{warp.warp_index,
@@ -100,20 +99,24 @@ void Checker::check_races(Warp& warp, const Access& access, uint32_t lane, const
   if (!found && many && access.values && !same_values(access) && !step.strong)
     found = RaceFound{Hazard::write_after_write, warp.warp_index, SharedRaces::several, access.place,
                       block.in_launch.number};
-  if (!found) return;
-  const char* before = found->hazard == Hazard::write_after_read ? "the read" : "the write";
-  const bool is_shared = at.is_shared(), other_block = !is_shared && found->block != block.in_launch.number;
-  const uint32_t kind = 1 + static_cast<uint32_t>(found->hazard) + (is_shared ? 0 : other_block ? 8 : 4);
+  return found;
+}
+
+void Checker::say_race(Warp& warp, const Access& access, uint32_t lane, const Lane& at, const RaceFound& found) {
+  const CheckedBlock& block = CheckedBlock::of(*static_cast<Block*>(warp.block));
+  const char* before = found.hazard == Hazard::write_after_read ? "the read" : "the write";
+  const bool is_shared = at.is_shared(), other_block = !is_shared && found.block != block.in_launch.number;
+  const uint32_t kind = 1 + static_cast<uint32_t>(found.hazard) + (is_shared ? 0 : other_block ? 8 : 4);
   const auto where = [&] {
     if (is_shared) return "offset " + std::to_string(at.offset);
     const Job* job = static_cast<const Block*>(warp.block)->job;
     return hexadecimal(at.address) + ", " + places_.describe(at.address, access.bytes, job);
   };
   complain(warp, access, lane, kind_of(racing, access, kind),
-           std::string("Race in ") + at.memory() + " memory: " + name_of(found->hazard), [&] {
+           std::string("Race in ") + at.memory() + " memory: " + name_of(found.hazard), [&] {
              return std::string(verb(access)) + " of " + bytes_text(access.bytes) + " at " + where() + "; " + before +
-                    " before it: " + line_text(found->place) + ", " + thread_text(warp, found->warp, found->lane) +
-                    (other_block ? " of block " + block_text(*warp.launch, found->block - 1) : "") +
+                    " before it: " + line_text(found.place) + ", " + thread_text(warp, found.warp, found.lane) +
+                    (other_block ? " of block " + block_text(*warp.launch, found.block - 1) : "") +
                     "; nothing orders the two";
            });
 }

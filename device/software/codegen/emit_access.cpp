@@ -151,7 +151,8 @@ void store(Emitter& emitter, Value* addresses, Value* value, bool is_volatile, b
 Emitter::Asked asked(const ptx::Modifiers& modifiers, uint32_t how) {
   // .cg, .cv and .wt are how programs meet in global memory that are older than PTX's memory model.
   const bool past_caches = modifiers.has("cg") || modifiers.has("cv") || modifiers.has("wt");
-  if (is_strong(modifiers) || past_caches) how |= outboard_strong | released(modifiers);
+  if (is_strong(modifiers) || past_caches) how |= outboard_strong;
+  if (releases(modifiers)) how |= outboard_releases;
   return {access_bytes(modifiers.type) * modifiers.vector, modifiers.space, how, modifiers.vector};
 }
 

@@ -238,9 +238,9 @@ struct Atomic {
     if (width < 16 || (!swap && !by_loop && chosen == AtomicRMWInst::BAD_BINOP) || (width == 128 && !swap && !exchange))
       emitter.unsupported(instruction);
     Value* addresses = emitter.address_of(instruction.operands[at], modifiers.space);
-    addresses = emitter.checked(
-        addresses, {width / 8 * modifiers.vector, modifiers.space,
-                    outboard_reads | outboard_writes | outboard_strong | released(modifiers), modifiers.vector});
+    uint32_t how = outboard_reads | outboard_writes | outboard_strong;
+    if (releases(modifiers)) how |= outboard_releases;
+    addresses = emitter.checked(addresses, {width / 8 * modifiers.vector, modifiers.space, how, modifiers.vector});
     emitter.require_aligned(addresses, width / 8 * modifiers.vector);
     for (unsigned i = 0; i < modifiers.vector; ++i) element(addresses, i);
     // Locks are built from these two: give other warps a turn.

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "device/software/ptx/ast.h"
-#include "device/software/run/warp.h"
 
 namespace software {
 
@@ -22,10 +21,9 @@ inline bool is_strong(const ptx::Modifiers& modifiers) {
          modifiers.has("mmio");
 }
 
-// outboard_releases for a strong operation that other blocks may count on.
-inline uint32_t released(const ptx::Modifiers& modifiers) {
-  const bool releases = modifiers.has("release") || modifiers.has("acq_rel");
-  return releases && !modifiers.has("cta") ? uint32_t{outboard_releases} : 0;
+// What was done before it other blocks may count on (PTX ISA, "Memory Consistency Model", release patterns).
+inline bool releases(const ptx::Modifiers& modifiers) {
+  return (modifiers.has("release") || modifiers.has("acq_rel")) && !modifiers.has("cta");
 }
 
 }  // namespace software

@@ -156,15 +156,10 @@ size_t Worker::leave(size_t resident) {
 // The block state becomes that of block `index`; its memory is not cleared.
 void Worker::assign(Block& block, uint64_t index) {
   const Launch& launch = job_->launch;
-  if (launch.cluster_blocks > 1) {
-    place_in_cluster(launch, index, block.at);
-  } else if (index == block.index + 1 && block.at[0] + 1 < launch.grid[0]) {
+  if (launch.cluster_blocks <= 1 && index == block.index + 1 && block.at[0] + 1 < launch.grid[0])
     ++block.at[0];
-  } else {
-    block.at[0] = static_cast<uint32_t>(index % launch.grid[0]);
-    block.at[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
-    block.at[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
-  }
+  else
+    place_in_grid(launch, index, block.at);
   block.index = index;
   block.next_warp = block.exited = 0;
   if (job_->watcher && !block.watcher) block.watcher = job_->watcher->watch_block();

@@ -77,14 +77,20 @@ bool Worker::cancel(uint32_t* at) {
   if (job_->cooperative || !take(index)) return false;
   for (uint32_t rank = 1; rank < job_->launch.cluster_blocks; ++rank) take(other);
   uint32_t place[3];
-  place_in_cluster(job_->launch, index, place);
+  place_in_grid(job_->launch, index, place);
   std::copy(place, place + 3, at);
   return true;
 }
 
 uint64_t pitch_of(uint64_t shared_bytes) { return std::bit_ceil(shared_bytes + 2 * page); }
 
-void place_in_cluster(const Launch& launch, uint64_t index, uint32_t (&at)[3]) {
+void place_in_grid(const Launch& launch, uint64_t index, uint32_t (&at)[3]) {
+  if (launch.cluster_blocks <= 1) {
+    at[0] = static_cast<uint32_t>(index % launch.grid[0]);
+    at[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
+    at[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
+    return;
+  }
   uint64_t cluster = index / launch.cluster_blocks, rank = index % launch.cluster_blocks;
   for (int axis = 0; axis < 3; ++axis) {
     uint64_t clusters = launch.grid[axis] / launch.cluster[axis];

@@ -39,7 +39,7 @@ struct Cluster {
 
 // The distance between shared memories of that size: a power of two, with room for a page that faults.
 uint64_t pitch_of(uint64_t shared_bytes);
-// Where a block lies in the grid when `index` counts cluster by cluster.
-void place_in_cluster(const Launch& launch, uint64_t index, uint32_t (&at)[3]);
+// Where a block lies in the grid: `index` counts cluster by cluster, or, without clusters, along x, y and z.
+void place_in_grid(const Launch& launch, uint64_t index, uint32_t (&at)[3]);
 
 }  // namespace software
