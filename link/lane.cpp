@@ -29,6 +29,7 @@ void Lane::fail() {
   broken_.store(true, std::memory_order_release);
   more_to_send_.notify_all();
   more_room_.notify_all();
+  sent_.notify_all();
   tell();
 }
 
@@ -47,10 +48,12 @@ void Lane::end() {
 
 void Lane::give(std::span<const iovec> pieces, uint64_t until) {
   std::lock_guard hold(lock_);
+  uint64_t at = until;
+  for (const iovec& piece : pieces) at -= piece.iov_len;
   for (const iovec& piece : pieces) {
-    if (!piece.iov_len) continue;
-    to_send_.push_back(piece);
+    at += piece.iov_len;
     unsent_ += piece.iov_len;
+    if (piece.iov_len) to_send_.push_back({piece, at});
   }
   until_.store(until, std::memory_order_release);
   more_to_send_.notify_one();
@@ -61,16 +64,29 @@ void Lane::send_all() {
   for (;;) {
     more_to_send_.wait(hold, [this] { return broken_ || !to_send_.empty(); });
     if (broken_) return;
-    iovec piece[] = {to_send_.front()};
+    iovec piece[] = {to_send_.front().bytes};
+    writing_ = true;
     hold.unlock();
     ssize_t done = channel_->write_some(piece);
-    if (done < 0) return fail();
     hold.lock();
-    const auto moved = static_cast<size_t>(done);
-    to_send_.front() = {static_cast<std::byte*>(piece[0].iov_base) + moved, piece[0].iov_len - moved};
-    if (!to_send_.front().iov_len) to_send_.pop_front();
-    unsent_ -= moved;
+    writing_ = false;
+    if (done >= 0) {
+      const auto moved = static_cast<size_t>(done);
+      to_send_.front().bytes = {static_cast<std::byte*>(piece[0].iov_base) + moved, piece[0].iov_len - moved};
+      if (moved == piece[0].iov_len) to_send_.pop_front();
+      unsent_ -= moved;
+    }
+    sent_.notify_all();
+    if (done < 0) return hold.unlock(), fail();
   }
+}
+
+bool Lane::has_sent(uint64_t position, std::chrono::milliseconds patience) {
+  std::unique_lock hold(lock_);
+  return sent_.wait_for(hold, patience, [&] {
+    if (to_send_.empty() || (broken_ && !writing_)) return true;
+    return to_send_.front().until - to_send_.front().bytes.iov_len >= position;
+  });
 }
 
 // --- receiving

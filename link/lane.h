@@ -32,6 +32,8 @@ class Lane {
   // stream behind them.
   void give(std::span<const iovec> pieces, uint64_t until);
   size_t unsent() const { return unsent_.load(std::memory_order_acquire); }
+  // None of the bytes given before `position` of the stream is looked at any more; false: not within `patience`.
+  bool has_sent(uint64_t position, std::chrono::milliseconds patience);
   uint64_t given_until() const { return until_.load(std::memory_order_acquire); }
 
   // Of what has come, in order. 0: nothing now; arrived() is readable once that changes. One thread at a time.
@@ -61,9 +63,14 @@ class Lane {
   std::atomic<size_t> unsent_{0}, filled_{0};
   std::atomic<uint64_t> until_{0};
 
-  std::mutex lock_;  // the next four
-  std::condition_variable more_to_send_, more_room_;
-  std::deque<iovec> to_send_;
+  struct Piece {
+    iovec bytes;
+    uint64_t until;  // the place in the stream behind them
+  };
+  std::mutex lock_;  // the next five
+  std::condition_variable more_to_send_, more_room_, sent_;
+  std::deque<Piece> to_send_;
+  bool writing_ = false;
   size_t end_ = 0;       // of what has come, modulo room
   bool wanted_ = false;  // somebody looked in vain
 

@@ -108,6 +108,17 @@ bool Lanes::have_lost(uint64_t acknowledged) {
   return false;
 }
 
+bool Lanes::have_sent(uint64_t position, std::chrono::milliseconds patience) {
+  if (!count()) return true;
+  std::vector<std::shared_ptr<Lane>> lanes;
+  {
+    std::lock_guard hold(lock_);
+    for (const Slot& slot : slots_)
+      if (slot.lane) lanes.push_back(slot.lane);
+  }
+  return std::ranges::all_of(lanes, [&](const auto& lane) { return lane->has_sent(position, patience); });
+}
+
 void Lanes::drain(std::chrono::milliseconds most) {
   using namespace std::chrono_literals;
   auto sending = [this] {

@@ -45,6 +45,8 @@ class Lanes : public std::enable_shared_from_this<Lanes> {
 
   // Forgets lanes that broke while nothing was on them. True: one has lost bytes that are not acknowledged.
   bool have_lost(uint64_t acknowledged);
+  // What lies before `position` of the stream has left every lane; false: not within `patience` of each.
+  bool have_sent(uint64_t position, std::chrono::milliseconds patience);
   // Until everything given has left, or the time is over.
   void drain(std::chrono::milliseconds most);
   // All lanes end with the connection that they belong to. cut(): without waiting for their threads.

@@ -261,6 +261,28 @@ TEST(Lanes, ForgedRecordsEndTheLink) {
     EXPECT_NE(reason_to_end(forged, 60s).find("broke the protocol"), std::string::npos);
 }
 
+// What is acknowledged is overwritten; nothing on a lane may be that it has not sent.
+TEST(Lanes, WhatALaneHasNotSentCannotBeAcknowledged) {
+  auto [near, far] = make_pair();
+  auto [lane_near, lane_far] = make_pair();  // nobody reads there
+  auto resumable =
+      std::make_unique<Resumable>(std::move(near), 60s, Resumable::Meet{}, LaneOptions{.most = 1, .open = {}});
+  ASSERT_TRUE(resumable->join(1, [&](Joining) { return std::move(lane_near); }));
+  links::Link left(std::move(resumable));
+  auto bytes = pattern(size_t{2} << 20, 9);  // of which most stays on the lane
+  iovec piece[] = {{bytes.data(), bytes.size()}};
+  ASSERT_EQ(left.channel().write_now(piece), static_cast<ssize_t>(bytes.size()));
+  Record announced;
+  ASSERT_EQ(far->read_some(&announced, sizeof announced, true), static_cast<ssize_t>(sizeof announced));
+  ASSERT_EQ(announced.kind, 17u);
+  Record forged{0, 2, announced.size};
+  iovec acknowledgement[] = {{&forged, sizeof forged}};
+  ASSERT_EQ(far->write_now(acknowledgement), static_cast<ssize_t>(sizeof forged));
+  char byte;
+  EXPECT_EQ(left.read_some(&byte, 1), 0);
+  EXPECT_NE(left.channel().reason().find("broke the protocol"), std::string::npos);
+}
+
 TEST(Lanes, BytesOnALaneThatIsNotThereBreakTheConnection) {
   EXPECT_NE(reason_to_end({8, 17, 0}, 100ms).find("did not come back"), std::string::npos);
 }

@@ -22,6 +22,7 @@ constexpr size_t worth_going_straight = size_t{16} << 10;  // bytes that go past
 constexpr size_t largest_elsewhere = size_t{512} << 10;
 constexpr size_t worth_a_lane = size_t{64} << 10;  // bytes to send, or to receive
 constexpr auto leaving_takes = 1000ms;             // at most, where lanes have not sent all
+constexpr auto noticing_takes = 1000ms;            // at most, until a thread knows that its bytes have left
 constexpr auto ending_takes = 1000ms;              // until what a peer sent last has come on a lane
 constexpr uint64_t acknowledge_after = Resumable::window / 8;
 
@@ -164,15 +165,26 @@ void Resumable::farewell() {
 
 // --- receiving
 
+// What is acknowledged is overwritten, so none of it may still be read by whoever sends: a peer may have it a moment
+// before that thread knows, or say so without having it.
+bool Resumable::has_sent(uint64_t position) {
+  if (position > sent_) {
+    std::lock_guard hold(out_lock_);
+    if (position > sent_) return false;
+  }
+  return lanes_->have_sent(position, noticing_takes);
+}
+
 bool Resumable::begin_reading(const Head& head) {
   const bool away = head.kind > elsewhere && head.kind - elsewhere <= lanes_->most();
   bool known = head.kind == data || away || ((head.kind == acknowledgement || head.kind == leaving) && !head.size);
+  const bool acknowledges = head.consumed != acknowledged_;
   if (!known || head.size > (away ? largest_elsewhere : largest_record) || head.consumed < acknowledged_ ||
-      head.consumed > appended_) {
+      (acknowledges && !has_sent(head.consumed))) {
     end("the peer broke the protocol");
     return false;
   }
-  if (head.consumed != acknowledged_) {
+  if (acknowledges) {
     bool was_full = appended_ - acknowledged_ == window;
     acknowledged_ = head.consumed;
     if (was_full) nudge();

@@ -87,6 +87,7 @@ class Resumable final : public Channel {
   // The caller holds in_lock_. Bytes of data; -1 with EAGAIN.
   ssize_t take(void* to, size_t room);
   bool begin_reading(const Head& head);
+  bool has_sent(uint64_t position);
   bool is_too_slow(const Lane& lane, const Channel& channel) const;
   ssize_t take_elsewhere(const Channel& channel, void* to, size_t room);
   void hold_what_is_there();
@@ -118,7 +119,7 @@ class Resumable final : public Channel {
   std::vector<std::byte> kept_;
   uint64_t origin_ = 0;  // the byte that lies at kept_[0]; changes only while nothing is kept
   std::atomic<uint64_t> appended_{0}, acknowledged_{0};
-  uint64_t sent_ = 0;
+  std::atomic<uint64_t> sent_{0};
   Head head_{};
   size_t head_left_ = 0, record_left_ = 0;  // of the record that is being sent
   std::atomic<uint64_t> told_{0};           // how much of consumed_ the peer knows
