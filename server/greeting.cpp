@@ -90,8 +90,8 @@ links::LaneOptions lanes_of(const wire::Welcome& welcome) { return {.most = welc
 
 links::Link await_returns(links::Link link, const wire::Hello& hello, wire::Welcome& welcome, ReturnPoint point,
                           Monitored& monitored, const WorkerOptions& options) {
+  point.publish(monitored);  // before the client can come back
   const auto grace = welcome_to_return(link, hello, welcome, point, options);
-  point.publish(monitored);
   auto session = std::make_unique<links::Resumable>(link.take(), grace, links::Resumable::Meet{}, lanes_of(welcome));
   ReturnPoint::serve(std::move(point), *session, options.key, options.lease);
   return links::Link(std::move(session));

@@ -19,6 +19,7 @@ namespace {
 constexpr uint64_t second = 1'000'000'000;
 constexpr uint64_t patience = 2 * second;  // of a worker that is told to end
 constexpr size_t most_published = 1024;
+constexpr uint64_t publishing_takes = second / 20;  // at most
 constexpr uint64_t chores_every = second;
 constexpr int moment_ms = 3, look_ms = 20;
 // A GPU is handed over when it has no more work of the one before: looked at often, decided seldom.
@@ -65,10 +66,25 @@ void Tenants::answer_memory(Tenant& tenant, const ToListener& asked, base::Fd me
       published_[name] = {tenant.worker, std::move(memory)};
     return;
   }
-  auto found = published_.find(name);
-  ToWorker reply{};
-  reply.answer = Answer::memory;
-  send(tenant.monitor.get(), reply, found == published_.end() ? -1 : found->second.memory.get(), false);
+  // Workers ask one at a time; one that does not is its client's, and need not be answered.
+  std::erase_if(openings_, [&](const Opening& opening) { return opening.worker == tenant.worker; });
+  openings_.push_back({tenant.worker, name, now_ns() + publishing_takes});
+}
+
+// Who was told a name may ask for it before the word of who publishes it has come: that is another socket.
+// True: some are waited for.
+bool Tenants::answer_openings(uint64_t now) {
+  std::erase_if(openings_, [&](const Opening& opening) {
+    const auto asking = tenants_.find(opening.worker);
+    const auto found = published_.find(opening.name);
+    if (asking == tenants_.end()) return true;
+    if (found == published_.end() && now < opening.until_ns) return false;
+    ToWorker reply{};
+    reply.answer = Answer::memory;
+    send(asking->second->monitor.get(), reply, found == published_.end() ? -1 : found->second.memory.get(), false);
+    return true;
+  });
+  return !openings_.empty();
 }
 
 void Tenants::ended(pid_t worker, uint64_t processor_ns) {
@@ -209,6 +225,7 @@ int Tenants::tick(uint64_t now) {
       if (tenant->counts) record(*tenant, false);
     write_usage();
   }
+  soon |= answer_openings(now);
   if (tenants_.empty() && owed_.empty()) return -1;
   if (soon) return options_.measured ? handover_ms : moment_ms;
   return sessions > 1 ? look_ms : static_cast<int>(chores_every / 1'000'000);

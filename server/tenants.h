@@ -62,10 +62,16 @@ class Tenants {
     pid_t worker;
     base::Fd memory;
   };
+  struct Opening {
+    pid_t worker;
+    std::string name;
+    uint64_t until_ns;
+  };
 
   void answer_salt(Tenant& tenant, const ToListener& asked);
   void answer_enter(Tenant& tenant, const ToListener& asked);
   void answer_memory(Tenant& tenant, const ToListener& asked, base::Fd memory);
+  bool answer_openings(uint64_t now_ns);
   void refuse(Tenant& tenant, const std::string& reason);
   base::Status check_token(Tenant& tenant, const ToListener& asked);
   base::Status find_vgpu(Tenant& tenant, const ToListener& asked, const std::string& bound);
@@ -91,6 +97,7 @@ class Tenants {
   std::map<pid_t, std::unique_ptr<Tenant>> tenants_;
   std::map<std::string, VirtualGpuInUse> in_use_;
   std::map<std::string, Published> published_;
+  std::vector<Opening> openings_;
   struct Shared {  // of one device
     FairShare share;
     uint64_t decided_ns = 0;

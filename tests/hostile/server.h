@@ -24,12 +24,13 @@ class Server : public testing::Test {
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("outboard-hostile-" + std::to_string(getpid()));
     fs::create_directory(folder_);
-    target_ = "unix:" + (folder_ / "socket").string();
+    target_ = address();
     server_ = fork();
     if (server_ == 0) {
       freopen((folder_ / "log").c_str(), "w", stderr);
       const char* device = getenv("OUTBOARD_TEST_DEVICE");
-      execl(OUTBOARD, OUTBOARD, "serve", "--device", device ? device : "cpu", "--listen", target_.c_str(), nullptr);
+      execl(OUTBOARD, OUTBOARD, "serve", "--grace", "1", "--device", device ? device : "cpu", "--listen",
+            target_.c_str(), nullptr);
       _exit(127);
     }
     for (int i = 0; i < 200 && log().find("listening") == std::string::npos; ++i) usleep(20000);
@@ -43,6 +44,7 @@ class Server : public testing::Test {
     fs::remove_all(folder_);
   }
 
+  virtual std::string address() const { return "unix:" + (folder_ / "socket").string(); }
   std::string log() const {
     std::ifstream file(folder_ / "log");
     return {std::istreambuf_iterator<char>(file), {}};

@@ -14,45 +14,22 @@
 #include "api/window.h"
 #include "client/target.h"
 #include "link/address.h"
+#include "tests/hostile/frames.h"
 #include "tests/hostile/server.h"
 #include "wire/hello.h"
 #include "wire/message.h"
 
 namespace {
 
-using hostile::Server;
+using hostile::call_of, hostile::closes, hostile::send, hostile::Server;
 using wire::Kind;
 namespace fs = std::filesystem;
-
-bool send(links::Link& link, Kind kind, uint64_t number, std::span<const std::byte> payload, uint32_t claimed) {
-  wire::FrameHead head{claimed, kind, number};
-  iovec pieces[] = {{&head, sizeof head}, {const_cast<std::byte*>(payload.data()), payload.size()}};
-  return link.write_all(pieces);
-}
-bool send(links::Link& link, Kind kind, uint64_t number, std::span<const std::byte> payload) {
-  return send(link, kind, number, payload, static_cast<uint32_t>(payload.size()));
-}
-
-// True when the peer closes within five seconds; whatever it says before is dropped.
-bool closes(links::Link& link) {
-  char bytes[4096];
-  for (;;) {
-    if (!link.channel().wait(true, false, 5000).reading) return false;
-    if (link.read_some(bytes, sizeof bytes) <= 0) return true;
-  }
-}
-
-std::vector<std::byte> call_of(uint32_t opcode, size_t parameter_bytes = 0) {
-  std::vector<std::byte> payload(sizeof(wire::CallHead) + parameter_bytes);
-  wire::CallHead head{opcode, 0, 0};
-  std::memcpy(payload.data(), &head, sizeof head);
-  return payload;
-}
 
 TEST_F(Server, RefusesOtherVersionsWithASentence) {
   links::Link link = connect();
   wire::Writer hello;
-  write(hello, wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", "", "", "", 0, "", "", 0, 0});
+  write(hello,
+        wire::Hello{90, 99, api::window_base, api::window_size, "outboard 9", "test", "", "", "", 0, "", "", 0, 0});
   ASSERT_TRUE(send(link, Kind::hello, 0, hello.bytes()));
   wire::FrameHead head{};
   links::Input input(link);
