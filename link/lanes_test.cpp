@@ -271,7 +271,7 @@ TEST(Lanes, WhatALaneHasNotSentCannotBeAcknowledged) {
   links::Link left(std::move(resumable));
   auto bytes = pattern(size_t{2} << 20, 9);  // of which most stays on the lane
   iovec piece[] = {{bytes.data(), bytes.size()}};
-  ASSERT_EQ(left.channel().write_now(piece), static_cast<ssize_t>(bytes.size()));
+  ASSERT_GT(left.channel().write_now(piece), 0);
   Record announced;
   ASSERT_EQ(far->read_some(&announced, sizeof announced, true), static_cast<ssize_t>(sizeof announced));
   ASSERT_EQ(announced.kind, 17u);

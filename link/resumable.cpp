@@ -17,6 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t largest_record = size_t{256} << 10;
+constexpr size_t usual_record = largest_record - 16;  // so that head and data fill whole records of TLS
+constexpr size_t kept_at_once = size_t{256} << 10;    // what is sent next should lie in the cache still
 constexpr size_t raw_size = size_t{64} << 10;
 constexpr size_t worth_going_straight = size_t{16} << 10;  // bytes that go past the raw buffer
 constexpr size_t largest_elsewhere = size_t{512} << 10;
@@ -93,18 +95,31 @@ void Resumable::keep(const void* bytes, size_t size) {
   appended_ += size;
 }
 
+// Of what lies behind `done` bytes, as much as is worth keeping before it is sent; how much.
+size_t Resumable::keep_some(std::span<const iovec> pieces, size_t done) {
+  const size_t room = std::min(window - (appended_ - acknowledged_), kept_at_once);
+  size_t kept = 0;
+  for (const iovec& piece : pieces) {
+    const size_t skip = std::min(done, piece.iov_len), part = std::min(piece.iov_len - skip, room - kept);
+    keep(static_cast<const std::byte*>(piece.iov_base) + skip, part);
+    done -= skip;
+    kept += part;
+  }
+  return kept;
+}
+
 ssize_t Resumable::write_now(std::span<iovec> pieces) {
   std::lock_guard hold(out_lock_);
   if (ended_) return errno = EPIPE, -1;
   if (appended_ == acknowledged_) origin_ = appended_;  // the front of the memory is warm
-  size_t room = window - (appended_ - acknowledged_), taken = 0;
-  for (const iovec& piece : pieces) {
-    size_t part = std::min(piece.iov_len, room - taken);
-    keep(piece.iov_base, part);
+  size_t taken = 0;
+  for (size_t part = kept_at_once; part == kept_at_once;) {
+    part = keep_some(pieces, taken);
     taken += part;
+    if (part >= worth_a_lane) lanes_->note_bulk(part);
+    pump();
+    if (unsent_) break;
   }
-  if (taken >= worth_a_lane) lanes_->note_bulk(taken);
-  pump();
   if (taken || (after(pieces, 0).empty() && !unsent_)) return static_cast<ssize_t>(taken);
   return errno = EAGAIN, -1;
 }
@@ -121,7 +136,7 @@ bool Resumable::begin_record() {
   if (!pending && !tells && !farewell_) return false;
   size_t number = 0;
   auto lane = pending >= worth_a_lane ? lanes_->idle(number) : nullptr;
-  const size_t size = std::min(pending, lane ? largest_elsewhere : largest_record);
+  const size_t size = std::min(pending, lane ? largest_elsewhere : usual_record);
   const uint32_t kind = lane        ? elsewhere + static_cast<uint32_t>(number)
                         : size      ? data
                         : farewell_ ? leaving

@@ -84,6 +84,7 @@ class Resumable final : public Channel {
   bool begin_record();
   std::array<iovec, 2> stretch(size_t size);  // of what is kept, from sent_ on
   void keep(const void* bytes, size_t size);
+  size_t keep_some(std::span<const iovec> pieces, size_t done);
   // The caller holds in_lock_. Bytes of data; -1 with EAGAIN.
   ssize_t take(void* to, size_t room);
   bool begin_reading(const Head& head);

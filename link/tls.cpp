@@ -56,6 +56,9 @@ SSL_CTX* client_context() {
     SSL_CTX* context = SSL_CTX_new(TLS_client_method());
     if (!context) return context;
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+    // The server takes the first that it has. Keys of 128 bits are what RFC 8446, 9.1 demands of everybody, and a
+    // quarter faster than those of 256.
+    SSL_CTX_set_ciphersuites(context, links::ciphers);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);  // the key is compared with the fingerprint instead
     return context;
   }();

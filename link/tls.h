@@ -13,6 +13,8 @@
 
 namespace links {
 
+inline constexpr char ciphers[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 class Tls final : public Channel {
  public:
   // Both shake hands, which takes no longer than the socket's time limits allow (limit_waits), and leave the socket
