@@ -28,8 +28,8 @@ class Budget {
   void use_loan(int device, uint64_t size);
   void end_loan(int device, uint64_t size);
   uint64_t on_loan(int device);
-  // Others wait for memory; and what others were lent is waited for (device/quota.h).
-  bool scarce() const { return quota_ && quota_->scarce(); }
+  bool shared() const { return quota_ && quota_->shared(); }
+  // What others were lent is waited for (device/quota.h).
   bool wait_for(uint64_t size) { return quota_ && quota_->wait_for(size); }
   // By all that share the limit, without what is lent and not in use.
   uint64_t used(int device);

@@ -12,7 +12,7 @@
 namespace nvidia {
 namespace {
 
-constexpr uint64_t usual_block = uint64_t{16} << 20;
+constexpr uint64_t usual_block = uint64_t{16} << 20;  // of a whole GPU
 
 uint64_t room_of(uint64_t size) {
   return (size + device::lease_granule - 1) / device::lease_granule * device::lease_granule;
@@ -35,7 +35,8 @@ CUresult Memory::lend_block(uint64_t size, int device, Block& block) {
 CUresult Memory::lend(uint64_t room, CUcontext context, int device, device::Lease& lease) {
   if (!room || room > api::device_area_size) return CUDA_ERROR_OUT_OF_MEMORY;
   Block block;
-  CUresult result = lend_block(budget().scarce() ? room : std::max(room, usual_block), device, block);
+  // A block with one small allocation is used up as a whole: of a quota that others share, it is the smallest there is.
+  CUresult result = lend_block(budget().shared() ? room : std::max(room, usual_block), device, block);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
     wait_for_frees();
     result = lend_block(room, device, block);
