@@ -77,10 +77,8 @@ double round_trip_us() {
 }
 
 // One allocation and its freeing, with `use` between them; waits included: what `many` of them take together.
-template <class Use>
-double allocate_us(int many, Use use) {
-  auto allocate = reinterpret_cast<int (*)(uint64_t*, size_t)>(dlsym(library, "cuMemAlloc_v2"));
-  auto release = reinterpret_cast<int (*)(uint64_t)>(dlsym(library, "cuMemFree_v2"));
+template <class Allocate, class Free, class Use>
+double allocate_us(int many, Allocate allocate, Free release, Use use) {
   std::vector<double> times;
   for (int batch = 0; batch < 9; ++batch) {
     double start = seconds();
@@ -94,6 +92,30 @@ double allocate_us(int many, Use use) {
     times.push_back((seconds() - start) * 1e6 / many);
   }
   return median(times);
+}
+
+// By cuMemAlloc and in the order of a stream, unused and with a launch between the two.
+void measure_allocations(void* function) {
+  auto allocate = reinterpret_cast<int (*)(uint64_t*, size_t)>(dlsym(library, "cuMemAlloc_v2"));
+  auto release = reinterpret_cast<int (*)(uint64_t)>(dlsym(library, "cuMemFree_v2"));
+  auto allocate_async = reinterpret_cast<int (*)(uint64_t*, size_t, void*)>(dlsym(library, "cuMemAllocAsync"));
+  auto release_async = reinterpret_cast<int (*)(uint64_t, void*)>(dlsym(library, "cuMemFreeAsync"));
+  auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
+  void* stream = nullptr;
+  call("cuStreamCreate", &stream, 1u);
+  auto in_stream = [&](uint64_t* address, size_t size) { allocate_async(address, size, stream); };
+  auto out_of_stream = [&](uint64_t address) { release_async(address, stream); };
+  auto nothing = [](uint64_t) {};
+  auto use_in = [&](void* where) {
+    return [=](uint64_t address) {
+      Parameters parameters(address, address);
+      launch(function, 1, 1, 1, 32, 1, 1, 0, where, parameters.list(), nullptr);
+    };
+  };
+  std::printf("allocate %.3f\n", allocate_us(3000, allocate, release, nothing));
+  std::printf("allocate_used %.3f\n", allocate_us(1000, allocate, release, use_in(nullptr)));
+  std::printf("allocate_async %.3f\n", allocate_us(3000, in_stream, out_of_stream, nothing));
+  std::printf("allocate_async_used %.3f\n", allocate_us(1000, in_stream, out_of_stream, use_in(stream)));
 }
 
 // A step of a training: a batch goes to the device, 300 kernels with workspaces that come and go, and the program waits
@@ -205,12 +227,7 @@ int measure_driver(const std::string& path) {
               }));
   std::printf("pinned_to_host %.3f\n",
               gb_per_s(size, [&] { call("cuMemcpyDtoHAsync_v2", pinned, device, size, static_cast<void*>(nullptr)); }));
-  std::printf("allocate %.3f\n", allocate_us(3000, [](uint64_t) {}));
-  auto launch = reinterpret_cast<Launch>(dlsym(library, "cuLaunchKernel"));
-  std::printf("allocate_used %.3f\n", allocate_us(1000, [&](uint64_t address) {
-                Parameters parameters(address, address);
-                launch(function, 1, 1, 1, 32, 1, 1, 0, nullptr, parameters.list(), nullptr);
-              }));
+  measure_allocations(function);
   return 0;
 }
 

@@ -109,6 +109,9 @@ void link_figures(std::vector<Figure>& figures, const std::string& self, const s
   figures.push_back({name + ".allocate_free", allocate, "us", trip, "bare ping-pong", "<= 1", allocate <= 1});
   double used = bench::median(got["allocate_used"]);
   figures.push_back({name + ".allocate_launch_free", used, "us", trip, "bare ping-pong", "none", true});
+  double pool = bench::median(got["allocate_async"]), pool_used = bench::median(got["allocate_async_used"]);
+  figures.push_back({name + ".allocate_free_async", pool, "us", trip, "bare ping-pong", "<= 1", pool <= 1});
+  figures.push_back({name + ".allocate_launch_free_async", pool_used, "us", trip, "bare ping-pong", "none", true});
   if (memory) return memory_figures(figures, got, rate);
   for (const char* way : {"to_device", "to_host"}) {
     double copied = bench::median(got[way]);

@@ -20,10 +20,10 @@ using wire::Kind;
 constexpr size_t flush_from = 64 << 10;  // bytes in the queue
 constexpr int greeting_ms = 10000;
 
+thread_local bool counted = false;
 // Has another thread of the program called before? Then a call may not claim to be alone.
 bool only_thread() {
   static std::atomic<uint32_t> threads{0};
-  thread_local bool counted = false;
   if (!counted) {
     counted = true;
     threads.fetch_add(1, std::memory_order_relaxed);
@@ -89,6 +89,9 @@ void Connection::lose(const char* reason) {
              {"next", "see the server's log, then start the program again"}});
 }
 
+// What the flusher sends for others may wait until their calls are answered.
+void Connection::call_for_others() { counted = true; }
+
 CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {
   if (broken_.load(std::memory_order_relaxed)) return CUDA_ERROR_DEVICE_UNAVAILABLE;
   if (CUresult sticky = sticky_error()) return sticky;
@@ -103,7 +106,7 @@ CUresult Connection::post(const Row& row, std::span<const api::Role> roles) {
     full = queue_.bytes().size() >= flush_from;
   }
   if (full) flush();
-  if (!flusher_awake_.load(std::memory_order_acquire)) wake_flusher();
+  expect_sending();
   return broken_.load(std::memory_order_relaxed) ? CUDA_ERROR_DEVICE_UNAVAILABLE : CUDA_SUCCESS;
 }
 

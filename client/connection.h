@@ -29,6 +29,7 @@ class Connection {
   CUresult call(const Row& row, std::span<const api::Role> roles);
   CUresult post(const Row& row, std::span<const api::Role> roles);
   void flush();
+  void expect_sending();      // the flusher is to be awake
   void take_what_is_there();  // of what the server has sent, without waiting for more
   CUresult failure() const;   // why nothing of this thread's context works any more; CUDA_SUCCESS: it does
   void leave();               // the program ends; nothing is sent any more
@@ -65,6 +66,7 @@ class Connection {
   void drain_while_blocked();
   void wake_flusher();
   void run_flusher();
+  void call_for_others();  // this thread does not count as one that calls
 
   // receiving
   void read_or_wait(std::unique_lock<std::mutex>& state);

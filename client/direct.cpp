@@ -10,6 +10,7 @@
 #include "api/opcode.h"
 #include "base/log.h"
 #include "client/cuda/checking.h"
+#include "client/cuda/leases.h"
 #include "client/session.h"
 #include "device/device.h"
 #include "server/call.h"
@@ -175,8 +176,15 @@ CUresult connect() {
 const Inventory& inventory() { return direct().inventory(); }
 bool usable() { return direct().usable(); }
 bool in_process() { return true; }
+uint64_t last_work(CUstream) { return 0; }
+bool work_is_done(uint64_t, CUstream stream) {
+  CUresult result = remote::cuStreamQuery(stream);
+  if (result == CUDA_ERROR_INVALID_HANDLE) result = remote::cuCtxSynchronize();  // it was destroyed before it was done
+  return result == CUDA_SUCCESS;
+}
 int shared_host_area() { return -1; }
 void flush() {}
+void expect_sending() {}
 void forget_context(uint64_t) {}
 CUresult context_failure() { return CUDA_SUCCESS; }
 bool name_image(std::span<const std::byte>, ImageDigest&) { return false; }
@@ -203,6 +211,7 @@ CUresult forward(const Row& row, std::span<const Role> roles) {
     if (!role.pointer()) return CUDA_ERROR_INVALID_HANDLE;
   }
   CUresult result = find_run(row.opcode)(roles.data());
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle_leases()) result = find_run(row.opcode)(roles.data());
   if (new_handle) {
     void* handle = *static_cast<void**>(new_handle->pointer());
     if (result == CUDA_SUCCESS) direct().add(made, new_handle->type, handle);

@@ -81,8 +81,13 @@ CUresult connect() {
 const Inventory& inventory() { return connection().inventory(); }
 bool usable() { return connection().usable(); }
 bool in_process() { return false; }
+uint64_t last_work(CUstream stream) { return queued().last(reinterpret_cast<uint64_t>(stream), current_context()); }
+bool work_is_done(uint64_t number, CUstream stream) {
+  return queued().done(number, reinterpret_cast<uint64_t>(stream), current_context());
+}
 int shared_host_area() { return connection().host_area(); }
 void flush() { connection().flush(); }
+void expect_sending() { connection().expect_sending(); }
 void forget_context(uint64_t number) { queued().forget(number); }
 CUresult context_failure() { return connection().failure(); }
 bool name_image(std::span<const std::byte> image, ImageDigest& digest) {

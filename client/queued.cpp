@@ -170,6 +170,18 @@ void Queued::note_event(Effect effect, std::span<const Role> roles, uint64_t con
   at = {context, stream, number_, at.known, at.queried, 0};
 }
 
+uint64_t Queued::last(uint64_t stream, uint64_t context) {
+  std::lock_guard hold(lock_);
+  auto found = streams_.find(stream);
+  return found == streams_.end() ? contexts_[context].last_blocking : found->second.last;
+}
+
+// A stream that was destroyed is known until its work is done.
+bool Queued::done(uint64_t number, uint64_t stream, uint64_t context) {
+  std::lock_guard hold(lock_);
+  return (stream && !streams_.contains(stream)) || reached(number, stream, context);
+}
+
 void Queued::forget(uint64_t context) {
   std::lock_guard hold(lock_);
   contexts_.erase(context);

@@ -30,6 +30,9 @@ class Queued {
   // After a row was sent and, if it waits, was answered.
   void note(Effect effect, std::span<const api::Role> roles, uint64_t context, CUresult result, const Covered& covered);
   void forget(uint64_t context);  // it is gone
+  // The number of the last work that a stream (0: the legacy stream) has or waits for, and whether it is done.
+  uint64_t last(uint64_t stream, uint64_t context);
+  bool done(uint64_t number, uint64_t stream, uint64_t context);
 
   // --- places that the device tells of when they are reached
   // A query's place is watched already: it is not reached.

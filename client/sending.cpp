@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "client/connection.h"
+#include "client/cuda/leases.h"
 #include "client/threads.h"
 #include "client/trace.h"
 
@@ -116,9 +117,16 @@ void Connection::wake_flusher() {
   flush();
 }
 
+void Connection::expect_sending() {
+  if (!flusher_awake_.load(std::memory_order_acquire)) wake_flusher();
+}
+
 void Connection::run_flusher() {
+  call_for_others();
   for (int idle = 0; !broken_;) {
-    if (idle == idle_rounds) {
+    if (leases_are_due(idle == idle_rounds)) {
+      return_leases();
+    } else if (idle == idle_rounds) {
       idle = 0;
       flusher_awake_.store(0, std::memory_order_release);
       while (!flusher_awake_) syscall(SYS_futex, &flusher_awake_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);

@@ -71,6 +71,11 @@ uint64_t lasting_transfer(void* destination, size_t size);
 uint64_t lasting_host_function(void (*run)(void* data), void* data);
 void forget_lasting(uint64_t number);
 
+// The number of the last work in a stream of the current context, as resolve() gives it (client/queued.h), and whether
+// that work is known to be done.
+uint64_t last_work(CUstream stream);
+bool work_is_done(uint64_t number, CUstream stream);
+
 // True when the device lives in this process: host pointers may be handed to it as they are.
 bool in_process();
 
@@ -83,6 +88,9 @@ bool name_image(std::span<const std::byte> image, ImageDigest& digest);
 
 // Sends what is queued; called before exit and by streams that are polled.
 void flush();
+
+// The thread that sends what is queued looks soon whether something is to be sent.
+void expect_sending();
 
 }  // namespace client
 

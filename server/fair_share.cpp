@@ -16,26 +16,39 @@ constexpr uint64_t hungry_for = 300 * millisecond;
 constexpr double hungry_from = 0.15;  // of the time
 // How far somebody may stay behind, in device time: one that could not have used more, and one that was held back.
 constexpr double lag_by_choice = 50.0 * millisecond, lag = 2000.0 * millisecond;
+constexpr uint64_t many_launches = 8;
+constexpr double least_charged = 0.125;      // of all that a session uses
 constexpr double rarely = 0.2;               // threads: who occupies less is not held up by others
 constexpr double part_of_a_processor = 0.4;  // less than this is not worth a thread
 
 }  // namespace
 
+// Of kernels that are so short that many end in a moment; what long ones use is known before they end, and little is
+// beside it. What a session says of itself is not believed beyond a measure.
+double FairShare::charge(const Member& member, double used) {
+  const bool many = member.running == 0 || member.launches - member.seen_launches_ >= many_launches;
+  if (!member.kernels_ns || !many) return used;
+  const auto kernels = static_cast<double>(member.kernels_ns - std::min(member.kernels_ns, member.seen_kernels_ns_));
+  return std::clamp(kernels, used * least_charged, used);
+}
+
 void FairShare::measure(Member& member, uint64_t now_ns, double passed) {
   if (!member.measured_) {
     member.seen_device_ns_ = member.device_ns;
+    member.seen_kernels_ns_ = member.kernels_ns;
     member.seen_waited_ns_ = member.waited_ns;
     member.measured_ = true;
   }
   const uint32_t threads = member.running + member.held;
   const auto used = static_cast<double>(member.device_ns - std::min(member.device_ns, member.seen_device_ns_));
   const auto waited = static_cast<double>(member.waited_ns - std::min(member.waited_ns, member.seen_waited_ns_));
-  member.virtual_time += used / std::max(member.weight, 0.01);
+  member.virtual_time += charge(member, used) / std::max(member.weight, 0.01);
   member.occupancy_ += (threads - member.occupancy_) * std::min(1.0, passed / smoothing);
   member.runnable_ += ((used + waited) / passed - member.runnable_) * std::min(1.0, passed / smoothing);
   if (threads || member.launches != member.seen_launches_) member.busy_at_ = now_ns;
   if (waited > passed * hungry_from) member.hungry_at_ = now_ns;
   member.seen_device_ns_ = member.device_ns;
+  member.seen_kernels_ns_ = member.kernels_ns;
   member.seen_waited_ns_ = member.waited_ns;
   member.seen_launches_ = member.launches;
 }

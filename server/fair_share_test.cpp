@@ -13,9 +13,10 @@ using server::FairShare;
 
 struct Program {
   double weight;
-  double threads;        // that it can use
-  double busy = 1;       // part of the moments in which it has work
-  double uncounted = 0;  // processors that it uses beside its kernels, whatever it is allowed
+  double threads;              // that it can use
+  double busy = 1;             // part of the moments in which it has work
+  double uncounted = 0;        // processors that it uses beside its kernels, whatever it is allowed
+  bool short_kernels = false;  // and says what they use
   uint64_t from_ms = 0;
   FairShare::Member member{};
   double got = 0;
@@ -38,7 +39,7 @@ void run(std::vector<Program>& programs, uint64_t milliseconds, double processor
       kernels[i] = works ? std::min<double>(program.threads, program.member.allowed) : 0;
       program.member.running = static_cast<uint32_t>(kernels[i]);
       program.member.held = works ? static_cast<uint32_t>(program.threads - kernels[i]) : 0;
-      program.member.launches += kernels[i] > 0;
+      program.member.launches += (kernels[i] > 0) * (program.short_kernels ? 100 : 1);
       wanted += kernels[i] + (kernels[i] > 0 ? program.uncounted : 0);
     }
     const double part = std::min(1.0, processors / std::max(wanted, 1e-9));
@@ -46,7 +47,8 @@ void run(std::vector<Program>& programs, uint64_t milliseconds, double processor
       double used = (kernels[i] + (kernels[i] > 0 ? programs[i].uncounted : 0)) * part;
       programs[i].member.device_ns += static_cast<uint64_t>(used * moment);
       programs[i].member.waited_ns += static_cast<uint64_t>(kernels[i] * (1 - part) * moment);
-      programs[i].got += used;
+      if (programs[i].short_kernels) programs[i].member.kernels_ns += static_cast<uint64_t>(kernels[i] * part * moment);
+      programs[i].got += programs[i].short_kernels ? kernels[i] * part : used;
     }
     share.decide(members, now);
   }
@@ -81,6 +83,20 @@ TEST(FairShare, CountsWhatSessionsDoBesideTheirKernels) {
   EXPECT_NEAR(share_of(two, 0), 25, 5);
 }
 
+// Whatever each needs beside them.
+TEST(FairShare, CountsWhatShortKernelsUse) {
+  std::vector<Program> two{{25, 2, 1, 0.2, true}, {75, 2, 1, 1.5, true}};
+  run(two, 4000);
+  EXPECT_NEAR(share_of(two, 0), 25, 3);
+}
+
+TEST(FairShare, BelievesNobodyWhoSaysThatKernelsUseNothing) {
+  std::vector<Program> two{{50, 2}, {50, 2}};
+  two[0].member.kernels_ns = 1;
+  run(two, 4000);
+  EXPECT_LT(share_of(two, 0), 95);
+}
+
 TEST(FairShare, GivesEverythingToWhoeverIsAlone) {
   std::vector<Program> one{{5, 2}, {95, 2, 0}};
   run(one, 1000);
@@ -96,7 +112,7 @@ TEST(FairShare, LeavesNoProcessorIdleForWhoCannotUseIt) {
 }
 
 TEST(FairShare, SavesNothingUp) {
-  std::vector<Program> late{{50, 2}, {50, 2, 1, 0, 2000}};
+  std::vector<Program> late{{50, 2}, {50, 2, 1, 0, false, 2000}};
   run(late, 4000);
   EXPECT_NEAR(late[1].got, 1000 / 3 * 2, 40);
 }

@@ -96,7 +96,7 @@ void Tenants::ended(pid_t worker, uint64_t processor_ns) {
   write_usage();
   if (auto used = in_use_.find(tenant.vgpu.name); tenant.counts && used != in_use_.end()) {
     used->second.slots[tenant.slot] = false;
-    used->second.ledger->used[tenant.slot] = 0;
+    used->second.ledger->used[tenant.slot] = used->second.ledger->lent[tenant.slot] = 0;
     bool any = false;
     for (bool taken : used->second.slots) any = any || taken;
     if (!any) in_use_.erase(used);
@@ -166,6 +166,7 @@ void Tenants::measure(std::span<Tenant* const> tenants) const {
     tenant->device_ns = device_ns(*tenant);
     member.weight = tenant->vgpu.percent / std::max(1.0, sessions[tenant->vgpu.name]);
     member.device_ns = tenant->device_ns;
+    if (!options_.measured) member.kernels_ns = tenant->share->device_ns.load();
     const bool asks = tenants.size() > 1 && member.active && !options_.measured;
     member.waited_ns = asks ? waited_ns(tenant->worker) : member.waited_ns;
     member.launches = tenant->share->launches.load();

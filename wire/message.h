@@ -53,7 +53,7 @@ struct ReachedHead {
 };
 
 // Versions of the protocol that this build speaks. A change of a row's roles or of anything here is a new one.
-inline constexpr uint32_t oldest_version = 3, newest_version = 3;
+inline constexpr uint32_t oldest_version = 4, newest_version = 4;
 
 // Bulk data travels in pieces of at most 16 MiB; a module may be larger. Nothing legal exceeds this.
 inline constexpr size_t max_request = size_t{1} << 30;

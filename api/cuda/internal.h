@@ -22,18 +22,21 @@ struct ImageDigest {
 };
 inline constexpr size_t known_image_from = 4096;
 
-// Addresses that the client hands out itself, and how many bytes it may without asking (device/leases.h). Beside it
-// what it wants to know of a fresh context, too: the limits, by CUlimit; UINT64_MAX: ask.
+// Addresses that the client hands out itself, how many bytes it may without asking, and on what terms
+// (device/leases.h). Beside it what it wants to know of a fresh context, too: the limits, by CUlimit; UINT64_MAX: ask.
 inline constexpr size_t limit_count = 10;
 struct LeaseAnswer {
   uint64_t address, size;
   uint64_t budget;
+  uint64_t terms;  // lease_shared, lease_backed
   uint64_t limits[limit_count];
 };
+inline constexpr uint64_t lease_shared = 1, lease_backed = 2;
 struct MemoryChange {
   uint64_t address;
-  uint64_t size;  // 0: freed
+  uint64_t size;  // 0: freed; freed_unused: freed, and no work uses it any more
 };
+inline constexpr uint64_t freed_unused = UINT64_MAX;
 
 // cuLaunchKernel's `extra` (CUDA Driver API, "CU_LAUNCH_PARAM_*").
 inline void* const launch_param_end = nullptr;

@@ -7,6 +7,7 @@
 #include "client/cuda/coherence.h"
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
+#include "client/cuda/pools.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
 
@@ -104,7 +105,9 @@ OUTBOARD_EXPORT CUresult cuEventSynchronize(CUevent hEvent) {
   if (CUresult result = client::require_context()) return result;
   if (CUresult result = client::check_event_use(hEvent)) return result;
   if (CUresult result = client::before_wait()) return result;
-  return client::after_wait(remote::cuEventSynchronize(hEvent), false);
+  CUresult result = client::after_wait(remote::cuEventSynchronize(hEvent), false);
+  client::trim_pools();
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuEventQuery(CUevent hEvent) {

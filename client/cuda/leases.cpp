@@ -1,6 +1,7 @@
 #include "client/cuda/leases.h"
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "api/window.h"
 #include "base/free_list.h"
 #include "client/cuda/contexts.h"
+#include "client/cuda/pools.h"
 #include "client/session.h"
 #include "device/leases.h"
 
@@ -18,13 +20,41 @@ namespace {
 constexpr uint64_t huge_page = uint64_t{2} << 20;
 constexpr size_t most_changes = 256;  // before they are told
 
+struct Piece {
+  uint64_t begin, size;
+};
+
 struct Lease {
-  base::FreeList free;
-  uint64_t begin, end;
-  uint64_t budget;
+  base::FreeList free{0, 0};
+  std::vector<Piece> pieces = {};
+  uint64_t budget = 0;
+  bool shared = false, backed = false;
   std::vector<MemoryChange> changes = {};  // not told yet
 
-  bool holds(uint64_t address) const { return address - begin < end - begin; }
+  bool holds(uint64_t address) const {
+    return std::ranges::any_of(pieces, [&](const Piece& piece) { return address - piece.begin < piece.size; });
+  }
+  void add(const Piece& piece) {
+    if (holds(piece.begin)) return;  // more budget for the same addresses
+    pieces.push_back(piece);
+    free.give(piece.begin, piece.begin + piece.size);
+  }
+  // 0: there is no place for it.
+  uint64_t take(uint64_t room) {
+    if (room > budget) return 0;
+    const uint64_t found = free.take(room, room >= huge_page ? huge_page : device::lease_granule);
+    if (found) budget -= room;
+    return found;
+  }
+  // As the device does it at obLeaseSettle. False: everything is in use.
+  bool settle() {
+    if (!backed) return std::exchange(budget, 0) != 0;
+    return std::erase_if(pieces, [this](const Piece& piece) {
+             const bool unused = free.take_at(piece.begin, piece.size);
+             if (unused) budget -= piece.size;
+             return unused;
+           }) != 0;
+  }
 };
 
 struct Leases {
@@ -39,6 +69,8 @@ Leases& leases() {
 uint64_t room_of(size_t size) {
   return (size + device::lease_granule - 1) / device::lease_granule * device::lease_granule;
 }
+
+bool is_allocation(const MemoryChange& change) { return change.size != 0 && change.size != freed_unused; }
 
 // As a call of that context. Its error is of interest to the current one alone.
 template <class Send>
@@ -81,34 +113,49 @@ bool lies_in_device_area(const LeaseAnswer& answer) {
   return begin < api::device_area_size && answer.size <= api::device_area_size - begin;
 }
 
-// False: there was nothing to give back.
-bool settle_all() {
+// Of all leases, or of those whose memory others need. False: there was nothing to give back.
+bool settle(bool all) {
   bool any = false;
   tell_all();
   for (auto& [context, lease] : leases().all) {
-    if (!lease || !lease->budget) continue;
-    lease->budget = 0;
+    if (!lease || !(all || lease->shared) || !lease->settle()) continue;
     in_context(*context, [] { return remote::obLeaseSettle(); });
     any = true;
   }
   return any;
 }
 
-// Raises the budget to `room` bytes or more; what other contexts have and do not use may be needed for it.
+// Makes a place for `room` bytes; what other contexts have and do not use may be needed for it.
 CUresult raise_budget(Context& context, std::optional<Lease>& lease, uint64_t room) {
   if (CUresult result = tell_all()) return result;
   LeaseAnswer answer{};
-  auto ask = [&] { return remote::obLease(room - (lease ? lease->budget : 0), &answer); };
-  CUresult result = ask();
-  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle_all()) result = ask();
+  CUresult result = remote::obLease(room, &answer);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle(true)) result = remote::obLease(room, &answer);
   if (result) return result;
   if (!lies_in_device_area(answer)) return CUDA_ERROR_UNKNOWN;
-  if (!lease)
-    lease.emplace(Lease{base::FreeList(answer.address, answer.address + answer.size), answer.address,
-                        answer.address + answer.size, 0});
+  if (!lease) lease.emplace();
+  lease->shared = answer.terms & lease_shared;
+  lease->backed = answer.terms & lease_backed;
+  lease->add({answer.address, answer.size});
   lease->budget = answer.budget;
   std::copy(std::begin(answer.limits), std::end(answer.limits), context.limits.begin());
   return CUDA_SUCCESS;
+}
+
+uint64_t now_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+constexpr uint64_t lease_lasts_ns = 100'000'000;
+std::atomic<uint64_t> return_at_ns{0};  // 0: nothing is to go back
+
+void note_change(const Lease& lease) {
+  memory_changed.store(true, std::memory_order_release);
+  if (!lease.shared || return_at_ns.load(std::memory_order_relaxed)) return;
+  return_at_ns = now_ns() + lease_lasts_ns;
+  expect_sending();
 }
 
 }  // namespace
@@ -122,25 +169,25 @@ std::optional<CUresult> lease_memory(CUdeviceptr* address, size_t size) {
   auto [at, fresh] = leases().all.try_emplace(&context);
   std::optional<Lease>& lease = at->second;
   if (!fresh && !lease) return std::nullopt;
-  if (!lease || room > lease->budget) {
+  uint64_t found = lease ? lease->take(room) : 0;
+  if (!found && (!lease || lease->backed || room > lease->budget)) {
     CUresult result = raise_budget(context, lease, room);
     if (result == CUDA_ERROR_NOT_SUPPORTED) return std::nullopt;
     if (result != CUDA_SUCCESS) {
       if (!lease) leases().all.erase(at);
       return result;
     }
+    found = lease->take(room);
+    if (!found && room > lease->budget) return CUDA_ERROR_UNKNOWN;  // a server that lends less than it says
   }
-  if (room > lease->budget) return CUDA_ERROR_UNKNOWN;  // a server that lends less than it says
-  const uint64_t found = lease->free.take(room, room >= huge_page ? huge_page : device::lease_granule);
   if (!found) return std::nullopt;
-  lease->budget -= room;
   lease->changes.push_back({found, size});
-  memory_changed.store(true, std::memory_order_release);
+  note_change(*lease);
   *address = found;
   return lease->changes.size() >= most_changes ? tell_all() : CUDA_SUCCESS;
 }
 
-bool return_memory(uint64_t address, size_t size) {
+bool return_memory(uint64_t address, size_t size, bool unused) {
   if (in_process()) return false;
   std::lock_guard hold(leases().lock);
   auto at = std::ranges::find_if(leases().all,
@@ -150,13 +197,13 @@ bool return_memory(uint64_t address, size_t size) {
   // The device has not heard of it yet: it never will.
   auto untold = std::find_if(lease.changes.rbegin(), lease.changes.rend(),
                              [&](const MemoryChange& change) { return change.address == address; });
-  if (untold != lease.changes.rend() && untold->size)
+  if (untold != lease.changes.rend() && is_allocation(*untold))
     lease.changes.erase(std::next(untold).base());
   else
-    lease.changes.push_back({address, 0});
-  memory_changed.store(true, std::memory_order_release);
+    lease.changes.push_back({address, unused ? freed_unused : 0});
   lease.free.give(address, address + room_of(size));
   lease.budget += room_of(size);
+  note_change(lease);
   return true;
 }
 
@@ -173,8 +220,24 @@ CUresult tell_memory_changes() {
 
 bool settle_leases() {
   if (holding) return false;
+  const bool released = release_pool_memory();
   Hold hold;
-  return settle_all();
+  return settle(true) || released;
+}
+
+bool leases_are_due(bool quiet) {
+  const uint64_t due = return_at_ns.load(std::memory_order_relaxed);
+  return due && (quiet || now_ns() >= due);
+}
+
+// Whoever asks for memory meanwhile is not waited for: it may be waiting for what this thread sends.
+void return_leases() {
+  if (holding || !leases().lock.try_lock()) return;
+  std::lock_guard adopted(leases().lock, std::adopt_lock);
+  holding = true;
+  return_at_ns = 0;
+  settle(false);
+  holding = false;
 }
 
 }  // namespace client

@@ -11,6 +11,7 @@
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
 #include "client/cuda/leases.h"
+#include "client/cuda/pools.h"
 #include "client/session.h"
 
 namespace client {
@@ -83,6 +84,8 @@ OUTBOARD_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = client::check_unsafe_call()) return result;
   auto leased = client::lease_memory(dptr, bytesize);
+  if (leased == CUDA_ERROR_OUT_OF_MEMORY && client::release_pool_memory())
+    leased = client::lease_memory(dptr, bytesize);
   return allocated(leased ? *leased : remote::cuMemAlloc_v2(dptr, bytesize), dptr, bytesize, client::Kind::device);
 }
 
@@ -109,6 +112,12 @@ OUTBOARD_EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
       (range->kind != client::Kind::device && range->kind != client::Kind::managed)) {
     client::check_bad_free("cuMemFree", dptr);
     return CUDA_ERROR_INVALID_VALUE;
+  }
+  if (range->pool) {  // freed in the order of a stream that has been waited for
+    if (CUresult result = cuCtxSynchronize()) return result;
+    CUresult result = cuMemFreeAsync(dptr, nullptr);
+    client::trim_pools();
+    return result;
   }
   client::forget(dptr);
   client::unshare(dptr);

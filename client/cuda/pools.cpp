@@ -1,6 +1,10 @@
-// Memory pools and memory in the order of a stream. A pool is bookkeeping of this process: its memory is the
-// device's own stream-ordered memory, which the driver behind the link keeps in a pool of its own.
+// Memory pools and memory in the order of a stream. A pool is this process's (pool_memory.h); behind it lies memory
+// that is allocated like the program's own. With --check the device's own stream-ordered memory is behind it, for
+// whoever checks sees each allocation.
+#include "client/cuda/pools.h"
+
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +16,7 @@
 #include "client/cuda/graph/memory.h"
 #include "client/cuda/leases.h"
 #include "client/cuda/memory_map.h"
+#include "client/cuda/pool_memory.h"
 #include "client/cuda/streams.h"
 #include "client/session.h"
 
@@ -19,9 +24,28 @@ namespace {
 
 struct Pool {
   CUdevice device = 0;
-  bool standard = false;  // the device's default pool, which nobody can destroy
+  bool standard = false;   // the device's default pool, which nobody can destroy
+  bool destroyed = false;  // lives until what was taken from it is freed
   int reuse[3] = {1, 1, 1};
-  uint64_t release_threshold = 0, highest = 0;  // bytes
+  uint64_t release_threshold = 0;             // bytes
+  uint64_t most_used = 0, most_reserved = 0;  // bytes
+  std::map<client::Context*, client::PoolMemory> memory = {};
+
+  uint64_t used() const { return memory.empty() ? client::bytes_of_pool(this) : sum(&client::PoolMemory::used); }
+  uint64_t reserved() const {
+    return memory.empty() ? client::bytes_of_pool(this) : sum(&client::PoolMemory::reserved);
+  }
+  void note_most() {
+    most_used = std::max(most_used, used());
+    most_reserved = std::max(most_reserved, reserved());
+  }
+
+ private:
+  uint64_t sum(uint64_t (client::PoolMemory::*bytes)() const) const {
+    uint64_t all = 0;
+    for (const auto& [context, its] : memory) all += (its.*bytes)();
+    return all;
+  }
 };
 
 struct Pools {
@@ -31,7 +55,7 @@ struct Pools {
 
   Pool* find(CUmemoryPool handle) {
     auto found = all.find(reinterpret_cast<Pool*>(handle));
-    return found == all.end() ? nullptr : found->second.get();
+    return found == all.end() || found->second->destroyed ? nullptr : found->second.get();
   }
   Pool* make(CUdevice device) {
     auto pool = std::make_unique<Pool>();
@@ -56,6 +80,24 @@ Pools& pools() {
   return *made;
 }
 
+// Holds the lock. What this thread asks of the device meanwhile may find no memory, and must not come back here.
+thread_local bool holding = false;
+class Hold {
+ public:
+  Hold() { holding = true; }
+  ~Hold() { holding = false; }
+
+ private:
+  std::lock_guard<std::mutex> lock_{pools().lock};
+};
+
+std::atomic<bool> something_freed{false};  // and was perhaps in use when pools were trimmed last
+
+bool each_is_seen() {
+  static const bool is = !client::wanted_checks().empty();
+  return is;
+}
+
 CUmemoryPool handle_of(Pool* pool) { return reinterpret_cast<CUmemoryPool>(pool); }
 
 CUresult known_device(CUdevice device) {
@@ -63,12 +105,68 @@ CUresult known_device(CUdevice device) {
   return client::server_ordinal(device) < 0 ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
 }
 
-CUresult allocate(CUdeviceptr* address, size_t size, Pool* pool, CUstream stream) {
+// The caller holds the lock.
+bool release_memory() {
+  bool any = false;
+  for (auto& [key, pool] : pools().all) {
+    auto own = pool->memory.find(client::current());
+    if (own == pool->memory.end() || !own->second.can_shrink()) continue;
+    const uint64_t before = own->second.reserved();
+    own->second.wait_for_work();
+    own->second.trim(0);
+    any |= own->second.reserved() < before;
+  }
+  return any;
+}
+
+CUresult allocate(CUdeviceptr* address, size_t size, Pool* pool, CUstream named) {
   if (pool->device != client::current()->device) return CUDA_ERROR_NOT_SUPPORTED;
-  if (CUresult result = remote::cuMemAllocAsync(address, size, client::resolve(stream))) return result;
+  const CUstream stream = client::resolve(named);
+  if (stream && !client::is_stream(stream)) return CUDA_ERROR_INVALID_HANDLE;
+  CUresult result = CUDA_SUCCESS;
+  if (each_is_seen()) {
+    result = remote::cuMemAllocAsync(address, size, stream);
+  } else {
+    client::PoolMemory& memory = pool->memory[client::current()];
+    result = memory.take(size, stream, *address);
+    if (result == CUDA_ERROR_OUT_OF_MEMORY && release_memory()) result = memory.take(size, stream, *address);
+  }
+  if (result) return result;
   client::remember({*address, size, client::Kind::device, client::current(), 0, pool});
-  pool->highest = std::max(pool->highest, client::bytes_of_pool(pool));
+  pool->note_most();
   return CUDA_SUCCESS;
+}
+
+// The caller holds the lock.
+void end_if_unused(Pool& pool) {
+  if (!pool.destroyed || pool.used()) return;
+  for (auto& [context, memory] : pool.memory)
+    if (context == client::current()) memory.end();
+  pools().all.erase(&pool);
+}
+
+// Memory of a pool. Freed in another context than its own, it is waited for.
+CUresult free_memory(const client::Range& range, CUstream named) {
+  const CUstream stream = client::resolve(named);
+  if (stream && !client::is_stream(stream)) return CUDA_ERROR_INVALID_HANDLE;
+  if (!client::forget(range.address)) return CUDA_ERROR_INVALID_VALUE;
+  const bool elsewhere = range.context != client::current();
+  if (elsewhere)
+    if (CUresult result = remote::cuStreamSynchronize(stream)) return result;
+  Hold hold;
+  auto found = pools().all.find(static_cast<const Pool*>(range.pool));
+  if (found == pools().all.end()) return CUDA_ERROR_INVALID_VALUE;
+  Pool& pool = *found->second;
+  CUresult result = client::context_failure();
+  if (each_is_seen())
+    result = remote::cuMemFreeAsync(range.address, stream);
+  else if (elsewhere)
+    pool.memory[range.context].give_unused(range.address);
+  else
+    pool.memory[range.context].give(range.address, stream);
+  something_freed = true;
+  end_if_unused(pool);
+  return result;
 }
 
 // The pool behind a location; only device memory has pools here.
@@ -82,18 +180,46 @@ CUresult device_of(const CUmemLocation* location, CUmemAllocationType type, CUde
 
 }  // namespace
 
+namespace client {
+
+void trim_pools() {
+  if (!something_freed.load(std::memory_order_relaxed)) return;
+  Hold hold;
+  bool more = false;
+  for (auto& [key, pool] : pools().all)
+    for (auto& [context, memory] : pool->memory) {
+      if (context == current()) memory.trim(pool->release_threshold);
+      more |= memory.may_be_used();
+    }
+  something_freed = more;
+}
+
+bool release_pool_memory() {
+  if (holding || !current()) return false;
+  Hold hold;
+  return release_memory();
+}
+
+void forget_pool_memory(const Context& context) {
+  Hold hold;
+  for (auto& [key, pool] : pools().all)
+    std::erase_if(pool->memory, [&](const auto& entry) { return entry.first == &context; });
+}
+
+}  // namespace client
+
 OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
   if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
-  std::lock_guard hold(pools().lock);
+  Hold hold;
   return allocate(dptr, bytesize, pools().chosen_of(client::current()->device), hStream);
 }
 
 OUTBOARD_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
                                                  CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
-  std::lock_guard hold(pools().lock);
+  Hold hold;
   Pool* found = pools().find(pool);
   if (!dptr || bytesize == 0 || !found) return CUDA_ERROR_INVALID_VALUE;
   if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
@@ -106,6 +232,7 @@ OUTBOARD_EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   CUresult freed = CUDA_SUCCESS;
   if (client::graph::free_block(dptr, freed)) return freed;
   auto range = client::find_range(dptr);
+  if (range && range->address == dptr && range->pool) return free_memory(*range, hStream);
   if (!client::forget(dptr)) {
     client::check_bad_free("cuMemFreeAsync", dptr);
     return CUDA_ERROR_INVALID_VALUE;
@@ -126,17 +253,21 @@ OUTBOARD_EXPORT CUresult cuMemPoolCreate(CUmemoryPool* pool, const CUmemPoolProp
 }
 
 OUTBOARD_EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
-  std::lock_guard hold(pools().lock);
+  Hold hold;
   Pool* found = pools().find(pool);
   if (!found || found->standard) return CUDA_ERROR_INVALID_VALUE;
   std::erase_if(pools().chosen, [&](const auto& entry) { return entry.second == found; });
-  pools().all.erase(found);
+  found->destroyed = true;
+  end_if_unused(*found);
   return CUDA_SUCCESS;
 }
 
-OUTBOARD_EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t) {  // nothing is kept on this side
-  std::lock_guard hold(pools().lock);
-  return pools().find(pool) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+OUTBOARD_EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t minBytesToKeep) {
+  Hold hold;
+  Pool* found = pools().find(pool);
+  if (!found) return CUDA_ERROR_INVALID_VALUE;
+  if (auto own = found->memory.find(client::current()); own != found->memory.end()) own->second.trim(minBytesToKeep);
+  return CUDA_SUCCESS;
 }
 
 OUTBOARD_EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value_) {
@@ -154,7 +285,10 @@ OUTBOARD_EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attr
     case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
     case CU_MEMPOOL_ATTR_USED_MEM_HIGH:  // may only be reset
       if (bytes() != 0) return CUDA_ERROR_INVALID_VALUE;
-      found->highest = client::bytes_of_pool(found);
+      if (attr == CU_MEMPOOL_ATTR_USED_MEM_HIGH)
+        found->most_used = found->used();
+      else
+        found->most_reserved = found->reserved();
       return CUDA_SUCCESS;
     default: return CUDA_ERROR_INVALID_VALUE;
   }
@@ -172,10 +306,10 @@ OUTBOARD_EXPORT CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attr
       *static_cast<int*>(value_) = found->reuse[attr - CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES];
       return CUDA_SUCCESS;
     case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: return bytes(found->release_threshold);
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT:
-    case CU_MEMPOOL_ATTR_USED_MEM_CURRENT: return bytes(client::bytes_of_pool(found));
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
-    case CU_MEMPOOL_ATTR_USED_MEM_HIGH: return bytes(found->highest);
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT: return bytes(found->reserved());
+    case CU_MEMPOOL_ATTR_USED_MEM_CURRENT: return bytes(found->used());
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH: return bytes(found->most_reserved);
+    case CU_MEMPOOL_ATTR_USED_MEM_HIGH: return bytes(found->most_used);
     default: return CUDA_ERROR_INVALID_VALUE;
   }
 }

@@ -17,6 +17,7 @@
 #include "client/cuda/memory_map.h"
 #include "client/cuda/modules.h"
 #include "client/cuda/per_thread.h"
+#include "client/cuda/pools.h"
 #include "client/cuda/textures.h"
 #include "client/session.h"
 
@@ -202,7 +203,9 @@ OUTBOARD_EXPORT CUresult cuCtxSynchronize() {
   if (CUresult result = client::require_context()) return result;
   if (CUresult result = client::check_context_use()) return result;
   if (CUresult result = client::before_wait()) return result;
-  return client::after_wait(remote::cuCtxSynchronize(), true);
+  CUresult result = client::after_wait(remote::cuCtxSynchronize(), true);
+  client::trim_pools();
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuStreamSynchronize(CUstream hStream) {
@@ -210,7 +213,9 @@ OUTBOARD_EXPORT CUresult cuStreamSynchronize(CUstream hStream) {
   if (client::capturing(hStream)) return client::refuse_capture(hStream);
   if (CUresult result = client::check_unsafe_call()) return result;
   if (CUresult result = client::before_wait()) return result;
-  return client::after_wait(remote::cuStreamSynchronize(client::resolve(hStream)), false);
+  CUresult result = client::after_wait(remote::cuStreamSynchronize(client::resolve(hStream)), false);
+  client::trim_pools();
+  return result;
 }
 
 OUTBOARD_EXPORT CUresult cuStreamQuery(CUstream hStream) {
@@ -262,6 +267,7 @@ void client::forget_objects(Context& context) {
   forget_shared(context);
   forget_arrays(context);
   forget_textures(context);
+  forget_pool_memory(context);
   forget_lease(context);
   forget_context(context.number);
   std::lock_guard hold(lock);

@@ -18,7 +18,7 @@ CUcontext& current_context() {
   return current;
 }
 
-CUresult Addresses::lend(CUcontext context, uint64_t least, device::Lease& lease) {
+CUresult Addresses::lend(CUcontext context, uint64_t room, device::Lease& lease) {
   std::lock_guard hold(lock_);
   device::Lease& own = lent_[context];
   if (!own.size) {
@@ -27,7 +27,7 @@ CUresult Addresses::lend(CUcontext context, uint64_t least, device::Lease& lease
     if (!own.address) return lent_.erase(context), CUDA_ERROR_NOT_SUPPORTED;
     own.size = part;
   }
-  if (left() < own.budget || least > left() - own.budget) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (room > left()) return CUDA_ERROR_OUT_OF_MEMORY;
   own.budget = left();
   lease = own;
   return CUDA_SUCCESS;
@@ -63,8 +63,9 @@ void Addresses::settle(CUcontext context) {
 extern "C" __attribute__((visibility("default"))) const device::Leases* outboard_leases() {
   using namespace null_device;
   static const device::Leases leases{
-      [](uint64_t least, device::Lease* lease) { return addresses().lend(current_context(), least, *lease); },
+      [](uint64_t room, device::Lease* lease) { return addresses().lend(current_context(), room, *lease); },
       [](uint64_t address, uint64_t size) { return addresses().take_at(current_context(), address, size); },
+      [](uint64_t address) { return addresses().give(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE; },
       [] { return addresses().settle(current_context()), CUDA_SUCCESS; }};
   return &leases;
 }

@@ -64,7 +64,8 @@ TEST(NullDevice, a_context_allocates_within_its_lease) {
   EXPECT_EQ(driver().cuMemFree_v2(lease.address + 1024), CUDA_SUCCESS);
   EXPECT_EQ(leases.allocate(lease.address, lease.budget), CUDA_SUCCESS) << "freed memory is its own again";
   EXPECT_EQ(leases.lend(512, &lease), CUDA_ERROR_OUT_OF_MEMORY);
-  EXPECT_EQ(driver().cuMemFree_v2(lease.address), CUDA_SUCCESS);
+  EXPECT_EQ(leases.release(lease.address), CUDA_SUCCESS);
+  EXPECT_EQ(leases.release(lease.address), CUDA_ERROR_INVALID_VALUE);
   ASSERT_EQ(leases.settle(), CUDA_SUCCESS);
   EXPECT_EQ(leases.allocate(lease.address, 512), CUDA_ERROR_OUT_OF_MEMORY);
   EXPECT_EQ(leases.lend(1 << 20, &lease), CUDA_SUCCESS);

@@ -31,7 +31,7 @@ class Addresses {
   std::pair<uint64_t, uint64_t> find(uint64_t address) const;
 
   // --- leases (leases.cpp): as device::Leases has them, for a context
-  CUresult lend(CUcontext context, uint64_t least, device::Lease& lease);
+  CUresult lend(CUcontext context, uint64_t room, device::Lease& lease);
   CUresult take_at(CUcontext context, uint64_t address, uint64_t size);
   void settle(CUcontext context);
 

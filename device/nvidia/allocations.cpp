@@ -8,24 +8,20 @@
 #include "device/nvidia/vendor.h"
 
 namespace nvidia {
-namespace {
-
 // Most allocations need no call of the driver's, and must fail all the same when a kernel has lost the context.
-CUresult context_error() {
+CUresult usable_context(CUcontext& context, CUdevice& device) {
+  if (CUresult result = current_context(context, device)) return result;
   CUresult result = vendor().cuStreamQuery(nullptr);
   const bool captured =
       result >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && result <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   return result == CUDA_ERROR_NOT_READY || captured ? CUDA_SUCCESS : result;
 }
 
-}  // namespace
-
 CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   CUcontext context = nullptr;
   CUdevice device = 0;
   if (!dptr || !bytesize) return CUDA_ERROR_INVALID_VALUE;
-  if (CUresult result = current_context(context, device)) return result;
-  if (CUresult result = context_error()) return result;
+  if (CUresult result = usable_context(context, device)) return result;
   return memory().allocate(bytesize, context, device, *dptr);
 }
 
@@ -33,10 +29,11 @@ CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
 CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream) { return nvidia::cuMemAlloc_v2(dptr, bytesize); }
 
 CUresult cuMemFree_v2(CUdeviceptr dptr) {
-  return !dptr || memory().free(dptr) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return !dptr || memory().leave(dptr, false) || memory().free(dptr) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
+  if (memory().leave(dptr, false)) return CUDA_SUCCESS;  // after all work, and so after this stream's
   CUevent event = nullptr;
   if (CUresult result = vendor().cuEventCreate(&event, CU_EVENT_DISABLE_TIMING)) return result;
   CUresult result = vendor().cuEventRecord(event, hStream);
@@ -50,6 +47,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   if (CUresult result = vendor().cuCtxGetDevice(&device)) return result;
   memory().wait_for_frees();
   if (CUresult result = vendor().cuMemGetInfo_v2(free, total)) return result;
+  *free = std::min(*total, *free + budget().on_loan(device));
   const uint64_t limit = budget().limit();
   if (!limit) return CUDA_SUCCESS;
   const uint64_t used = budget().used(device);

@@ -1,5 +1,7 @@
 #include "device/nvidia/budget.h"
 
+#include "device/nvidia/memory.h"
+
 namespace nvidia {
 
 Budget& budget() {
@@ -29,7 +31,37 @@ void Budget::give(int device, uint64_t size) {
 
 uint64_t Budget::used(int device) {
   std::lock_guard hold(lock_);
-  return quota_ && quota_->shared() ? quota_->used() : used_[device];
+  return quota_ && quota_->shared() ? quota_->used() : used_[device] - on_loan_[device];
+}
+
+void Budget::leave_loan(int device, uint64_t size) {
+  std::lock_guard hold(lock_);
+  on_loan_[device] += size;
+  if (quota_) quota_->leave_loan(size);
+}
+
+void Budget::use_loan(int device, uint64_t size) {
+  std::lock_guard hold(lock_);
+  on_loan_[device] -= size;
+  if (quota_) quota_->use_loan(size);
+}
+
+void Budget::end_loan(int device, uint64_t size) {
+  std::lock_guard hold(lock_);
+  on_loan_[device] -= size;
+  used_[device] -= size;
+  if (quota_) quota_->end_loan(size);
+}
+
+uint64_t Budget::on_loan(int device) {
+  std::lock_guard hold(lock_);
+  return on_loan_[device];
+}
+
+bool take_patiently(int device, uint64_t size) {
+  if (budget().take(device, size)) return true;
+  memory().wait_for_frees();
+  return budget().take(device, size) || (budget().wait_for(size) && budget().take(device, size));
 }
 
 void Charges::note(const void* object, const Charge& charge) {

@@ -23,16 +23,26 @@ class Budget {
   // False: it would be too much.
   bool take(int device, uint64_t size);
   void give(int device, uint64_t size);
-  // By all that share the limit.
+  // Of what was taken, so much is lent to a client and not in use; it is in use again; it is given.
+  void leave_loan(int device, uint64_t size);
+  void use_loan(int device, uint64_t size);
+  void end_loan(int device, uint64_t size);
+  uint64_t on_loan(int device);
+  bool shared() const { return quota_ && quota_->shared(); }
+  // What others were lent is waited for (device/quota.h).
+  bool wait_for(uint64_t size) { return quota_ && quota_->wait_for(size); }
+  // By all that share the limit, without what is lent and not in use.
   uint64_t used(int device);
 
  private:
   std::mutex lock_;
   uint64_t limit_ = 0;
-  std::map<int, uint64_t> used_;
+  std::map<int, uint64_t> used_, on_loan_;
   std::optional<device::Quota> quota_;
 };
 Budget& budget();
+// As take(), but what was freed, and what others were lent, comes back first.
+bool take_patiently(int device, uint64_t size);
 
 struct Charge {
   CUcontext context;
@@ -58,7 +68,7 @@ template <class Handle, class Make>
 CUresult charged(Handle* handle, uint64_t bytes, Make make) {
   Charge charge{nullptr, 0, bytes};
   if (CUresult result = current_context(charge.context, charge.device)) return result;
-  if (!budget().take(charge.device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (!take_patiently(charge.device, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
   if (CUresult result = make()) return budget().give(charge.device, bytes), result;
   charges().note(*handle, charge);
   return CUDA_SUCCESS;

@@ -106,7 +106,7 @@ void Memory::destroy_block(const Block& block) {
   if (result == CUDA_SUCCESS) result = vendor().cuMemRelease(block.handle);
   if (result)  // its addresses stay taken, because something may still be there
     return base::log(base::Level::warn, "memory does not go back", {{"error", code(result)}});
-  budget().give(block.device, block.size);
+  block.on_loan ? budget().end_loan(block.device, block.size) : budget().give(block.device, block.size);
   std::lock_guard hold(lock_);
   free_.give(block.address, block.address + block.size);
 }
@@ -123,6 +123,9 @@ CUresult Memory::let_use(int reader, int owner) {
     for (const auto& [context, heap] : heaps_)
       for (const auto& [address, block] : heap.blocks)
         if (block.device == owner) all.push_back(block);
+    for (const auto& [context, lent] : lent_)
+      for (const auto& [address, its] : lent.blocks)
+        if (its.block.device == owner) all.push_back(its.block);
   }
   for (const Block& block : all)
     if (CUresult result = give_access(block.address, block.size, owner)) return result;
@@ -197,13 +200,18 @@ bool Memory::free(uint64_t address, CUevent event) {
   std::lock_guard hold(lock_);
   auto found = allocations_.find(address);
   if (found == allocations_.end()) return false;
-  freed_.push_back({found->second, event});
+  reap_soon({found->second, event});
   allocations_.erase(found);
+  return true;
+}
+
+// The caller holds the lock.
+void Memory::reap_soon(const Freed& freed) {
+  freed_.push_back(freed);
   ++unfinished_;
   if (!reaping_) std::thread([this] { reap(); }).detach();
   reaping_ = true;
   freed_changed_.notify_all();
-  return true;
 }
 
 void Memory::reap() {
@@ -222,7 +230,7 @@ void Memory::reap() {
     } else {
       vendor().cuCtxSynchronize();
     }
-    give_back(next.allocation);
+    next.block ? destroy_block(*next.block) : give_back(next.allocation);
     hold.lock();
     reaping_of_ = nullptr;
     --unfinished_;
@@ -245,7 +253,10 @@ void Memory::free_all(CUcontext context) {
         ++at;
         continue;
       }
-      allocations_[at->allocation.address] = at->allocation;
+      if (at->block)
+        gone.push_back(*at->block);
+      else
+        allocations_[at->allocation.address] = at->allocation;
       at = freed_.erase(at);
       --unfinished_;
     }
@@ -265,6 +276,10 @@ void Memory::free_all(CUcontext context) {
     if (auto heap = heaps_.find(context); heap != heaps_.end()) {
       for (const auto& [address, block] : heap->second.blocks) gone.push_back(block);
       heaps_.erase(heap);
+    }
+    if (auto lent = lent_.find(context); lent != lent_.end()) {
+      for (const auto& [address, its] : lent->second.blocks) gone.push_back(its.block);
+      lent_.erase(lent);
     }
   }
   for (const Block& block : gone) destroy_block(block);

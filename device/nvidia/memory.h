@@ -8,11 +8,13 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "api/cuda/abi.h"
 #include "api/window.h"
 #include "base/free_list.h"
 #include "base/result.h"
+#include "device/leases.h"
 
 namespace nvidia {
 
@@ -38,6 +40,15 @@ class Memory {
   // What a context leaves behind, once it is destroyed.
   void free_all(CUcontext context);
 
+  // --- blocks that are lent to a context's client, which says itself what lies in them (leases.cpp)
+  CUresult lend(uint64_t room, CUcontext context, int device, device::Lease& lease);
+  // False: not a free place of the context's.
+  bool allocate_at(uint64_t address, uint64_t size, CUcontext context);
+  // `unused`: no work uses it any more. False: no allocation in a lent block starts there.
+  bool leave(uint64_t address, bool unused);
+  // Lent blocks in which nothing lies go back.
+  void settle(CUcontext context);
+
   // --- addresses for the program's own mappings
   uint64_t reserve(uint64_t size, uint64_t alignment, uint64_t wanted);
   bool release(uint64_t address, uint64_t size);
@@ -55,6 +66,18 @@ class Memory {
     uint64_t address = 0, size = 0;
     CUmemGenericAllocationHandle handle = 0;
     int device = 0;
+    bool on_loan = false;  // lent, and nothing lies there
+  };
+  // What is lent to the client of one context.
+  struct LentBlock {
+    Block block;
+    base::FreeList free;
+    size_t allocations = 0;
+  };
+  struct Lent {
+    std::map<uint64_t, LentBlock> blocks;
+    uint64_t budget = 0;
+    std::vector<Allocation> left;  // by the program, but work that is queued may still use it
   };
   // The small allocations of one context.
   struct Heap {
@@ -64,6 +87,7 @@ class Memory {
   struct Freed {
     Allocation allocation;
     CUevent event;
+    std::optional<Block> block = {};  // that was lent, instead of the allocation
   };
 
   CUresult try_allocate(uint64_t size, CUcontext context, int device, CUdeviceptr& address);
@@ -72,6 +96,10 @@ class Memory {
   void destroy_block(const Block& block);
   CUresult give_access(uint64_t address, uint64_t size, int device);
   void give_back(const Allocation& allocation);
+  CUresult lend_block(uint64_t size, int device, Block& block);
+  LentBlock* lent_block(Lent& lent, uint64_t address, uint64_t room);
+  void wait_for_work(CUcontext context, uint64_t address, uint64_t room);
+  void reap_soon(const Freed& freed);
   void reap();
 
   std::mutex lock_;
@@ -80,6 +108,8 @@ class Memory {
   std::map<uint64_t, Allocation> allocations_;
   std::map<uint64_t, Block> blocks_;  // of one allocation each
   std::map<CUcontext, Heap> heaps_;
+  std::map<CUcontext, Lent> lent_;
+  std::mutex waiting_for_work_;                // taken before the other
   std::map<uint64_t, uint64_t> reservations_;  // address and size
   std::multimap<int, int> readers_;            // by owner
 

@@ -15,6 +15,8 @@ const std::string& vendor_path();
 
 // The calling thread's context and its device. CUDA_ERROR_INVALID_CONTEXT: it has none.
 CUresult current_context(CUcontext& context, CUdevice& device);
+// The same; an error: no kernel may have broken it.
+CUresult usable_context(CUcontext& context, CUdevice& device);
 
 // Of CUDA 12.4, which brought the last functions that a worker cannot do without.
 inline constexpr int oldest_version = 12040;

@@ -62,10 +62,7 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CU
   if (!handle || !prop || !size) return CUDA_ERROR_INVALID_VALUE;
   if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
   const int device = prop->location.id;
-  if (!budget().take(device, size)) {
-    memory().wait_for_frees();
-    if (!budget().take(device, size)) return CUDA_ERROR_OUT_OF_MEMORY;
-  }
+  if (!take_patiently(device, size)) return CUDA_ERROR_OUT_OF_MEMORY;
   auto made = std::make_shared<Physical>(device, size);
   if (CUresult result = vendor().cuMemCreate(handle, size, prop, flags)) return result;
   std::lock_guard hold(state().lock);

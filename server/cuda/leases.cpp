@@ -2,14 +2,23 @@
 #include "server/cuda/worker.h"
 
 namespace worker {
+namespace {
 
-CUresult obLease(uint64_t least, LeaseAnswer* answer) {
+CUresult make(const device::Leases& leases, const MemoryChange& change) {
+  if (change.size == freed_unused) return leases.release(change.address);
+  return change.size ? leases.allocate(change.address, change.size) : session().driver().cuMemFree_v2(change.address);
+}
+
+}  // namespace
+
+CUresult obLease(uint64_t room, LeaseAnswer* answer) {
   const device::Leases* leases = session().leases();
   if (!leases) return CUDA_ERROR_NOT_SUPPORTED;
   if (!answer) return CUDA_ERROR_INVALID_VALUE;
   device::Lease lease;
-  if (CUresult result = leases->lend(least, &lease)) return result;
-  *answer = {lease.address, lease.size, lease.budget, {}};
+  if (CUresult result = leases->lend(room, &lease)) return result;
+  const uint64_t terms = (lease.shared ? lease_shared : 0) | (lease.backed ? lease_backed : 0);
+  *answer = {lease.address, lease.size, lease.budget, terms, {}};
   for (size_t i = 0; i < limit_count; ++i) {
     size_t value = 0;
     bool known = session().driver().cuCtxGetLimit(&value, static_cast<CUlimit>(i)) == CUDA_SUCCESS;
@@ -24,8 +33,7 @@ CUresult obMemoryChanges(const MemoryChange* changes, size_t count) {
   if (!leases) return CUDA_ERROR_NOT_SUPPORTED;
   CUresult first = CUDA_SUCCESS;
   for (size_t i = 0; i < count; ++i) {
-    const auto& [address, size] = changes[i];
-    CUresult result = size ? leases->allocate(address, size) : session().driver().cuMemFree_v2(address);
+    const CUresult result = make(*leases, changes[i]);
     if (first == CUDA_SUCCESS) first = result;
   }
   return first;

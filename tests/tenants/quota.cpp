@@ -1,5 +1,9 @@
 // Every way to get device memory counts against a virtual GPU's quota: quota MIB, with nothing else in its sessions.
 // quota MIB hold: takes half of it, says so, and keeps it until standard input ends.
+// quota MIB churn: the same, and allocates and frees a little meanwhile, without an end.
+// quota MIB fill: takes all that is left but four mebibytes, and is refused eight more.
+#include <poll.h>
+
 #include <cstring>
 #include <functional>
 #include <string>
@@ -139,6 +143,32 @@ int hold() {
   return 0;
 }
 
+// A tenth of a second after it has said so, half of the quota and a little are all that it has.
+int churn() {
+  CUdeviceptr address = 0, part = 0;
+  call("cuMemAlloc_v2", &address, quota / 2);
+  std::printf("held\n");
+  std::fflush(stdout);
+  for (pollfd input{0, POLLIN, 0}; poll(&input, 1, 0) == 0;) {
+    for (int i = 0; i < 1000; ++i) {
+      call("cuMemAlloc_v2", &part, size_t{4096});
+      call("cuMemFree_v2", part);
+    }
+    call("cuMemsetD8_v2", address, static_cast<unsigned char>(1), size_t{4096});
+    call("cuCtxSynchronize");
+  }
+  return 0;
+}
+
+int fill() {
+  CUdeviceptr address = 0;
+  const size_t rest = quota / 2 - 4 * mib;  // the other session's little may take a block of a GPU's
+  expect(try_to("cuMemAlloc_v2", &address, rest) == CUDA_SUCCESS, "what another session was lent and has not used");
+  expect(try_to("cuMemAlloc_v2", &address, 8 * mib) == CUDA_ERROR_OUT_OF_MEMORY, "more than is left");
+  expect(left() <= 4 * mib, "what is left then");
+  return failures != 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -152,6 +182,8 @@ int main(int count, char** arguments) {
   call("cuDevicePrimaryCtxRetain", &context, 0);
   call("cuCtxSetCurrent", context);
   if (count > 2 && !std::strcmp(arguments[2], "hold")) return hold();
+  if (count > 2 && !std::strcmp(arguments[2], "churn")) return churn();
+  if (count > 2 && !std::strcmp(arguments[2], "fill")) return fill();
   if (count > 2) return std::printf("left: %zu MiB\n", left() / mib), failures != 0;
   check("cuMemAlloc", allocate);
   check("cuMemAllocPitch", allocate_pitched);

@@ -41,6 +41,16 @@ quotas() {
   kill -9 $(pgrep -P $server | head -1); exec 9>&-; wait $holder
   free=$("$outboard" run --on "$at" --vgpu small -- "$quota" 256 left | grep -o '[0-9]* MiB' | cut -d' ' -f1)
   [ "$free" = 256 ] || fail "a killed session keeps its memory: $free MiB free"
+  # What a busy session was lent and does not use is another's when it is needed; and the busy one hardly waits.
+  rm "$work/stop"; mkfifo "$work/stop"
+  OUTBOARD_TRACE=waits "$outboard" run --on "$at" --vgpu small -- "$quota" 256 churn <"$work/stop" >"$work/churned" 2>"$work/waits" & holder=$!
+  exec 9>"$work/stop"
+  wait_for 'grep -q held "$work/churned"' || fail "half of the quota, again"
+  for turn in 1 2 3; do
+    "$outboard" run --on "$at" --vgpu small -- "$quota" 256 fill || fail "leases of two sessions are not exact: $(cat "$work/waits")"
+  done
+  exec 9>&-; wait $holder || fail "the busy session: $(cat "$work/waits")"
+  grep -q ' obLease$' "$work/waits" && ! grep -q ' cuMemAlloc_v2$' "$work/waits" || fail "a session of a virtual GPU is lent nothing: $(cat "$work/waits")"
 }
 
 full() {
@@ -153,23 +163,23 @@ seen() {
   wait $program
 }
 
-# What small gets of small (25) and big (75), by launches, in percent: share BLOCKS TURNS BATCH. The bounds only tell a
-# weighted share from an equal one on a busy machine; docs/performance.md has the figures.
+# What small gets of small (25) and big (75), by launches, in percent: share BLOCKS TURNS BATCH. It holds within 5 points
+# (docs/performance.md); a machine that others use may spoil one try.
 share() {
   start=$(($(date +%s) + 4))
   "$outboard" run --on "$at" --vgpu small -- "$burn" 6 $1 $2 $3 $start >"$work/a" & a=$!
   "$outboard" run --on "$at" --vgpu big -- "$burn" 6 $1 $2 $3 $start >"$work/b" & b=$!
   wait $a && wait $b || fail "the programs"
   awk -v a="$(cat "$work/a")" -v b="$(cat "$work/b")" -v what="$1 blocks, $2 turns, $3 at once" \
-    'BEGIN { part = 100 * a / (a + b); printf "%s: %s and %s launches a second, %.1f %% instead of 25\n", what, a, b, part; exit !(part > 13 && part < 38) }'
+    'BEGIN { part = 100 * a / (a + b); printf "%s: %s and %s launches a second, %.1f %% instead of 25\n", what, a, b, part; exit !(part > 20 && part < 30) }'
 }
 
 shares() {
   "$outboard" vgpu create small --memory 64MiB --compute 25 && "$outboard" vgpu create big --memory 64MiB --compute 75 || fail create
   serve
   bad=0
-  for shape in "64 20000 20" "2 3000000 2" "16 2000 200" "1 200 2000"; do
-    share $shape || share $shape || { echo "no weighted share, twice"; bad=1; }
+  for shape in "64 20000 20" "2 3000000 2" "16 2000 200" "1 200 2000" "2 800 2000"; do
+    share $shape || share $shape || share $shape || { echo "no weighted share, three times"; bad=1; }
   done
   [ $bad = 0 ] || fail "shares"
 }

@@ -8,12 +8,32 @@
 #include <cerrno>
 #include <climits>
 #include <ctime>
+#include <utility>
 
 namespace software {
 
 Gate& Gate::the() {
   static Gate gate;
   return gate;
+}
+
+namespace {
+
+thread_local uint64_t stay_began_ns = 0;
+
+uint64_t now_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace
+
+void Gate::begin_stay() { stay_began_ns = now_ns(); }
+
+void Gate::end_stay() {
+  const uint64_t began = std::exchange(stay_began_ns, 0);
+  if (began) share_->device_ns.fetch_add(now_ns() - began, std::memory_order_relaxed);
 }
 
 void Gate::wait_for_change(uint32_t seen) {

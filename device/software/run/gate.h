@@ -20,15 +20,18 @@ class Gate {
     share_->launches.fetch_add(1, std::memory_order_relaxed);
     uint32_t running = share_->running.fetch_add(1, std::memory_order_relaxed) + 1;
     if (running > share_->allowed.load(std::memory_order_relaxed)) step_aside(together);
+    if (serves()) begin_stay();
   }
   void leave() {
+    if (serves()) end_stay();
     share_->running.fetch_sub(1, std::memory_order_relaxed);
     if (share_->held.load(std::memory_order_relaxed)) wake();
   }
   // Between two blocks of a thread that has entered, when nobody waits for what it has begun.
   void pass() {
-    if (share_->running.load(std::memory_order_relaxed) > share_->allowed.load(std::memory_order_relaxed))
-      step_aside(false);
+    if (share_->running.load(std::memory_order_relaxed) <= share_->allowed.load(std::memory_order_relaxed)) return;
+    step_aside(false);
+    if (serves()) begin_stay();
   }
 
   bool closed() const { return share_->allowed.load(std::memory_order_relaxed) == 0; }
@@ -38,6 +41,10 @@ class Gate {
   uint32_t held() const { return held_here_.load() + share_->held.load(); }
 
  private:
+  // What kernels use, beside what the session uses for all else (server/fair_share.h).
+  bool serves() const { return share_ != &own_; }
+  void begin_stay();
+  void end_stay();
   void step_aside(bool together);
   void wait_for_change(uint32_t seen);
   void wake();

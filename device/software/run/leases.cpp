@@ -9,6 +9,7 @@ namespace software {
 namespace {
 
 constexpr uint64_t huge_page = uint64_t{2} << 20;
+constexpr uint64_t most_lent_beyond = uint64_t{16} << 20;
 
 }  // namespace
 
@@ -18,13 +19,17 @@ Memory::Leased* Memory::leased_at(uint64_t address) {
   return nullptr;
 }
 
-// Where others share the limit, memory that is lent but not used would be refused to them; and where what is freed is
-// kept apart, its addresses are not the owner's to use again.
-Memory::Lent Memory::lend(const MemoryOwner* owner, uint64_t least, Lease& lease) {
+Memory::Lent Memory::lend(const MemoryOwner* owner, uint64_t room, Lease& lease) {
+  const Lent lent = try_lend(owner, room, lease);
+  if (lent != Lent::no_memory || !quota_ || !quota_->wait_for(room - std::min(room, lease.budget))) return lent;
+  return try_lend(owner, room, lease);
+}
+
+// Where what is freed is kept apart, its addresses are not the owner's to use again.
+Memory::Lent Memory::try_lend(const MemoryOwner* owner, uint64_t room, Lease& lease) {
   std::lock_guard hold(lock_);
-  if (gap_ || (quota_ && quota_->shared())) return Lent::no_addresses;
+  if (gap_) return Lent::no_addresses;
   const unsigned ordinal = owner ? owner->ordinal : 0;
-  uint64_t& used = used_.at(ordinal);
   auto found = leases_.find(owner);
   if (found == leases_.end()) {
     const uint64_t wanted = std::min(limit_ * 2, size_ / 8) / huge_page * huge_page;
@@ -32,13 +37,20 @@ Memory::Lent Memory::lend(const MemoryOwner* owner, uint64_t least, Lease& lease
     if (!begin) return Lent::no_addresses;
     found = leases_.emplace(owner, Leased{{begin, begin + wanted, 0}, ordinal, FreeList(begin, begin + wanted)}).first;
   }
-  const uint64_t left = limit_ - used;
-  if (least > left) return Lent::no_memory;
-  const uint64_t more = std::max(least, left / 2 / granule * granule);
-  used += more;
-  found->second.lease.budget += more;
   lease = found->second.lease;
+  const uint64_t left = limit_ - used_.at(ordinal), least = room - std::min(room, lease.budget);
+  if (least > left) return Lent::no_memory;
+  uint64_t more = std::max(least, std::min(left, loan_for(least, left)) / granule * granule);
+  if (quota_ && !quota_->lend(more) && !quota_->lend(more = least)) return Lent::no_memory;
+  used_.at(ordinal) += more;
+  lease.budget = found->second.lease.budget += more;
   return Lent::yes;
+}
+
+// How much to lend: up to half of what is left; little beside `least`, where others share the limit and wait for it.
+uint64_t Memory::loan_for(uint64_t least, uint64_t left) const {
+  if (!shares_quota()) return left / 2;
+  return least + (quota_->scarce() ? 0 : std::min(quota_->left() / 16, most_lent_beyond));
 }
 
 bool Memory::allocate_at(uint64_t address, uint64_t size, const MemoryOwner* owner) {
@@ -53,7 +65,7 @@ bool Memory::allocate_at(uint64_t address, uint64_t size, const MemoryOwner* own
     return false;
   }
   lease.budget -= room;
-  if (quota_) quota_->take(room);
+  if (quota_) quota_->use_loan(room);
   keep({address, size, MemoryKind::device, owner, ordinal, ++numbers_, true});
   return true;
 }
@@ -62,7 +74,9 @@ void Memory::settle(const MemoryOwner* owner) {
   std::lock_guard hold(lock_);
   auto found = leases_.find(owner);
   if (found == leases_.end()) return;
-  used_.at(found->second.ordinal) -= std::exchange(found->second.lease.budget, 0);
+  const uint64_t budget = std::exchange(found->second.lease.budget, 0);
+  used_.at(found->second.ordinal) -= budget;
+  if (quota_) quota_->end_loan(budget);
 }
 
 // Its allocations are gone.
@@ -71,6 +85,7 @@ void Memory::end_lease(const MemoryOwner* owner) {
   if (found == leases_.end()) return;
   const auto [begin, end, budget] = found->second.lease;
   used_.at(found->second.ordinal) -= budget;
+  if (quota_) quota_->end_loan(budget);
   leases_.erase(found);
   free_.give(begin, end);
 }

@@ -139,8 +139,11 @@ bool Memory::protect(uint64_t address, uint64_t size, bool read, bool write) {
 }
 
 bool Memory::charge(unsigned ordinal, uint64_t size) {
-  std::lock_guard hold(lock_);
-  return take(ordinal, size);
+  const auto try_take = [&] {
+    std::lock_guard hold(lock_);
+    return take(ordinal, size);
+  };
+  return try_take() || (quota_ && quota_->wait_for(size) && try_take());
 }
 
 void Memory::discharge(unsigned ordinal, uint64_t size) {

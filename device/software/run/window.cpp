@@ -53,7 +53,14 @@ Memory::Memory(uint64_t base, uint64_t size, uint64_t limit, unsigned devices)
 
 Memory::~Memory() { munmap(pointer(base_), size_); }
 
+// What others were lent and do not use comes back.
 uint64_t Memory::allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment) {
+  const uint64_t address = try_allocate(size, kind, owner, alignment);
+  if (address || !quota_ || !quota_->wait_for(room_of(size))) return address;
+  return try_allocate(size, kind, owner, alignment);
+}
+
+uint64_t Memory::try_allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment) {
   std::lock_guard hold(lock_);
   if (size == 0 || size > limit_) return 0;
   uint64_t room = room_of(size);
@@ -112,7 +119,7 @@ void Memory::release(Allocations::iterator at) {
   const uint64_t room = room_of(gone.size);
   if (Leased* leased = leased_at(gone.address)) {
     leased->lease.budget += room;
-    if (quota_) quota_->give(room);
+    if (quota_) quota_->leave_loan(room);
   } else {
     give(gone.ordinal, room);
   }

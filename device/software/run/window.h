@@ -73,11 +73,12 @@ class Memory {
     uint64_t budget = 0;
   };
   enum class Lent : uint8_t { yes, no_memory, no_addresses };
-  // Adds `least` bytes or more, up to half of what is left. No addresses: there are no leases here.
-  Lent lend(const MemoryOwner* owner, uint64_t least, Lease& lease);
+  // Raises the budget to `room` bytes or more. No addresses: there are no leases here.
+  Lent lend(const MemoryOwner* owner, uint64_t room, Lease& lease);
   // False: not the owner's to take, or beyond the budget, or the system refuses.
   bool allocate_at(uint64_t address, uint64_t size, const MemoryOwner* owner);
   void settle(const MemoryOwner* owner);  // the budget ends
+  bool shares_quota() const { return quota_ && quota_->shared(); }
 
   // --- addresses first, memory behind them later (reservations.cpp)
   // 0: no room. `wanted` is tried first; a window that was moved may be left for it, once (the annex). `size` is a
@@ -140,6 +141,9 @@ class Memory {
     FreeList free;
   };
   Leased* leased_at(uint64_t address);
+  uint64_t loan_for(uint64_t least, uint64_t left) const;
+  Lent try_lend(const MemoryOwner* owner, uint64_t room, Lease& lease);
+  uint64_t try_allocate(uint64_t size, MemoryKind kind, const MemoryOwner* owner, uint64_t alignment);
   void end_lease(const MemoryOwner* owner);
   bool open_pages(uint64_t address, uint64_t room);
   void keep(const Allocation& allocation);

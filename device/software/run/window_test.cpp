@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <thread>
 
 #include "api/window.h"
 
@@ -200,6 +201,39 @@ TEST_F(WindowTest, FreedPagesOfALeaseFault) {
   EXPECT_DEATH(*reinterpret_cast<volatile char*>(lease.begin + 8192) = 1, "");
 }
 
+// Two processes with one quota: what one has lent and nobody uses is not the other's, but comes back to it.
+TEST_F(WindowTest, LeasesCountAgainstASharedQuotaUntilTheyAreSettled) {
+  device::MemoryLedger ledger;
+  ledger.limit = 64 * mebibyte;
+  memory->obey(device::Quota({nullptr, &ledger, 0}));
+  device::Quota other({nullptr, &ledger, 1});
+  MemoryOwner owner;
+  Memory::Lease lease;
+  ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
+  EXPECT_EQ(lease.budget, 5 * mebibyte) << "and a sixteenth of what is left";
+  EXPECT_EQ(memory->used(), 0u);
+  EXPECT_FALSE(other.take(60 * mebibyte));
+  EXPECT_TRUE(other.take(59 * mebibyte));
+  other.give(59 * mebibyte);
+  ASSERT_TRUE(memory->allocate_at(lease.begin, 2 * mebibyte, &owner));
+  EXPECT_EQ(memory->used(), 2 * mebibyte);
+  EXPECT_EQ(other.used(), 2 * mebibyte);
+  std::thread client([&] { memory->settle(&owner); });
+  EXPECT_TRUE(other.wait_for(62 * mebibyte)) << "it waits for the rest of the loan";
+  client.join();
+  EXPECT_FALSE(other.take(62 * mebibyte + 512));
+  EXPECT_TRUE(other.take(61 * mebibyte));
+  EXPECT_FALSE(other.wait_for(2 * mebibyte)) << "nothing is lent";
+  ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
+  EXPECT_EQ(lease.budget, mebibyte) << "somebody waits for memory: no more than what is asked for";
+  EXPECT_EQ(memory->lend(&owner, 2 * mebibyte, lease), Memory::Lent::no_memory);
+  memory->free(lease.begin);
+  EXPECT_EQ(memory->used(), 61 * mebibyte);
+  memory->free_all(&owner);
+  EXPECT_EQ(ledger.sum(), 61 * mebibyte);
+  EXPECT_EQ(device::MemoryLedger::sum_of(ledger.lent), 0u);
+}
+
 TEST_F(WindowTest, LeasesCountAgainstTheLimit) {
   MemoryOwner owner;
   Memory::Lease lease;
@@ -208,9 +242,9 @@ TEST_F(WindowTest, LeasesCountAgainstTheLimit) {
   ASSERT_EQ(memory->lend(&owner, mebibyte, lease), Memory::Lent::yes);
   EXPECT_EQ(lease.budget, 16 * mebibyte) << "half of what is left";
   EXPECT_EQ(allocate(17 * mebibyte), 0u);
-  ASSERT_EQ(memory->lend(&owner, 16 * mebibyte, lease), Memory::Lent::yes) << "all of it";
+  ASSERT_EQ(memory->lend(&owner, 32 * mebibyte, lease), Memory::Lent::yes) << "all of it";
   EXPECT_EQ(lease.budget, 32 * mebibyte);
-  EXPECT_EQ(memory->lend(&owner, 512, lease), Memory::Lent::no_memory);
+  EXPECT_EQ(memory->lend(&owner, 32 * mebibyte + 512, lease), Memory::Lent::no_memory);
   ASSERT_TRUE(memory->allocate_at(lease.begin, 2 * mebibyte, &owner));
   memory->settle(&owner);
   EXPECT_EQ(memory->used(), 34 * mebibyte);
