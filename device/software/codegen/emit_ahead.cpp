@@ -15,7 +15,8 @@ void Emitter::ask_ahead(const Instruction& load) {
   if (growth_.empty() || !all_run()) return;
   const auto& growth = growth_[static_cast<size_t>(&load - function.body.data())];
   if (!growth) return;
-  Value* step = ir.getInt64(static_cast<uint64_t>(growth->factor));
+  if (growth->beside && grouping_.rows() > 1) return;
+  Value* step = ir.getInt64(static_cast<uint64_t>(growth->factor * (growth->beside ? grouping_.columns : 1)));
   for (uint32_t reg : growth->registers) {
     Value* measure = ir.CreateLoad(registers_[reg].type, registers_[reg].at);
     step = ir.CreateMul(step, ir.CreateSExtOrTrunc(measure, ir.getInt64Ty()));

@@ -12,6 +12,8 @@ using ptx::Opcode;
 using ptx::Operand;
 
 constexpr int64_t line = 64;       // bytes of a cache's line
+constexpr int64_t widest = 16;     // bytes of a lane
+constexpr int64_t far = 4096;      // bytes between rounds: another page
 constexpr unsigned deepest = 16;   // instructions between the loop's counter and an address
 constexpr uint32_t several = ~0u;  // Loop::made: more than one instruction writes the register
 
@@ -142,6 +144,15 @@ bool has_rows(const ptx::Function& function) {
   });
 }
 
+// Lanes lie side by side, rounds far apart.
+std::optional<Growth> beside(const Loop& loop, const Operand& address, const Uniformity& uniformity) {
+  auto growth = loop.of_address(address);
+  if (!growth || (growth->registers.empty() && std::abs(growth->factor) < far)) return std::nullopt;
+  const Shape& shape = uniformity.shapes[address.index];
+  if (shape.kind != Shape::linear || shape.stride <= 0 || shape.stride > widest) return std::nullopt;
+  return Growth{shape.stride, {}, true};
+}
+
 }  // namespace
 
 std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, const ControlFlow& flow,
@@ -153,9 +164,11 @@ std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, co
     Loop loop(function, flow, layout, region, uniformity);
     const bool asks = loop.has_barrier();
     for (uint32_t i : loop.instructions()) {
+      const bool looked = repeats[i] && !asks;  // in a loop further in
       repeats[i] = true;
-      if (asks && !seen[i] && is_global_load(function.body[i]))
-        found[i] = loop.of_address(function.body[i].operands.at(1));
+      if (!seen[i] && !looked && is_global_load(function.body[i]))
+        found[i] = asks ? loop.of_address(function.body[i].operands.at(1))
+                        : beside(loop, function.body[i].operands.at(1), uniformity);
       seen[i] = seen[i] || asks;
     }
   }
