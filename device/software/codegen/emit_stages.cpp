@@ -105,18 +105,22 @@ void Emitter::restore(llvm::AllocaInst* variable, size_t number) {
   llvm::Type* type = variable->getAllocatedType();
   Value* value = ir.CreateAlignedLoad(kept.flags ? kept.flags : type, kept.place, kept.alignment);
   if (kept.flags) value = ir.CreateTrunc(value, ir.getIntNTy(static_cast<unsigned>(type->getPrimitiveSizeInBits())));
-  ir.CreateStore(kept.flags ? ir.CreateBitCast(value, type) : value, variable);
-  if (number % 2 == 0 && !varying(value)) tell_alignment(value, static_cast<uint32_t>(number / 2));
+  if (kept.flags) value = ir.CreateBitCast(value, type);
+  const bool whole = number % 2 == 0 && !kept.flags;  // not where it wraps round
+  ir.CreateStore(whole ? known_aligned(value, static_cast<uint32_t>(number / 2)) : value, variable);
 }
 
 // What came out of memory has lost what was known of how it was computed.
-void Emitter::tell_alignment(Value* value, uint32_t reg) {
+Emitter::Value* Emitter::known_aligned(Value* value, uint32_t reg) {
   const Shape& shape = shape_.shapes[reg];
+  if (shape.kind == Shape::varying) return value;
   unsigned alignment = bounds_[reg].alignment();
   if (shape.kind == Shape::linear) alignment = std::max(alignment, shape.alignment);
-  if (alignment == 1) return;
-  Value* low = ir.CreateAnd(value, like(value, alignment - 1));
-  ir.CreateAssumption(ir.CreateICmpEQ(low, like(value, 0)));
+  if (alignment == 1) return value;
+  const uint64_t low = alignment - 1;
+  if (varying(value)) return ir.CreateAnd(value, like(value, ~low));  // the bases of several rows
+  ir.CreateAssumption(ir.CreateICmpEQ(ir.CreateAnd(value, like(value, low)), like(value, 0)));
+  return value;
 }
 
 // Where the block's instructions first want them: there are often more of them than the processor has registers.

@@ -170,7 +170,7 @@ class Emitter {
   Value* entry_mask() const { return entry_mask_; }
   bool in_stages() const { return stages_.any; }
   void end_stage(const Instruction& barrier);
-  void ask_ahead(const Instruction& load);
+  void ask_ahead(const Instruction& access);
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -243,7 +243,7 @@ class Emitter {
   void keep(llvm::AllocaInst* variable, size_t number);
   void keep_written(uint32_t reg);
   void restore(llvm::AllocaInst* variable, size_t number);
-  void tell_alignment(Value* value, uint32_t reg);
+  Value* known_aligned(Value* value, uint32_t reg);
   void restore_later(const std::vector<uint32_t>& registers);
   void restore_now(uint32_t reg);
   void restore_again(uint32_t reg);

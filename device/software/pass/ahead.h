@@ -22,7 +22,7 @@ struct Growth {
   bool beside = false;
 };
 
-// By instruction; only of loads from global memory.
+// By instruction; only of accesses to global memory, and of stores only what the next block touches.
 std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, const ControlFlow& flow,
                                                const Layout& layout, const Uniformity& uniformity);
 
