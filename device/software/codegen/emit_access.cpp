@@ -349,6 +349,7 @@ void emit_store(Emitter& emitter, const ptx::Instruction& instruction) {
   if (is_strong(modifiers) || skips || emitter.is_checked()) return anywhere(true);
   std::vector<Value*> spread;
   for (Value* one : values) spread.push_back(emitter.splat(one));
+  emitter.ask_ahead(instruction);
   if (store_together(emitter, instruction, spread)) return;
   auto rows = consecutive(emitter, instruction, instruction.operands[0], true);
   if (!rows) return anywhere(true);

@@ -69,6 +69,7 @@ void Emitter::emit_body(uint32_t position) {
     if (!has_terminator(function.body[i].opcode)) emit_instruction(function.body[i]);
   guard_ = nullptr;
   active_ = block_mask_;
+  restore_all();
   keep_behind(layout_.order[position]);
 }
 

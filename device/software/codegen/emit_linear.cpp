@@ -110,14 +110,20 @@ Emitter::Linear Emitter::widened(const Linear& value, const Shape& shape, bool i
   auto stride = static_cast<int64_t>(static_cast<int32_t>(shape.stride));
   if (shape.kind != Shape::linear || stride == 0) return {base, nullptr};
   uint64_t step = static_cast<uint64_t>(std::llabs(stride)), end = uint64_t{1} << (is_signed ? 31 : 32);
-  Value* wrap;
+  const uint64_t reach = step * (grouping_.columns - 1);  // of a row, which hardly ever goes round: that is asked first
+  Value *fits, *wrap;
   if (stride > 0) {
+    Value* last = like(value.base, end - 1 - reach);
+    fits = is_signed ? ir.CreateICmpSLE(value.base, last) : ir.CreateICmpULE(value.base, last);
     wrap = ir.CreateUDiv(ir.CreateAdd(ir.CreateSub(like(base, end), base), like(base, step - 1)), like(base, step));
   } else {
+    Value* first = like(value.base, is_signed ? reach - end : reach);
+    fits = is_signed ? ir.CreateICmpSGE(value.base, first) : ir.CreateICmpUGE(value.base, first);
     Value* room = is_signed ? ir.CreateAdd(base, like(base, end)) : base;
     wrap = ir.CreateAdd(ir.CreateUDiv(room, like(base, step)), like(base, 1));
   }
-  return {base, ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, wrap, like(wrap, grouping_.columns))};
+  wrap = ir.CreateBinaryIntrinsic(llvm::Intrinsic::umin, wrap, like(wrap, grouping_.columns - 1));
+  return {base, ir.CreateSelect(fits, like(wrap, grouping_.columns), wrap)};
 }
 
 // The value of an instruction whose rule stands in pass/shape.cpp.

@@ -105,7 +105,53 @@ void Emitter::restore(llvm::AllocaInst* variable, size_t number) {
   llvm::Type* type = variable->getAllocatedType();
   Value* value = ir.CreateAlignedLoad(kept.flags ? kept.flags : type, kept.place, kept.alignment);
   if (kept.flags) value = ir.CreateTrunc(value, ir.getIntNTy(static_cast<unsigned>(type->getPrimitiveSizeInBits())));
-  ir.CreateStore(kept.flags ? ir.CreateBitCast(value, type) : value, variable);
+  if (kept.flags) value = ir.CreateBitCast(value, type);
+  const bool whole = number % 2 == 0 && !kept.flags;  // not where it wraps round
+  ir.CreateStore(whole ? known_aligned(value, static_cast<uint32_t>(number / 2)) : value, variable);
+}
+
+// What came out of memory has lost what was known of how it was computed.
+Emitter::Value* Emitter::known_aligned(Value* value, uint32_t reg) {
+  const Shape& shape = shape_.shapes[reg];
+  if (shape.kind == Shape::varying) return value;
+  unsigned alignment = bounds_[reg].alignment();
+  if (shape.kind == Shape::linear) alignment = std::max(alignment, shape.alignment);
+  if (alignment == 1) return value;
+  const uint64_t low = alignment - 1;
+  if (varying(value)) return ir.CreateAnd(value, like(value, ~low));  // the bases of several rows
+  ir.CreateAssumption(ir.CreateICmpEQ(ir.CreateAnd(value, like(value, low)), like(value, 0)));
+  return value;
+}
+
+// Where the block's instructions first want them: there are often more of them than the processor has registers.
+void Emitter::restore_later(const std::vector<uint32_t>& registers) {
+  awaited_.insert(registers.begin(), registers.end());
+}
+
+void Emitter::restore_now(uint32_t reg) {
+  if (awaited_.erase(reg)) restore_again(reg);
+}
+
+void Emitter::restore_again(uint32_t reg) {
+  each_kept({reg}, [&](auto* variable, size_t number) { restore(variable, number); });
+}
+
+void Emitter::restore_all() {
+  while (!awaited_.empty()) restore_now(*awaited_.begin());
+}
+
+void Emitter::restore_for(const Instruction& instruction) {
+  if (!stages_.any) return;
+  const auto at = static_cast<size_t>(&instruction - function.body.data());
+  if (stages_.barriers[at]) return restore_all();
+  auto now = [&](uint32_t reg) { restore_now(reg); };
+  each_source(instruction, now);
+  each_definition(instruction, now);
+  if (!growth_[at]) return;
+  for (uint32_t reg : growth_[at]->registers) {  // what ask_ahead() reads is not among the sources
+    const bool late = stages_.late[reg] && !awaited_.contains(reg);
+    late ? restore_again(reg) : restore_now(reg);
+  }
 }
 
 // A register that is kept where it is written has just been written.
@@ -205,7 +251,7 @@ Emitter::Value* Emitter::head_field(unsigned offset) { return ir.CreateConstGEP1
 void Emitter::keep_around(uint32_t block) {
   if (!stages_.any) return;
   each_kept(stages_.kept_at[block], [&](auto* variable, size_t number) { keep(variable, number); });
-  each_kept(stages_.restored_at[block], [&](auto* variable, size_t number) { restore(variable, number); });
+  restore_later(stages_.restored_at[block]);
 }
 
 void Emitter::keep_behind(uint32_t block) {
@@ -256,7 +302,7 @@ void Emitter::end_stage(const Instruction& instruction) {
   resumed_->addCase(ir.getInt32(stage_count_), next);
   ir.SetInsertPoint(next);
   if (!some) wait_behind(at, stage);
-  each_kept(stages_.restored[at], [&](auto* variable, size_t number) { restore(variable, number); });
+  restore_later(stages_.restored[at]);
   if (some) block_mask_ = active_ = ir.CreateLoad(ir.getInt32Ty(), kept_);
   if (reduction) write_votes(instruction);
 }

@@ -92,7 +92,9 @@ Emitter::Emitter(llvm::Module& target, const ptx::Module& source, size_t index, 
   }
   shape_ = uniformity(function, flow_, grouping, spins_.exits);
   if (!grouping.checked) stages_ = find_stages(source, function, flow_, shape_, spins_);
-  if (stages_.any) growth_ = find_growth(function, flow_, layout_, shape_);
+  if (!stages_.any) return;
+  bounds_ = find_bounds(function);
+  growth_ = find_growth(function, flow_, layout_, shape_);
 }
 
 void Emitter::emit() {
@@ -212,6 +214,7 @@ void Emitter::emit_instruction(const Instruction& instruction) {
     ir.SetCurrentDebugLocation(
         llvm::DILocation::get(ir.getContext(), instruction.line, placement_.text[index_], scope));
   for (auto& [type, scratch] : scratch_) scratch.used = 0;
+  restore_for(instruction);
   guard_ = nullptr;
   active_ = block_mask_;
   if (instruction.guard.reg >= 0) {

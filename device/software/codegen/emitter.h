@@ -7,10 +7,12 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "device/software/pass/ahead.h"
+#include "device/software/pass/bounds.h"
 #include "device/software/pass/cfg.h"
 #include "device/software/pass/layout.h"
 #include "device/software/pass/liveness.h"
@@ -168,7 +170,7 @@ class Emitter {
   Value* entry_mask() const { return entry_mask_; }
   bool in_stages() const { return stages_.any; }
   void end_stage(const Instruction& barrier);
-  void ask_ahead(const Instruction& load);
+  void ask_ahead(const Instruction& access);
 
   const ptx::Module& source;
   const ptx::Function& function;
@@ -241,6 +243,12 @@ class Emitter {
   void keep(llvm::AllocaInst* variable, size_t number);
   void keep_written(uint32_t reg);
   void restore(llvm::AllocaInst* variable, size_t number);
+  Value* known_aligned(Value* value, uint32_t reg);
+  void restore_later(const std::vector<uint32_t>& registers);
+  void restore_now(uint32_t reg);
+  void restore_again(uint32_t reg);
+  void restore_for(const Instruction& instruction);
+  void restore_all();
   struct Arrival {  // at a barrier, of a warp whose lanes all run
     llvm::BasicBlock* block;
     llvm::PHINode* ahead;  // how many barriers it has come to beyond those that the others have
@@ -283,6 +291,7 @@ class Emitter {
   Spins spins_;
   Uniformity shape_;
   Stages stages_;
+  std::vector<Bounds> bounds_;                 // by register
   std::vector<std::optional<Growth>> growth_;  // by instruction; empty: nothing is asked for ahead
   llvm::Function* target_;
   Value* warp_ = nullptr;
@@ -320,6 +329,7 @@ class Emitter {
   bool resumes_ = false;
   Value* kept_ = nullptr;                 // what the warp keeps from stage to stage; first, the lanes that go on
   std::vector<uint64_t> kept_at_;         // by register, twice: itself and where it wraps round
+  std::set<uint32_t> awaited_;            // registers that are restored where the block first wants them
   std::map<uint32_t, Arrival> arrivals_;  // by instruction
   uint64_t kept_bytes_ = kept_head_bytes;
   llvm::AllocaInst* met_ = nullptr;      // a bit for each barrier that a warp has come to in this round

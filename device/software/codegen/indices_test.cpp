@@ -52,6 +52,30 @@ TEST(Indices, QuotientsAndRemaindersOfThreadsAreRight) {
   }
 }
 
+// Indices of 32 bits that become 64 bits wide and go round at any lane of a warp, or at none.
+TEST(Indices, WideIndicesGoRoundWhereTheyDo) {
+  constexpr int64_t signed_end = int64_t{1} << 31, unsigned_end = int64_t{1} << 32;
+  for (int32_t step : {1, 3, -1, -5})
+    for (bool is_signed : {true, false}) {
+      Kernel kernel(".visible .entry k(.param .u64 p)\n{\n" + std::string(test::prologue) +
+                    "ld.global.u32 %r4, [%d1]; mad.lo.s32 %r5, %r3, " + std::to_string(step) + ", %r4; mul.wide." +
+                    (is_signed ? "s" : "u") +
+                    "32 %d4, %r5, 4; mul.wide.s32 %d5, %r1, 8; add.s64 %d6, %d1, %d5;"
+                    "st.global.u64 [%d6+8], %d4; ret; }");
+      for (int64_t end : {int64_t{0}, signed_end, unsigned_end})
+        for (int64_t before : {0, 1, 2, 4, 16, 31, 32, 33, 93, 94, 155, 156, 157, 400, -1, -31, -155, -400}) {
+          std::vector<int64_t> data(65, 0);
+          data[0] = static_cast<uint32_t>(end - before);
+          ASSERT_EQ(kernel.run(1, 64, {at(data.data())}), CUDA_SUCCESS);
+          for (int32_t i = 0; i < 64; ++i) {
+            auto index = static_cast<uint32_t>(end - before + i * step);
+            int64_t wide = is_signed ? int64_t{static_cast<int32_t>(index)} : int64_t{index};
+            ASSERT_EQ(data[1 + static_cast<size_t>(i)], 4 * wide) << step << " " << end - before << " " << i;
+          }
+        }
+    }
+}
+
 // The transposed store of a matrix product in shared memory: columns of what was read in rows.
 TEST(Indices, TransposedRowsInSharedMemory) {
   Kernel kernel(".visible .entry k(.param .u64 p)\n{ .shared .align 4 .b32 s[1024]; .reg .b32 %t<32>;\n" +

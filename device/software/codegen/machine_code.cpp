@@ -17,6 +17,7 @@
 #include "device/software/codegen/masks.h"
 #include "device/software/codegen/one_by_one.h"
 #include "device/software/codegen/processor.h"
+#include "device/software/codegen/unroll.h"
 
 namespace software {
 namespace {
@@ -28,6 +29,7 @@ void optimise(llvm::Module& module, llvm::TargetMachine* machine) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopUnrolling = false;  // the vectors are ours already
   llvm::PassBuilder builder(machine, tuning);
+  add_unrolling(builder);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;

@@ -34,6 +34,62 @@ TEST(Stages, ALoopWithTwoBarriersPassesValuesRound) {
   }
 }
 
+// %t1 to %t4 are each written once, before all barriers: wanted on one of two ways, in a loop without barriers, by some
+// of the lanes, and behind the loop with barriers. INNER is short enough to become code without a loop.
+TEST(Stages, ValuesOfBeforeAreWantedHereAndThere) {
+  Kernel kernel(with_shared(R"(
+    ld.global.u32 %r20, [%d2]; mov.u32 %r12, 0;
+    add.u32 %r13, %r3, 1; rem.u32 %r13, %r13, %r2; shl.b32 %r13, %r13, 2; add.u32 %t4, %r13, %r11;
+    mul.lo.u32 %t1, %r3, 5; xor.b32 %t2, %r3, 9; mad.lo.u32 %t3, %r1, 3, 1;
+    LOOP:
+    st.shared.u32 [%r10], %r20;
+    bar.sync 0;
+    ld.shared.u32 %r14, [%t4]; and.b32 %t10, %r12, 1; setp.eq.u32 %p2, %t10, 0; @%p2 bra EVEN;
+    add.u32 %r20, %r14, %t1; bra MEET;
+    EVEN: mov.u32 %r15, 0; mov.u32 %r20, %r14;
+    INNER: mad.lo.u32 %r20, %r20, 3, %t2; add.u32 %r15, %r15, 1; setp.lt.u32 %p3, %r15, 5; @%p3 bra INNER;
+    MEET: setp.gt.u32 %p4, %r14, %r20; @%p4 bra LESS;
+    add.u32 %r20, %r20, %t3;
+    LESS: bar.sync 0;
+    add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 4; @%p1 bra LOOP;
+    sub.u32 %r20, %r20, %t1;)"));
+  EXPECT_TRUE(in_stages(kernel, 64));
+  for (uint32_t threads : {32u, 64u, 72u, 256u, 1000u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t block = 0; block < blocks; ++block) {
+      std::vector<uint32_t> value(threads), next(threads);
+      for (uint32_t i = 0; i < threads; ++i) value[i] = 7 * (block * threads + i) + 1;
+      for (uint32_t turn = 0; turn < 4; ++turn, value = next)
+        for (uint32_t i = 0; i < threads; ++i) {
+          const uint32_t loaded = value[(i + 1) % threads];
+          next[i] = loaded + 5 * i;
+          if (turn % 2 == 0) next[i] = loaded;
+          for (int round = 0; turn % 2 == 0 && round < 5; ++round) next[i] = 3 * next[i] + (i ^ 9);
+          if (loaded <= next[i]) next[i] += 3 * (block * threads + i) + 1;
+        }
+      for (uint32_t i = 0; i < threads; ++i)
+        ASSERT_EQ(got[block * threads + i], value[i] - 5 * i) << threads << " " << i;
+    }
+  }
+}
+
+// Loops of known lengths, some of which become code without a loop.
+TEST(Stages, ShortLoopsGoRoundAsOftenAsLongOnes) {
+  for (uint32_t rounds : {1u, 2u, 7u, 31u, 32u, 33u, 100u}) {
+    Kernel kernel(
+        with_shared("mov.u32 %r12, 0; mov.u32 %r20, %r3; mov.u32 %r13, %r11; st.shared.u32 [%r10], %r1; bar.sync 0;"
+                    "L: ld.shared.u32 %r14, [%r13]; mad.lo.u32 %r20, %r20, 5, %r14; add.u32 %r20, %r20, %r12;"
+                    "add.u32 %r13, %r13, 4; add.u32 %r12, %r12, 3; setp.lt.u32 %p1, %r12, " +
+                    std::to_string(3 * rounds) + "; @%p1 bra L;"));
+    auto got = run(kernel, 128);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      uint32_t value = i % 128;
+      for (uint32_t round = 0; round < rounds; ++round) value = 5 * value + i / 128 * 128 + round + 3 * round;
+      ASSERT_EQ(got[i], value) << rounds << " " << i;
+    }
+  }
+}
+
 // Odd blocks take one arm, even ones the other; each has a barrier of its own.
 TEST(Stages, BothArmsOfABranchHaveABarrier) {
   Kernel kernel(with_shared(R"(

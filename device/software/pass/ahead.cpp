@@ -12,12 +12,17 @@ using ptx::Opcode;
 using ptx::Operand;
 
 constexpr int64_t line = 64;       // bytes of a cache's line
+constexpr int64_t widest = 16;     // bytes of a lane
+constexpr int64_t far = 4096;      // bytes between rounds: another page
 constexpr unsigned deepest = 16;   // instructions between the loop's counter and an address
 constexpr uint32_t several = ~0u;  // Loop::made: more than one instruction writes the register
 
-bool is_global_load(const Instruction& instruction) {
-  return instruction.opcode == Opcode::ld && instruction.modifiers.space == ptx::Space::global;
+bool is_global(const Instruction& instruction, Opcode opcode) {
+  return instruction.opcode == opcode && instruction.modifiers.space == ptx::Space::global;
 }
+bool is_global_load(const Instruction& instruction) { return is_global(instruction, Opcode::ld); }
+
+const Operand& address_of(const Instruction& access) { return access.operands.at(access.opcode == Opcode::st ? 0 : 1); }
 
 // What comes again and again: a loop, or the whole kernel, block after block along x.
 class Loop {
@@ -142,6 +147,35 @@ bool has_rows(const ptx::Function& function) {
   });
 }
 
+// Lanes lie side by side, rounds far apart.
+std::optional<Growth> beside(const Loop& loop, const Operand& address, const Uniformity& uniformity) {
+  auto growth = loop.of_address(address);
+  if (!growth || (growth->registers.empty() && std::abs(growth->factor) < far)) return std::nullopt;
+  const Shape& shape = uniformity.shapes[address.index];
+  if (shape.kind != Shape::linear || shape.stride <= 0 || shape.stride > widest) return std::nullopt;
+  return Growth{shape.stride, {}, true};
+}
+
+// Accesses of one block by the same register whose lines are nearly the same ones: the first asks for all.
+void ask_once(const ptx::Function& function, const ControlFlow& flow, std::vector<std::optional<Growth>>& found) {
+  for (const Block& block : flow.blocks) {
+    std::vector<uint32_t> asked;  // instructions
+    for (uint32_t i = block.first; i < block.last; ++i) {
+      const Instruction& instruction = function.body[i];
+      auto alike = [&](uint32_t other) {
+        const Instruction& before = function.body[other];
+        const Operand &a = address_of(before), &b = address_of(instruction);
+        return before.opcode == instruction.opcode && a.index == b.index && std::abs(a.value - b.value) < line;
+      };
+      if (found[i] && std::ranges::any_of(asked, alike)) found[i].reset();
+      if (found[i]) asked.push_back(i);
+      each_definition(instruction, [&](uint32_t reg) {
+        std::erase_if(asked, [&](uint32_t other) { return address_of(function.body[other]).index == reg; });
+      });
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, const ControlFlow& flow,
@@ -153,16 +187,20 @@ std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, co
     Loop loop(function, flow, layout, region, uniformity);
     const bool asks = loop.has_barrier();
     for (uint32_t i : loop.instructions()) {
+      const bool looked = repeats[i] && !asks;  // in a loop further in
       repeats[i] = true;
-      if (asks && !seen[i] && is_global_load(function.body[i]))
-        found[i] = loop.of_address(function.body[i].operands.at(1));
+      if (!seen[i] && !looked && is_global_load(function.body[i]))
+        found[i] = asks ? loop.of_address(function.body[i].operands.at(1))
+                        : beside(loop, function.body[i].operands.at(1), uniformity);
       seen[i] = seen[i] || asks;
     }
   }
   if (!has_rows(function)) return found;
   Loop grid(function, flow, uniformity);
   for (uint32_t i : grid.instructions())
-    if (!repeats[i] && is_global_load(function.body[i])) found[i] = grid.of_address(function.body[i].operands.at(1));
+    if (!repeats[i] && (is_global_load(function.body[i]) || is_global(function.body[i], Opcode::st)))
+      found[i] = grid.of_address(address_of(function.body[i]));
+  ask_once(function, flow, found);
   return found;
 }
 

@@ -1,5 +1,6 @@
 // What loops load in their next round. Loops with barriers take long for each round, and their loads often lie further
-// apart than a processor looks ahead by itself: so the next round's memory is asked for in this one.
+// apart than a processor looks ahead by itself: so the next round's memory is asked for in this one. Other loops with
+// rounds that lie far apart wait for a page's translation in each round, and the next warp does so again.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -17,9 +18,11 @@ namespace software {
 struct Growth {
   int64_t factor = 0;
   std::vector<uint32_t> registers;
+  // Rounds lie far apart, where the next warp's lanes go on behind this one's: that is what is asked for.
+  bool beside = false;
 };
 
-// By instruction; only of loads from global memory.
+// By instruction; only of accesses to global memory, and of stores only what the next block touches.
 std::vector<std::optional<Growth>> find_growth(const ptx::Function& function, const ControlFlow& flow,
                                                const Layout& layout, const Uniformity& uniformity);
 

@@ -55,8 +55,16 @@ class Search {
   static constexpr unsigned deepest = 64;
 
   Bounds of(const Operand& operand, unsigned depth) {
+    if (operand.kind == Operand::symbol) return of_symbol(operand);
     if (operand.kind != Operand::reg) return bounds_of(operand);
     return operand.negated ? Bounds{} : of_register(operand.index, depth);
+  }
+
+  // The address of a function's own shared variable, which is placed as it asks to be.
+  Bounds of_symbol(const Operand& operand) const {
+    if (!operand.local || function_.variables[operand.index].space != ptx::Space::shared) return {};
+    const auto low = static_cast<uint64_t>(operand.value) | std::max(function_.variables[operand.index].alignment, 1u);
+    return made(largest, static_cast<unsigned>(std::countr_zero(low)));
   }
 
   Bounds of_register(uint32_t reg, unsigned depth) {

@@ -179,6 +179,45 @@ TEST(ahead, addresses_grow_by_the_counters_step) {
   EXPECT_TRUE(found[1].registers.empty());
 }
 
+// Lanes lie side by side and the grid's width lies between rounds: the next warp's place is asked for. A loop whose
+// rounds follow each other asks for nothing.
+TEST(ahead, rounds_that_lie_far_apart_ask_for_what_lies_beside) {
+  auto growth_in = [](const std::string& step) {
+    auto function = kernel(
+        "mov.u32 %r1, %tid.x;\nmov.u32 %r2, %nctaid.x;\nmul.lo.s32 %r3, %r2, 256;\nld.param.u64 %d1, [p];\n"
+        "mul.wide.s32 %d2, %r1, 4;\nadd.s64 %d3, %d1, %d2;\nL: ld.global.u32 %r4, [%d3];\n" +
+        step + "\nadd.s32 %r1, %r1, %r3;\nsetp.lt.s32 %p1, %r1, 100000;\n@%p1 bra L;\nret;");
+    auto flow = software::control_flow(function);
+    const software::Grouping grouping{32, true, true};
+    auto growth =
+        software::find_growth(function, flow, software::lay_out(flow), software::uniformity(function, flow, grouping));
+    return growth.at(6);
+  };
+  auto far = growth_in("mul.wide.s32 %d4, %r3, 4;\nadd.s64 %d3, %d3, 8192;");
+  ASSERT_TRUE(far);
+  EXPECT_TRUE(far->beside);
+  EXPECT_EQ(far->factor, 4);
+  EXPECT_FALSE(growth_in("add.s64 %d3, %d3, 256;"));
+}
+
+// Rows of threads: the next block's memory is asked for, of loads and stores, and once where lines are the same.
+TEST(ahead, blocks_of_rows_ask_once_for_what_the_next_one_touches) {
+  auto function = kernel(
+      "mov.u32 %r1, %tid.y;\nmov.u32 %r2, %ctaid.x;\nshl.b32 %r3, %r2, 7;\nld.param.u64 %d1, [p];\n"
+      "cvt.s64.s32 %d2, %r3;\nadd.s64 %d3, %d1, %d2;\nld.global.u32 %r4, [%d3];\nld.global.u32 %r5, [%d3+4];\n"
+      "ld.global.u32 %r6, [%d3+256];\nst.global.u32 [%d3+4], %r5;\nret;");
+  auto flow = software::control_flow(function);
+  auto growth = software::find_growth(function, flow, software::lay_out(flow), software::uniformity(function, flow));
+  std::vector<size_t> asking;
+  for (size_t i = 0; i < growth.size(); ++i) {
+    if (!growth[i]) continue;
+    asking.push_back(i);
+    EXPECT_EQ(growth[i]->factor, 128);
+    EXPECT_FALSE(growth[i]->beside);
+  }
+  EXPECT_EQ(asking, (std::vector<size_t>{6, 8, 9}));
+}
+
 // --- loops that wait for what other threads write
 
 bool spins(const char* body) {

@@ -21,6 +21,7 @@ struct Stages {
   // is kept there for the barrier ahead, or where a block ends.
   std::vector<std::vector<uint32_t>> restored, restored_at, kept_at, kept_behind;
   std::vector<bool> once;  // by register: kept where it is written, which is at one place, not at barriers
+  std::vector<bool> late;  // by register: of those, restored where it is wanted, whatever leads there
   // By instruction, where it is a barrier and a branch over everything up to another barrier follows. Whoever takes
   // that branch has nothing to do between the two.
   struct Skip {
