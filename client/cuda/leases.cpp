@@ -20,37 +20,48 @@ namespace {
 constexpr uint64_t huge_page = uint64_t{2} << 20;
 constexpr size_t most_changes = 256;  // before they are told
 
+// Allocations lie in one piece each: the device may not take two neighbours for one.
 struct Piece {
   uint64_t begin, size;
+  base::FreeList free;
+
+  bool holds(uint64_t address) const { return address - begin < size; }
 };
 
 struct Lease {
-  base::FreeList free{0, 0};
   std::vector<Piece> pieces = {};
   uint64_t budget = 0;
   bool shared = false, backed = false;
   std::vector<MemoryChange> changes = {};  // not told yet
 
-  bool holds(uint64_t address) const {
-    return std::ranges::any_of(pieces, [&](const Piece& piece) { return address - piece.begin < piece.size; });
+  Piece* piece_of(uint64_t address) {
+    auto found = std::ranges::find_if(pieces, [=](const Piece& piece) { return piece.holds(address); });
+    return found == pieces.end() ? nullptr : &*found;
   }
-  void add(const Piece& piece) {
-    if (holds(piece.begin)) return;  // more budget for the same addresses
-    pieces.push_back(piece);
-    free.give(piece.begin, piece.begin + piece.size);
+  void add(uint64_t begin, uint64_t size) {
+    if (!piece_of(begin))
+      pieces.push_back({begin, size, base::FreeList(begin, begin + size)});  // else more budget for it
   }
   // 0: there is no place for it.
   uint64_t take(uint64_t room) {
     if (room > budget) return 0;
-    const uint64_t found = free.take(room, room >= huge_page ? huge_page : device::lease_granule);
-    if (found) budget -= room;
-    return found;
+    for (Piece& piece : pieces) {
+      const uint64_t found = piece.free.take(room, room >= huge_page ? huge_page : device::lease_granule);
+      if (!found) continue;
+      budget -= room;
+      return found;
+    }
+    return 0;
+  }
+  void give(uint64_t address, uint64_t room) {
+    piece_of(address)->free.give(address, address + room);
+    budget += room;
   }
   // As the device does it at obLeaseSettle. False: everything is in use.
   bool settle() {
     if (!backed) return std::exchange(budget, 0) != 0;
-    return std::erase_if(pieces, [this](const Piece& piece) {
-             const bool unused = free.take_at(piece.begin, piece.size);
+    return std::erase_if(pieces, [this](Piece& piece) {
+             const bool unused = piece.free.take_at(piece.begin, piece.size);
              if (unused) budget -= piece.size;
              return unused;
            }) != 0;
@@ -136,7 +147,7 @@ CUresult raise_budget(Context& context, std::optional<Lease>& lease, uint64_t ro
   if (!lease) lease.emplace();
   lease->shared = answer.terms & lease_shared;
   lease->backed = answer.terms & lease_backed;
-  lease->add({answer.address, answer.size});
+  lease->add(answer.address, answer.size);
   lease->budget = answer.budget;
   std::copy(std::begin(answer.limits), std::end(answer.limits), context.limits.begin());
   return CUDA_SUCCESS;
@@ -190,8 +201,8 @@ std::optional<CUresult> lease_memory(CUdeviceptr* address, size_t size) {
 bool return_memory(uint64_t address, size_t size, bool unused) {
   if (in_process()) return false;
   std::lock_guard hold(leases().lock);
-  auto at = std::ranges::find_if(leases().all,
-                                 [&](const auto& entry) { return entry.second && entry.second->holds(address); });
+  auto at =
+      std::ranges::find_if(leases().all, [=](auto& entry) { return entry.second && entry.second->piece_of(address); });
   if (at == leases().all.end()) return false;
   Lease& lease = *at->second;
   // The device has not heard of it yet: it never will.
@@ -201,8 +212,7 @@ bool return_memory(uint64_t address, size_t size, bool unused) {
     lease.changes.erase(std::next(untold).base());
   else
     lease.changes.push_back({address, unused ? freed_unused : 0});
-  lease.free.give(address, address + room_of(size));
-  lease.budget += room_of(size);
+  lease.give(address, room_of(size));
   note_change(lease);
   return true;
 }
