@@ -15,7 +15,7 @@ namespace {
 class Wanting {
  public:
   Wanting(const ptx::Function& function, const ControlFlow& flow, Stages& stages)
-      : function_(function), flow_(flow), stages_(stages), touches_(function.body.size()) {
+      : flow_(flow), stages_(stages), touches_(function.body.size()) {
     for (uint32_t i = 0; i < function.body.size(); ++i) {
       auto touch = [&](uint32_t reg) { touches_[i].push_back(reg); };
       each_source(function.body[i], touch);
@@ -96,7 +96,6 @@ class Wanting {
     return false;
   }
 
-  const ptx::Function& function_;
   const ControlFlow& flow_;
   Stages& stages_;
   std::vector<std::vector<uint32_t>> touches_;  // by instruction

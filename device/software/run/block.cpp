@@ -95,16 +95,10 @@ void Worker::run(Job& job) {
 bool Worker::take(uint64_t& index) {
   if (give_way_ && give_way_->load(std::memory_order_relaxed) < job_->priority) return false;
   if (chunk_next_ == chunk_end_) {
-    const uint64_t next = job_->next.load(std::memory_order_relaxed);
-    if (next >= job_->blocks) return false;
-    const uint64_t count = job_->portion(job_->blocks - next);
-    chunk_next_ = job_->next.fetch_add(count);
-    chunk_end_ = chunk_next_ + count;
-    if (chunk_end_ > job_->blocks) chunk_end_ = job_->blocks;
-    if (chunk_next_ >= chunk_end_) {
-      chunk_next_ = chunk_end_ = 0;
-      return false;
-    }
+    auto taken = job_->left.take(index_, [&](uint64_t left) { return job_->portion(left); });
+    chunk_next_ = taken.first;
+    chunk_end_ = taken.end;
+    if (chunk_next_ == chunk_end_) return false;
   }
   index = chunk_next_++;
   return true;

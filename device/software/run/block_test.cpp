@@ -79,6 +79,25 @@ TEST_F(RunTest, TowardsTheEndAThreadTakesFewerBlocks) {
   EXPECT_EQ(many.portion(4), 4u);
 }
 
+TEST_F(RunTest, EveryBlockIsInOneShareAndTakenOnce) {
+  for (uint32_t threads : {1u, 2u, 3u, 16u, 40u})
+    for (uint64_t whole : {1u, 4u})
+      for (uint64_t blocks : {4u, 8u, 100u, 1000u}) {
+        Shares shares;
+        shares.divide(blocks, whole, threads);
+        std::vector<int> taken(blocks, 0);
+        uint32_t thread = threads - 1;  // it takes its own share first, then everybody's
+        while (shares.left()) {
+          auto range = shares.take(thread, [&](uint64_t left) { return std::max(left / 3 / whole * whole, whole); });
+          EXPECT_LT(range.first, range.end);
+          EXPECT_EQ(range.first % whole, 0u);
+          for (uint64_t i = range.first; i < range.end; ++i) ++taken[i];
+        }
+        EXPECT_EQ(shares.take(0, [](uint64_t) { return 1; }).end, 0u);
+        EXPECT_TRUE(std::ranges::all_of(taken, [](int count) { return count == 1; })) << threads << " " << blocks;
+      }
+}
+
 TEST_F(RunTest, BarrierOrdersWritesBeforeReads) {
   static std::atomic<int> wrong;
   wrong = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/cuda/abi.h"
+#include "device/software/run/shares.h"
 #include "device/software/run/warp.h"
 
 namespace software {
@@ -36,7 +37,7 @@ struct Job {
     uint32_t size = sizeof(GridWorkspace), barrier = 0;
   } workspace;
 
-  std::atomic<uint64_t> next{0};  // first block that nobody took
+  Shares left;  // blocks that nobody took
   std::atomic<CUresult> error{CUDA_SUCCESS};
 
   // The first failure counts; `message` is for standard error.
@@ -64,7 +65,6 @@ struct Job {
   // Ready to run again, as a graph's kernels do.
   void rewind() {
     workspace = {};
-    next = 0;
     error = CUDA_SUCCESS;
     complaint.clear();
   }

@@ -54,6 +54,9 @@ void Pool::run(Job& job) {
   job.chunk = job.cooperative ? 1 : std::clamp<uint64_t>(job.blocks / (threads_ * 16), 1, 256);
   job.chunk = (job.chunk + whole - 1) / whole * whole;
   job.launch.processors = threads_;
+  // Blocks that may wait for earlier ones are begun in their order.
+  const bool apart = shared && !job.cooperative && job.launch.staging != Staging::none;
+  job.left.divide(job.blocks, whole, apart ? threads_ : 1);
   std::list<Active>::iterator here;
   {
     std::lock_guard hold(lock_);
@@ -106,7 +109,7 @@ void Pool::start() {
 Pool::Active* Pool::wanting() {
   Active* best = nullptr;
   for (Active& active : active_) {
-    bool left = !active.job->failed() && active.job->next.load(std::memory_order_relaxed) < active.job->blocks;
+    bool left = !active.job->failed() && active.job->left.left();
     if (left && (!best || active.job->priority < best->job->priority)) best = &active;
   }
   urgent_ = best ? best->job->priority : INT_MAX;
