@@ -40,6 +40,26 @@ TEST(Stages, BarriersCombineWhatTheThreadsSay) {
   }
 }
 
+// Each thread goes over the words of its lane in all later warps, again and again until none of them is missing, and
+// then writes the sum of them and one: warps that wait for each other must run in turns.
+TEST(Stages, LoopsThatWatchManyPlacesWaitForOtherWarps) {
+  Kernel kernel(with_shared(R"(
+    st.volatile.shared.u32 [%r10], 0; bar.sync 0;
+    mov.u32 %r20, 1; sub.u32 %r12, %r2, 32; setp.ge.u32 %p1, %r3, %r12; @%p1 bra DONE;
+    ROUND: mov.u32 %r13, %r10; mov.u32 %r15, %r3; mov.u32 %r20, 1; setp.ne.u32 %p2, %r2, %r2;
+    PLACE: add.u32 %r15, %r15, 32; add.u32 %r13, %r13, 128;
+    ld.volatile.shared.u32 %r14, [%r13]; add.u32 %r20, %r20, %r14;
+    setp.eq.or.u32 %p2, %r14, 0, %p2; setp.lt.u32 %p3, %r15, %r12; @%p3 bra PLACE;
+    @%p2 bra ROUND;
+    DONE: st.volatile.shared.u32 [%r10], %r20;)"));
+  EXPECT_FALSE(in_stages(kernel, 96));
+  for (uint32_t threads : {32u, 96u, 256u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t i = 0; i < got.size(); ++i)
+      ASSERT_EQ(got[i], 1u << (threads / 32 - 1 - i % threads / 32)) << threads << " " << i;
+  }
+}
+
 // A product in registers, 4 by 4 a thread: its sums do not fit into 16 vector registers together. Two counters go up
 // in the loop, one of them is wanted behind it; so is what was loaded last.
 TEST(Stages, LoopsOfManySumsAreTakenApart) {

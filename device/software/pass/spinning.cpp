@@ -1,6 +1,8 @@
 // A loop spins if what decides about leaving it comes from memory that the loop itself does not change in a way that
 // lets it end: a volatile load, a compare-and-swap against a fixed value (one against what was read before is the usual
 // lock-free update, in which some lane always succeeds), an exchange of a fixed value, a test of an mbarrier.
+// A loop that goes from place to place, until all of them are as it wants them, does not keep other lanes waiting: they
+// are in it, too. But it may wait for other warps: it watches.
 #include "device/software/pass/spinning.h"
 
 #include "device/software/pass/instructions.h"
@@ -36,7 +38,7 @@ class Search {
       : function_(function), flow_(flow), layout_(layout) {}
 
   Spins run() {
-    Spins found{std::vector<bool>(layout_.regions.size(), false), std::vector<bool>(flow_.blocks.size(), false), false};
+    Spins found{std::vector<bool>(layout_.regions.size(), false), std::vector<bool>(flow_.blocks.size(), false)};
     for (size_t i = 0; i < layout_.regions.size(); ++i) look_at(layout_.regions[i], i, found);
     return found;
   }
@@ -51,8 +53,12 @@ class Search {
       bool chooses = false;  // whether to stay in the loop or to begin it anew
       for (uint32_t next : flow_.blocks[block].successors) chooses = chooses || !inside[next] || next == region.header;
       const Instruction& branch = function_.body[flow_.blocks[block].last - 1];
-      if (chooses && branch.guard.reg >= 0 && polled(static_cast<uint32_t>(branch.guard.reg)))
+      if (branch.guard.reg < 0) continue;
+      const auto guard = static_cast<uint32_t>(branch.guard.reg);
+      if (chooses && depends(guard, [&](const Instruction& made) { return is_poll(made); }))
         found.loops[index] = found.exits[block] = found.any = true;
+      // Any branch: what it leads to may decide whether the loop goes on.
+      found.watches = found.watches || depends(guard, [&](const Instruction& made) { return is_look(made); });
     }
   }
 
@@ -68,8 +74,8 @@ class Search {
     }
   }
 
-  // Does the register depend on a poll within the loop?
-  bool polled(uint32_t reg) const {
+  // Does the register depend on an instruction of that kind within the loop?
+  bool depends(uint32_t reg, const std::function<bool(const Instruction&)>& is_kind) const {
     std::vector<bool> seen(function_.registers.size(), false);
     std::vector<uint32_t> todo{reg};
     seen[reg] = true;
@@ -77,7 +83,7 @@ class Search {
       uint32_t now = todo.back();
       todo.pop_back();
       for (uint32_t i : definitions_[now]) {
-        if (is_poll(function_.body[i])) return true;
+        if (is_kind(function_.body[i])) return true;
         each_source(function_.body[i], [&](uint32_t source) {
           if (!seen[source]) todo.push_back(source);
           seen[source] = true;
@@ -87,11 +93,16 @@ class Search {
     return false;
   }
 
+  // It reads what others are meant to write meanwhile.
+  bool is_look(const Instruction& instruction) const {
+    bool hinted = hinted_ && instruction.opcode == Opcode::ld && instruction.modifiers.space != ptx::Space::param;
+    return is_strong_load(instruction) || hinted;
+  }
+
   // What is looked at again and again is one place: a search goes from place to place.
   bool is_poll(const Instruction& instruction) const {
     if (is_test(instruction)) return true;
-    bool hinted = hinted_ && instruction.opcode == Opcode::ld && instruction.modifiers.space != ptx::Space::param;
-    if (is_strong_load(instruction) || hinted) return fixed(instruction.operands.at(1));
+    if (is_look(instruction)) return fixed(instruction.operands.at(1));
     if (!is_atomic(instruction) || instruction.operands.size() < 3 || !fixed(instruction.operands[1])) return false;
     const Operand& value = instruction.operands[2];
     const std::string& operation = instruction.modifiers.operation;

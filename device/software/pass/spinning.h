@@ -14,6 +14,7 @@ struct Spins {
   std::vector<bool> loops;  // by Layout::regions
   std::vector<bool> exits;  // by block: the branch at its end says whether lanes stay in such a loop
   bool any = false;
+  bool watches = false;  // a loop may wait for other warps, though no lane waits for another one of its warp
 };
 
 Spins find_spins(const ptx::Function& function, const ControlFlow& flow, const Layout& layout);

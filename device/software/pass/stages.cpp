@@ -171,7 +171,8 @@ uint32_t barrier_number(const Instruction& barrier) {
 
 Stages find_stages(const ptx::Module& module, const ptx::Function& function, const ControlFlow& flow,
                    const Uniformity& uniformity, const Spins& spins) {
-  bool plain = function.is_entry && !spins.any && std::ranges::none_of(function.body, uses_stack_or_carry);
+  bool plain =
+      function.is_entry && !spins.any && !spins.watches && std::ranges::none_of(function.body, uses_stack_or_carry);
   if (!plain) return {};
   Search search(module);
   Liveness liveness(function, flow);

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "device/software/run/faults.h"
 #include "device/software/run/gate.h"
@@ -13,6 +14,22 @@ namespace software {
 namespace {
 
 constexpr unsigned idle_rounds = 64;  // before an ordinary launch interleaves a further block
+
+// Gives the processor to others, for whom the launch may be waiting. Not all the time: a kernel that polls may compute
+// between its polls, and on a busy machine each turn of the others lasts a thousand times longer than one of its own.
+class Courtesy {
+ public:
+  void give_way() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < interval) return;
+    sched_yield();
+    last_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  static constexpr auto interval = std::chrono::milliseconds(2);
+  std::chrono::steady_clock::time_point last_;
+};
 
 // This thread is among the job's runners.
 class Runner {
@@ -72,6 +89,7 @@ void Worker::run(Job& job) {
   job_ = &job;
   chunk_next_ = chunk_end_ = 0;
   unsigned idle = 0;
+  Courtesy courtesy;
   while (!job.failed()) {
     if (residents_ == 0 && !job.cooperative) Gate::the().pass();
     if (residents_ == 0 && !admit()) break;
@@ -86,7 +104,7 @@ void Worker::run(Job& job) {
     }
     ++idle;
     bool more = job.cooperative || (idle % idle_rounds == 0 && residents_ < job.resident);
-    if (!more || !admit()) sched_yield();
+    if (!more || !admit()) courtesy.give_way();
   }
   drop_all();
   job_ = nullptr;
