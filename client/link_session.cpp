@@ -117,6 +117,7 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   if (auto answered = answer(row, roles, context)) return *answered;
   if (row.effect == Effect::end_event && queued().unwatch(roles))
     remote::obUnwatchEvent(static_cast<CUevent>(roles[0].pointer()));
+  const uint64_t settled = leases_settled();
   const Queued::Covered covered = queued().covered(row.effect, roles, context);
   uint64_t* new_handle = nullptr;
   for (const api::Role& role : roles)
@@ -125,7 +126,8 @@ CUresult forward(const Row& row, std::span<const api::Role> roles) {
   bool waits = row.waits || connection().host_functions_pending();
   CUresult result = waits ? connection().call(row, roles) : connection().post(row, roles);
   if (result != CUDA_SUCCESS && new_handle) *new_handle = 0;
-  if (result == CUDA_ERROR_OUT_OF_MEMORY && settle_leases()) return forward(row, roles);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && (settle_leases() || leases_settled() != settled))
+    return forward(row, roles);
   queued().note(row.effect, roles, context, result, covered);
   if (row.effect == Effect::record && result == CUDA_SUCCESS) return watch_record(roles);
   return result;

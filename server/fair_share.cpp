@@ -16,20 +16,23 @@ constexpr uint64_t hungry_for = 300 * millisecond;
 constexpr double hungry_from = 0.15;  // of the time
 // How far somebody may stay behind, in device time: one that could not have used more, and one that was held back.
 constexpr double lag_by_choice = 50.0 * millisecond, lag = 2000.0 * millisecond;
-constexpr uint64_t many_launches = 8;
-constexpr double least_charged = 0.125;      // of all that a session uses
-constexpr double rarely = 0.2;               // threads: who occupies less is not held up by others
-constexpr double part_of_a_processor = 0.4;  // less than this is not worth a thread
+constexpr uint64_t many_launches = 32;
+constexpr double most_owed = 20.0 * millisecond;  // a session's figure comes in jumps (device/software/run/gate.cpp)
+constexpr double least_charged = 0.125;           // of all that a session uses
+constexpr double rarely = 0.2;                    // threads: who occupies less is not held up by others
+constexpr double part_of_a_processor = 0.4;       // less than this is not worth a thread
 
 }  // namespace
 
 // Of kernels that are so short that many end in a moment; what long ones use is known before they end, and little is
 // beside it. What a session says of itself is not believed beyond a measure.
-double FairShare::charge(const Member& member, double used) {
+double FairShare::charge(Member& member, double used) {
   const bool many = member.running == 0 || member.launches - member.seen_launches_ >= many_launches;
   if (!member.kernels_ns || !many) return used;
   const auto kernels = static_cast<double>(member.kernels_ns - std::min(member.kernels_ns, member.seen_kernels_ns_));
-  return std::clamp(kernels, used * least_charged, used);
+  const double charged = std::clamp(kernels + member.owed_, used * least_charged, used);
+  member.owed_ = std::clamp(kernels + member.owed_ - charged, -most_owed, most_owed);
+  return charged;
 }
 
 void FairShare::measure(Member& member, uint64_t now_ns, double passed) {

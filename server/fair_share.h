@@ -38,6 +38,7 @@ class FairShare {
     uint64_t busy_at_ = 0, hungry_at_ = 0;
     // Threads, smoothed over some twenty milliseconds: in kernels, and on a processor or waiting for one.
     double occupancy_ = 0, runnable_ = 0;
+    double owed_ = 0;  // nanoseconds of kernels, more or less than were charged
   };
 
   explicit FairShare(unsigned processors) : processors_(processors) {}
@@ -47,7 +48,7 @@ class FairShare {
 
  private:
   void measure(Member& member, uint64_t now_ns, double passed);
-  static double charge(const Member& member, double used);
+  static double charge(Member& member, double used);
   void start_together(std::span<Member* const> active);
   double wants(const Member& member, uint64_t now_ns) const;
 

@@ -124,6 +124,8 @@ bool lies_in_device_area(const LeaseAnswer& answer) {
   return begin < api::device_area_size && answer.size <= api::device_area_size - begin;
 }
 
+std::atomic<uint64_t> settled{0};
+
 // Of all leases, or of those whose memory others need. False: there was nothing to give back.
 bool settle(bool all) {
   bool any = false;
@@ -133,6 +135,7 @@ bool settle(bool all) {
     in_context(*context, [] { return remote::obLeaseSettle(); });
     any = true;
   }
+  if (any) settled.fetch_add(1);
   return any;
 }
 
@@ -234,6 +237,8 @@ bool settle_leases() {
   Hold hold;
   return settle(true) || released;
 }
+
+uint64_t leases_settled() { return settled.load(); }
 
 bool leases_are_due(bool quiet) {
   const uint64_t due = return_at_ns.load(std::memory_order_relaxed);

@@ -31,6 +31,8 @@ CUresult tell_memory_changes();
 
 // The device is out of memory: gives back what nobody uses, pools' memory, too. False: there was nothing.
 bool settle_leases();
+// How often something was given back, by whichever thread: a call that was refused meanwhile tries again.
+uint64_t leases_settled();
 
 // --- for the thread that sends what is queued
 // Something is to go back now; `quiet`: the program has not sent anything for a while.

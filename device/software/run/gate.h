@@ -20,10 +20,10 @@ class Gate {
     share_->launches.fetch_add(1, std::memory_order_relaxed);
     uint32_t running = share_->running.fetch_add(1, std::memory_order_relaxed) + 1;
     if (running > share_->allowed.load(std::memory_order_relaxed)) step_aside(together);
-    if (serves()) begin_stay();
+    if (has_neighbours()) begin_stay();
   }
   void leave() {
-    if (serves()) end_stay();
+    if (has_neighbours()) end_stay();
     share_->running.fetch_sub(1, std::memory_order_relaxed);
     if (share_->held.load(std::memory_order_relaxed)) wake();
   }
@@ -31,7 +31,7 @@ class Gate {
   void pass() {
     if (share_->running.load(std::memory_order_relaxed) <= share_->allowed.load(std::memory_order_relaxed)) return;
     step_aside(false);
-    if (serves()) begin_stay();
+    begin_stay();
   }
 
   bool closed() const { return share_->allowed.load(std::memory_order_relaxed) == 0; }
@@ -41,8 +41,8 @@ class Gate {
   uint32_t held() const { return held_here_.load() + share_->held.load(); }
 
  private:
-  // What kernels use, beside what the session uses for all else (server/fair_share.h).
-  bool serves() const { return share_ != &own_; }
+  // What kernels use, beside what the session uses for all else (server/fair_share.h): once somebody had to wait.
+  bool has_neighbours() const { return was_held_.load(std::memory_order_relaxed); }
   void begin_stay();
   void end_stay();
   void step_aside(bool together);
@@ -52,6 +52,7 @@ class Gate {
   device::Share own_;  // of a process that serves nobody
   device::Share* share_ = &own_;
   std::atomic<uint32_t> held_here_{0};
+  std::atomic<bool> was_held_{false};
 };
 
 // A thread's stay.
