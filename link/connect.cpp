@@ -31,14 +31,25 @@ base::Error failed(const Address& address, int reason) {
   return base::Error{text};
 }
 
+// A unix socket whose server has yet to accept others (its backlog is full) is not on its way: it must ask again.
+int connect_or_retry(int fd, const sockaddr* to, socklen_t size, int timeout_ms) {
+  constexpr int pause_ms = 10;
+  for (int waited = 0;; waited += pause_ms) {
+    const int result = ::connect(fd, to, size);
+    if (result == 0 || errno != EAGAIN) return result;
+    if (waited >= timeout_ms) return errno = ETIMEDOUT, -1;
+    poll(nullptr, 0, pause_ms);
+  }
+}
+
 // Connects within the time limit, then makes the socket wait as usual.
 int connect_within(int fd, const sockaddr* to, socklen_t size, int timeout_ms) {
   int flags = fcntl(fd, F_GETFL);
   fcntl(fd, F_SETFL, flags | O_NONBLOCK);
   int error = 0;
-  if (::connect(fd, to, size) < 0) {
+  if (connect_or_retry(fd, to, size, timeout_ms) < 0) {
     error = errno;
-    if (error == EINPROGRESS || error == EAGAIN) {
+    if (error == EINPROGRESS) {
       pollfd waiting{fd, POLLOUT, 0};
       if (poll(&waiting, 1, timeout_ms) <= 0) return ETIMEDOUT;
       socklen_t length = sizeof error;

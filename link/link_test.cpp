@@ -1,6 +1,7 @@
 // Names of servers, and bytes through real sockets.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -53,6 +54,27 @@ TEST(Connect, PlainTcpStaysOnThisMachine) {
   EXPECT_NE(links::connect(links::parse("tcp:192.0.2.1:1").value(), 100).error().find("another machine"),
             std::string::npos);
   EXPECT_NE(links::listen(links::parse("tcp:0.0.0.0:0").value()).error().find("other machines"), std::string::npos);
+}
+
+// Many come at once: who is not queued yet has no connection.
+TEST(Connect, AServerThatIsBusyIsWaitedFor) {
+  const auto address = links::parse("unix:" + testing::TempDir() + "outboard-busy-" + std::to_string(getpid())).value();
+  unlink(address.where.c_str());
+  auto listening = links::listen(address);
+  ASSERT_TRUE(listening.ok()) << listening.error();
+  ASSERT_EQ(listen(listening.value().get(), 0), 0);  // a queue of one
+  auto first = links::connect(address, 100);
+  ASSERT_TRUE(first.ok()) << first.error();
+  auto second = links::connect(address, 100);
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.error().find("timed out"), std::string::npos) << second.error();
+  std::thread accepts([&] {
+    usleep(100000);
+    close(accept(listening.value().get(), nullptr, nullptr));
+  });
+  EXPECT_TRUE(links::connect(address, 5000).ok());
+  accepts.join();
+  unlink(address.where.c_str());
 }
 
 TEST(Connect, ASocketFileWithoutAServerSaysSo) {

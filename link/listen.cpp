@@ -59,7 +59,7 @@ base::Result<base::Fd> listen_unix(const Address& address) {
   int reason = errno;
   umask(before);
   if (bound < 0) return failed(address, reason);
-  if (::listen(fd.get(), 64) < 0) return failed(address, errno);
+  if (::listen(fd.get(), SOMAXCONN) < 0) return failed(address, errno);
   return fd;
 }
 
@@ -80,7 +80,7 @@ base::Result<base::Fd> listen_tcp(const Address& address) {
   if (!fd.valid()) return failed(address, errno);
   int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd.get(), list->ai_addr, list->ai_addrlen) < 0 || ::listen(fd.get(), 64) < 0) return failed(address, errno);
+  if (bind(fd.get(), list->ai_addr, list->ai_addrlen) < 0 || ::listen(fd.get(), SOMAXCONN) < 0) return failed(address, errno);
   return fd;
 }
 
@@ -91,7 +91,7 @@ base::Result<base::Fd> listen_vsock(const Address& address) {
   at.svm_port = static_cast<unsigned>(std::stoul(address.port));
   base::Fd fd(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return failed(address, errno);
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) < 0 || ::listen(fd.get(), 64) < 0)
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) < 0 || ::listen(fd.get(), SOMAXCONN) < 0)
     return failed(address, errno);
   return fd;
 }

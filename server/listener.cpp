@@ -196,7 +196,10 @@ void Listener::reap() {
     if (found == tenants_->all().end()) continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == superseded) outcome_ = superseded;
     bool told = ending_ || found->second->stage == Tenant::Stage::leaving;
-    if (WIFSIGNALED(status) && !told)
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM && !told)  // which a greeting sets for itself (greeting.cpp)
+      base::log(base::Level::warn, "client-not-served",
+                {{"worker", std::to_string(pid)}, {"reason", "it did not greet in time"}});
+    else if (WIFSIGNALED(status) && !told)
       base::log(base::Level::error, "worker-killed",
                 {{"worker", std::to_string(pid)}, {"signal", strsignal(WTERMSIG(status))}});
     else

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -75,35 +76,80 @@ TEST_F(Server, AKilledWorkerIsAnErrorToItsClientAndTheNextOneIsServed) {
   fs::resize_file(folder_ / "log", 0);
 }
 
-TEST_F(Server, AKilledClientFreesItsWorkerEvenInTheMiddleOfAnEndlessKernel) {
+// Starts the endless kernel on the default stream.
+bool start_endless(Driver& driver, CUdeviceptr& flag) {
+  CUmodule module = nullptr;
+  CUfunction spin = nullptr;
+  bool good = driver.start() == CUDA_SUCCESS && driver.call("cuModuleLoadData", &module, endless) == CUDA_SUCCESS &&
+              driver.call("cuModuleGetFunction", &spin, module, "spin") == CUDA_SUCCESS &&
+              driver.call("cuMemAlloc_v2", &flag, size_t{4}) == CUDA_SUCCESS &&
+              driver.call("cuMemsetD8_v2", flag, static_cast<unsigned char>(0), size_t{4}) == CUDA_SUCCESS;
+  void* parameters[] = {&flag};
+  return good && driver.call("cuLaunchKernel", spin, 1u, 1u, 1u, 1u, 1u, 1u, 0u, CUstream{},
+                             static_cast<void**>(parameters), static_cast<void**>(nullptr)) == CUDA_SUCCESS;
+}
+
+// A client in a process of its own that starts the endless kernel, goes on with `then` and never ends.
+template <class Then>
+pid_t start_client(const std::string& target, const Then& then) {
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  pid_t child = fork();
+  EXPECT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
   if (child == 0) {
-    setenv("OUTBOARD_TARGET", target_.c_str(), 1);
+    setenv("OUTBOARD_TARGET", target.c_str(), 1);
     Driver driver;
-    CUmodule module = nullptr;
-    CUfunction spin = nullptr;
     CUdeviceptr flag = 0;
-    bool good = driver.start() == CUDA_SUCCESS && driver.call("cuModuleLoadData", &module, endless) == CUDA_SUCCESS &&
-                driver.call("cuModuleGetFunction", &spin, module, "spin") == CUDA_SUCCESS &&
-                driver.call("cuMemAlloc_v2", &flag, size_t{4}) == CUDA_SUCCESS &&
-                driver.call("cuMemsetD8_v2", flag, static_cast<unsigned char>(0), size_t{4}) == CUDA_SUCCESS;
-    void* parameters[] = {&flag};
-    good = good && driver.call("cuLaunchKernel", spin, 1u, 1u, 1u, 1u, 1u, 1u, 0u, CUstream{},
-                               static_cast<void**>(parameters), static_cast<void**>(nullptr)) == CUDA_SUCCESS;
+    const bool good = start_endless(driver, flag);
     if (write(ready[1], &good, 1) != 1) _exit(3);
-    driver.call("cuCtxSynchronize");
+    then(driver);
     _exit(4);
   }
   bool good = false;
-  ASSERT_EQ(read(ready[0], &good, 1), 1);
-  ASSERT_TRUE(good);
-  usleep(300000);
+  EXPECT_EQ(read(ready[0], &good, 1), 1);
+  EXPECT_TRUE(good);
+  for (int end : ready) close(end);
+  return child;
+}
+
+void end_client(pid_t child) {
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
+}
+
+TEST_F(Server, AKilledClientFreesItsWorkerEvenInTheMiddleOfAnEndlessKernel) {
+  const pid_t child = start_client(target_, [](Driver& driver) { driver.call("cuCtxSynchronize"); });
+  usleep(300000);
+  end_client(child);
   EXPECT_TRUE(all_workers_gone());
   expect_served();
+}
+
+size_t resident_mib(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/statm");
+  size_t all = 0, resident = 0;
+  status >> all >> resident;
+  return resident * 4096 >> 20;
+}
+
+// Behind a kernel that never ends, copies and launches queue up: the worker takes no more than it has room for.
+TEST_F(Server, AnEndlessQueueIsHeldBack) {
+  const pid_t child = start_client(target_, [](Driver& driver) {
+    constexpr size_t size = size_t{32} << 20;
+    CUdeviceptr memory = 0;
+    const std::vector<char> bytes(size);
+    if (driver.call("cuMemAlloc_v2", &memory, size) != CUDA_SUCCESS) _exit(3);
+    while (driver.call("cuMemcpyHtoDAsync_v2", memory, static_cast<const void*>(bytes.data()), size, CUstream{}) ==
+           CUDA_SUCCESS)
+      continue;
+  });
+  ASSERT_EQ(workers().size(), 1u);
+  size_t most = 0;
+  for (int i = 0; i < 40; ++i, usleep(100000)) most = std::max(most, resident_mib(workers().at(0)));
+  EXPECT_GT(most, 200u) << "it takes what it has room for";
+  EXPECT_LT(most, 900u);
+  expect_served();
+  end_client(child);
+  EXPECT_TRUE(all_workers_gone());
 }
 
 }  // namespace

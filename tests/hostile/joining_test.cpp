@@ -77,7 +77,8 @@ class Joined : public hostile::Server {
 
   Session begin() {
     Session session{connect()};
-    wire::Hello hello{3, 3, api::window_base, api::window_size, "outboard", "hostile", "", ""};
+    wire::Hello hello{
+        wire::oldest_version, wire::newest_version, api::window_base, api::window_size, "outboard", "hostile", "", ""};
     hello.wishes = wire::resumable;
     hello.connections = 2;
     wire::Writer writer;

@@ -214,6 +214,51 @@ TEST_F(Server, EndsOneSessionForEachBadRequestAndNothingElse) {
   expect_served();
 }
 
+// Byte by byte: the greeting as a whole has its time.
+TEST_F(Server, DropsWhoGreetsTooSlowly) {
+  links::Link link = connect();
+  wire::FrameHead head{512, Kind::hello, 0};
+  const auto* bytes = reinterpret_cast<const char*>(&head);
+  bool dropped = false;
+  for (int i = 0; i < 75 && !dropped; ++i) {
+    char byte = i < static_cast<int>(sizeof head) ? bytes[i] : 0;
+    iovec piece[] = {{&byte, 1}};
+    dropped = !link.write_all(piece) || link.channel().wait(true, false, 200).reading;
+  }
+  EXPECT_TRUE(dropped) << "it takes ten seconds, and these were fifteen";
+  EXPECT_TRUE(all_workers_gone());
+  expect_served();
+}
+
+// More than it has places for, which say nothing; then they are gone. Nobody else notices.
+TEST_F(Server, ACrowdThatSaysNothingLeavesNothing) {
+  auto open_files = [this] {
+    return std::distance(fs::directory_iterator("/proc/" + std::to_string(server_) + "/fd"), fs::directory_iterator());
+  };
+  auto answers = [](links::Link& link, uint64_t number) {
+    wire::FrameHead head{};
+    wire::ReplyHead reply{};
+    return send(link, Kind::call, number, call_of(0xdeadbeef)) && link.read_all(&head, sizeof head, 10000) &&
+           link.read_all(&reply, sizeof reply, 10000) && head.number == number;
+  };
+  links::Link served = greeted();
+  ASSERT_TRUE(answers(served, 1));
+  const auto before = open_files();
+  for (int wave = 0; wave < 3; ++wave) {
+    std::vector<links::Link> crowd;
+    for (int i = 0; i < 400; ++i) crowd.push_back(connect());
+    for (int i = 0; i < 500 && log().find("too many connections") == std::string::npos; ++i) usleep(20000);
+    EXPECT_NE(log().find("too many connections"), std::string::npos) << log();
+    EXPECT_TRUE(answers(served, 2)) << log();
+    crowd.clear();
+  }
+  for (int i = 0; i < 500 && workers().size() > 1; ++i) usleep(20000);
+  EXPECT_EQ(workers().size(), 1u);
+  EXPECT_EQ(open_files(), before);
+  EXPECT_TRUE(answers(served, 3));
+  expect_served();
+}
+
 TEST_F(Server, SaysThatItIsFull) {
   kill(server_, SIGTERM);
   waitpid(server_, nullptr, 0);

@@ -61,9 +61,11 @@ CUresult copy_rows(const std::shared_ptr<Context>& context, const std::shared_pt
   if (now) return move(rows) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 
   auto queue = [&](const Rows& what, std::shared_ptr<std::vector<uint8_t>> bytes) {
-    context->submit(stream, [context, what, bytes = std::move(bytes)] {
+    const size_t holds = bytes ? bytes->size() : 0;
+    auto copy = [context, what, bytes = std::move(bytes)] {
       if (context->error() == CUDA_SUCCESS && !move(what)) context->fail(CUDA_ERROR_ILLEGAL_ADDRESS);
-    });
+    };
+    context->submit(stream, std::move(copy), {}, Runner::streams_own, holds);
   };
   if (!rows.from_host || stream->recording()) {  // a graph reads its sources at every launch
     queue(rows, nullptr);

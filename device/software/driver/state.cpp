@@ -77,13 +77,19 @@ std::vector<Place> Context::turn(const std::shared_ptr<Stream>& stream) {
   return places;
 }
 
-Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after,
-                      Runner runner) {
+Place Context::submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after, Runner runner,
+                      size_t holds) {
   if (auto recording = stream ? stream->recording() : nullptr) return recording->add(std::move(task)), Place{};
-  std::lock_guard hold(order_);
+  std::unique_lock hold(order_);
+  if (!(stream ? stream : legacy_)->has_room()) {
+    const auto full = stream ? stream : legacy_;
+    hold.unlock();
+    full->wait_for_room();
+    hold.lock();
+  }
   const auto& target = stream ? stream : legacy_;
   for (Place& place : turn(target)) after.push_back(std::move(place));
-  return target->submit(std::move(task), std::move(after), runner);
+  return target->submit(std::move(task), std::move(after), runner, holds);
 }
 
 bool Context::idle(const std::shared_ptr<Stream>& stream) {

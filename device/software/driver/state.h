@@ -143,7 +143,7 @@ class Context : public MemoryOwner {
   std::shared_ptr<Stream> legacy();
   // Runs the task in its turn. nullptr as stream: the legacy default stream.
   Place submit(const std::shared_ptr<Stream>& stream, Stream::Task task, std::vector<Place> after = {},
-               Runner runner = Runner::streams_own);
+               Runner runner = Runner::streams_own, size_t holds = 0);
   // Nothing is pending that a task submitted to `stream` now would have to wait for.
   bool idle(const std::shared_ptr<Stream>& stream);
   // Waits for what a task submitted to `stream` now would wait for.

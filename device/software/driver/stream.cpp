@@ -12,6 +12,10 @@
 namespace software {
 namespace {
 
+constexpr uint64_t most_queued = 1 << 16;
+constexpr size_t most_held = size_t{256} << 20;
+constexpr auto room_takes = std::chrono::seconds(1);
+
 // Waking a thread costs tens of microseconds; most waits are shorter than that. Yields the core at every look.
 template <class Condition>
 bool look_for(const Condition& condition) {
@@ -49,13 +53,22 @@ bool Place::wait_for(std::chrono::nanoseconds most) const {
   return stream->done_.wait_for(hold, most, [&] { return stream->completed_ >= count; });
 }
 
-Place Stream::submit(Task task, std::vector<Place> after, Runner runner) {
+bool Stream::has_room() const { return submitted_ - completed_ < most_queued && holds_ < most_held; }
+
+void Stream::wait_for_room() {
+  std::unique_lock hold(lock_);
+  for (uint64_t done = completed_; !has_room(); done = completed_)
+    if (!done_.wait_for(hold, room_takes, [&] { return completed_ != done; })) return;
+}
+
+Place Stream::submit(Task task, std::vector<Place> after, Runner runner, size_t holds) {
   std::lock_guard hold(lock_);
   if (!started_) {
     started_ = true;
     std::thread([self = shared_from_this()] { self->work(); }).detach();
   }
-  queue_.push_back({std::move(task), std::move(after), runner});
+  queue_.push_back({std::move(task), std::move(after), runner, holds});
+  holds_ += holds;
   uint64_t place = ++submitted_;
   if (sleeping_) queued_.notify_one();
   return {shared_from_this(), place};
@@ -89,9 +102,11 @@ void Stream::run_first(std::unique_lock<std::mutex>& hold) {
   hold.unlock();
   for (const Place& place : next.after) place.wait();
   next.task();
+  const size_t held = next.holds;
   next = {};  // what the task held goes before anyone is told that it is done
   hold.lock();
   running_ = false;
+  holds_ -= held;
   ++completed_;
   done_.notify_all();
 }

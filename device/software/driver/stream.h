@@ -40,8 +40,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   int priority() const { return priority_; }
   uint64_t id() const { return id_; }
 
-  // The task runs after everything submitted before it, and after the places in `after`.
-  Place submit(Task task, std::vector<Place> after = {}, Runner runner = Runner::streams_own);
+  // The task runs after everything submitted before it, and after the places in `after`. `holds`: bytes that it keeps.
+  Place submit(Task task, std::vector<Place> after = {}, Runner runner = Runner::streams_own, size_t holds = 0);
+  // Who submits faster than tasks are done waits, as long as any are done: what is first may wait for a later call.
+  bool has_room() const;
+  void wait_for_room();
   Place last();  // everything submitted so far
   bool idle();
   bool finished();  // idle, and nothing will come any more
@@ -58,6 +61,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     Task task;
     std::vector<Place> after;
     Runner runner;
+    size_t holds;
   };
   void work();
   void run_first(std::unique_lock<std::mutex>& hold);
@@ -72,6 +76,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::condition_variable queued_, done_;
   std::deque<Queued> queue_;
   std::atomic<uint64_t> submitted_{0}, completed_{0};  // written under the lock
+  std::atomic<size_t> holds_{0};                       // of all that is queued
   bool started_ = false, closing_ = false, sleeping_ = false;
   bool running_ = false;  // somebody runs a task
 };
