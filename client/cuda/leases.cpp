@@ -10,6 +10,7 @@
 #include "api/window.h"
 #include "base/free_list.h"
 #include "client/cuda/contexts.h"
+#include "client/cuda/hold.h"
 #include "client/cuda/pools.h"
 #include "client/session.h"
 #include "device/leases.h"
@@ -94,14 +95,6 @@ CUresult in_context(const Context& context, Send send) {
 
 // Holds the lock. What this thread sends meanwhile comes by here as all calls do, and must pass.
 thread_local bool holding = false;
-class Hold {
- public:
-  Hold() { holding = true; }
-  ~Hold() { holding = false; }
-
- private:
-  std::lock_guard<std::mutex> lock_{leases().lock};
-};
 
 // The caller of these holds the lock. Only when all is on its way, others may send: memory_changed falls last.
 CUresult tell(const Context& context, Lease& lease) {
@@ -179,7 +172,7 @@ std::optional<CUresult> lease_memory(CUdeviceptr* address, size_t size) {
   if (CUresult failure = context_failure()) return failure;
   Context& context = *current();
   const uint64_t room = room_of(size);
-  Hold hold;
+  Hold hold(leases().lock, holding);
   auto [at, fresh] = leases().all.try_emplace(&context);
   std::optional<Lease>& lease = at->second;
   if (!fresh && !lease) return std::nullopt;
@@ -227,14 +220,14 @@ void forget_lease(const Context& context) {
 
 CUresult tell_memory_changes() {
   if (holding) return CUDA_SUCCESS;
-  Hold hold;
+  Hold hold(leases().lock, holding);
   return memory_changed.load(std::memory_order_acquire) ? tell_all() : CUDA_SUCCESS;
 }
 
 bool settle_leases() {
   if (holding) return false;
   const bool released = release_pool_memory();
-  Hold hold;
+  Hold hold(leases().lock, holding);
   return settle(true) || released;
 }
 

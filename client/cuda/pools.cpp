@@ -14,6 +14,7 @@
 #include "client/cuda/contexts.h"
 #include "client/cuda/functions.h"
 #include "client/cuda/graph/memory.h"
+#include "client/cuda/hold.h"
 #include "client/cuda/leases.h"
 #include "client/cuda/memory_map.h"
 #include "client/cuda/pool_memory.h"
@@ -82,14 +83,6 @@ Pools& pools() {
 
 // Holds the lock. What this thread asks of the device meanwhile may find no memory, and must not come back here.
 thread_local bool holding = false;
-class Hold {
- public:
-  Hold() { holding = true; }
-  ~Hold() { holding = false; }
-
- private:
-  std::lock_guard<std::mutex> lock_{pools().lock};
-};
 
 std::atomic<bool> something_freed{false};  // and was perhaps in use when pools were trimmed last
 
@@ -153,7 +146,7 @@ CUresult free_memory(const client::Range& range, CUstream named) {
   const bool elsewhere = range.context != client::current();
   if (elsewhere)
     if (CUresult result = remote::cuStreamSynchronize(stream)) return result;
-  Hold hold;
+  client::Hold hold(pools().lock, holding);
   auto found = pools().all.find(static_cast<const Pool*>(range.pool));
   if (found == pools().all.end()) return CUDA_ERROR_INVALID_VALUE;
   Pool& pool = *found->second;
@@ -184,7 +177,7 @@ namespace client {
 
 void trim_pools() {
   if (!something_freed.load(std::memory_order_relaxed)) return;
-  Hold hold;
+  Hold hold(pools().lock, holding);
   bool more = false;
   for (auto& [key, pool] : pools().all)
     for (auto& [context, memory] : pool->memory) {
@@ -196,12 +189,12 @@ void trim_pools() {
 
 bool release_pool_memory() {
   if (holding || !current()) return false;
-  Hold hold;
+  Hold hold(pools().lock, holding);
   return release_memory();
 }
 
 void forget_pool_memory(const Context& context) {
-  Hold hold;
+  Hold hold(pools().lock, holding);
   for (auto& [key, pool] : pools().all)
     std::erase_if(pool->memory, [&](const auto& entry) { return entry.first == &context; });
 }
@@ -212,14 +205,14 @@ OUTBOARD_EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUs
   if (CUresult result = client::require_context()) return result;
   if (!dptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
   if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
-  Hold hold;
+  client::Hold hold(pools().lock, holding);
   return allocate(dptr, bytesize, pools().chosen_of(client::current()->device), hStream);
 }
 
 OUTBOARD_EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
                                                  CUstream hStream) {
   if (CUresult result = client::require_context()) return result;
-  Hold hold;
+  client::Hold hold(pools().lock, holding);
   Pool* found = pools().find(pool);
   if (!dptr || bytesize == 0 || !found) return CUDA_ERROR_INVALID_VALUE;
   if (client::capturing(hStream)) return client::capture_allocation(hStream, dptr, bytesize);
@@ -253,7 +246,7 @@ OUTBOARD_EXPORT CUresult cuMemPoolCreate(CUmemoryPool* pool, const CUmemPoolProp
 }
 
 OUTBOARD_EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
-  Hold hold;
+  client::Hold hold(pools().lock, holding);
   Pool* found = pools().find(pool);
   if (!found || found->standard) return CUDA_ERROR_INVALID_VALUE;
   std::erase_if(pools().chosen, [&](const auto& entry) { return entry.second == found; });
@@ -263,7 +256,7 @@ OUTBOARD_EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
 }
 
 OUTBOARD_EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t minBytesToKeep) {
-  Hold hold;
+  client::Hold hold(pools().lock, holding);
   Pool* found = pools().find(pool);
   if (!found) return CUDA_ERROR_INVALID_VALUE;
   if (auto own = found->memory.find(client::current()); own != found->memory.end()) own->second.trim(minBytesToKeep);

@@ -128,8 +128,8 @@ class Run(Exec):
         return seen
 
     def test_a_real_terminal(self):
-        self.script("app", 'tty >/dev/null && echo it is one\nstty size\ntrap "stty size" WINCH\nread line\necho "got $line"\n'
-                           'trap "echo stopped; exit 5" INT\nwhile :; do sleep 0.05; done')
+        self.script("app", 'tty >/dev/null && echo it is one\nstty size\ntrap "stty size" WINCH\n'
+                           'trap "echo stopped; exit 5" INT\nread line\necho "got $line"\nwhile :; do sleep 0.05; done')
         running, terminal = self.terminal("-q", "-t", "--", "./app")
         self.read_until(terminal, b"it is one\r\n24 80")
         os.write(terminal, b"hello\n")

@@ -11,6 +11,24 @@ using test::in_stages;
 using test::run;
 using test::with_shared;
 
+// What each thread makes, turn by turn, of what its neighbour had: `next`(that, its place in the grid, in the block,
+// the turn); and `last`(value, place in the block) of it in the end.
+template <class Next, class Last>
+void expect_turns(Kernel& kernel, uint32_t turns, Next next, Last last) {
+  EXPECT_TRUE(in_stages(kernel, 64));
+  for (uint32_t threads : {32u, 64u, 72u, 256u, 1000u}) {
+    auto got = run(kernel, threads);
+    for (uint32_t block = 0; block < blocks; ++block) {
+      std::vector<uint32_t> now(threads), then(threads);
+      for (uint32_t i = 0; i < threads; ++i) now[i] = 7 * (block * threads + i) + 1;
+      for (uint32_t turn = 0; turn < turns; ++turn, now = then)
+        for (uint32_t i = 0; i < threads; ++i) then[i] = next(now[(i + 1) % threads], block * threads + i, i, turn);
+      for (uint32_t i = 0; i < threads; ++i)
+        ASSERT_EQ(got[block * threads + i], last(now[i], i)) << threads << " " << i;
+    }
+  }
+}
+
 TEST(Stages, ALoopWithTwoBarriersPassesValuesRound) {
   Kernel kernel(with_shared(R"(
     ld.global.u32 %r20, [%d2]; mov.u32 %r12, 0;
@@ -21,17 +39,9 @@ TEST(Stages, ALoopWithTwoBarriersPassesValuesRound) {
     ld.shared.u32 %r14, [%r13]; mad.lo.u32 %r20, %r14, 3, %r12;
     bar.sync 0;
     add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 5; @%p1 bra LOOP;)"));
-  EXPECT_TRUE(in_stages(kernel, 64));
-  for (uint32_t threads : {32u, 64u, 72u, 256u, 1000u}) {
-    auto got = run(kernel, threads);
-    for (uint32_t block = 0; block < blocks; ++block) {
-      std::vector<uint32_t> value(threads), next(threads);
-      for (uint32_t i = 0; i < threads; ++i) value[i] = 7 * (block * threads + i) + 1;
-      for (uint32_t turn = 0; turn < 5; ++turn, value = next)
-        for (uint32_t i = 0; i < threads; ++i) next[i] = 3 * value[(i + 1) % threads] + turn;
-      for (uint32_t i = 0; i < threads; ++i) ASSERT_EQ(got[block * threads + i], value[i]) << threads << " " << i;
-    }
-  }
+  expect_turns(
+      kernel, 5, [](uint32_t loaded, uint32_t, uint32_t, uint32_t turn) { return 3 * loaded + turn; },
+      [](uint32_t value, uint32_t) { return value; });
 }
 
 // %t1 to %t4 are each written once, before all barriers: wanted on one of two ways, in a loop without barriers, by some
@@ -53,24 +63,14 @@ TEST(Stages, ValuesOfBeforeAreWantedHereAndThere) {
     LESS: bar.sync 0;
     add.u32 %r12, %r12, 1; setp.lt.u32 %p1, %r12, 4; @%p1 bra LOOP;
     sub.u32 %r20, %r20, %t1;)"));
-  EXPECT_TRUE(in_stages(kernel, 64));
-  for (uint32_t threads : {32u, 64u, 72u, 256u, 1000u}) {
-    auto got = run(kernel, threads);
-    for (uint32_t block = 0; block < blocks; ++block) {
-      std::vector<uint32_t> value(threads), next(threads);
-      for (uint32_t i = 0; i < threads; ++i) value[i] = 7 * (block * threads + i) + 1;
-      for (uint32_t turn = 0; turn < 4; ++turn, value = next)
-        for (uint32_t i = 0; i < threads; ++i) {
-          const uint32_t loaded = value[(i + 1) % threads];
-          next[i] = loaded + 5 * i;
-          if (turn % 2 == 0) next[i] = loaded;
-          for (int round = 0; turn % 2 == 0 && round < 5; ++round) next[i] = 3 * next[i] + (i ^ 9);
-          if (loaded <= next[i]) next[i] += 3 * (block * threads + i) + 1;
-        }
-      for (uint32_t i = 0; i < threads; ++i)
-        ASSERT_EQ(got[block * threads + i], value[i] - 5 * i) << threads << " " << i;
-    }
-  }
+  expect_turns(
+      kernel, 4,
+      [](uint32_t loaded, uint32_t place, uint32_t i, uint32_t turn) {
+        uint32_t value = turn % 2 ? loaded + 5 * i : loaded;
+        for (int round = 0; turn % 2 == 0 && round < 5; ++round) value = 3 * value + (i ^ 9);
+        return loaded <= value ? value + 3 * place + 1 : value;
+      },
+      [](uint32_t value, uint32_t i) { return value - 5 * i; });
 }
 
 // Loops of known lengths, some of which become code without a loop.
