@@ -252,7 +252,8 @@ TEST_F(Server, ACrowdThatSaysNothingLeavesNothing) {
     EXPECT_TRUE(answers(served, 2)) << log();
     crowd.clear();
   }
-  for (int i = 0; i < 500 && workers().size() > 1; ++i) usleep(20000);
+  auto as_before = [&] { return workers().size() == 1 && open_files() == before; };
+  for (int i = 0; i < 500 && !as_before(); ++i) usleep(20000);
   EXPECT_EQ(workers().size(), 1u);
   EXPECT_EQ(open_files(), before);
   EXPECT_TRUE(answers(served, 3));
